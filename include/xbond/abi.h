@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR MIT)
+ *
+ * The only contract between the BPF programs and user space: limits, enums, map names and the structs that live in
+ * maps. Compiled by clang for BPF and by g++; every size is asserted in both, and tests/bpf checks them once more
+ * against the BTF of the loaded objects. Any change of a struct or of a map's meaning bumps XB_LAYOUT_VERSION: a
+ * controller that finds pins of another version replaces them instead of adopting them.
+ */
+#ifndef XBOND_ABI_H
+#define XBOND_ABI_H
+
+#include <linux/types.h>
+
+#ifdef __cplusplus
+#define XB_ASSERT(cond, msg) static_assert(cond, msg)
+#else
+#define XB_ASSERT(cond, msg) _Static_assert(cond, msg)
+#endif
+
+#define XB_LAYOUT_VERSION 1
+#define XB_MAX_SLAVES 32 /* slots of one bond */
+#define XB_NO_SLOT 255   /* "no slave" in every __u8 that names a slot */
+
+/* Map names. Each is pinned under its name in <bpffs>/xbond/<netns inode>/<bond>/. */
+#define XB_MAP_TABLE "xb_table"   /* ARRAY[1] of xb_table, BPF_F_MMAPABLE: user space writes through mmap */
+#define XB_MAP_STATS "xb_stats"   /* PERCPU_ARRAY[XB_STATS_ENTRIES] of xb_counters */
+#define XB_MAP_EVENTS "xb_events" /* RINGBUF of xb_event */
+#define XB_MAP_WATCH "xb_watch"   /* ARRAY[1] of xb_watch: the carrier watch and its timer */
+#define XB_MAP_XSK "xb_xsk"       /* XSKMAP[XB_XSK_ENTRIES]; key = slot * XB_XSK_QUEUES + rx queue */
+
+#define XB_STATS_BOND XB_MAX_SLAVES /* the entry of xb_stats that belongs to the bond itself */
+#define XB_STATS_ENTRIES (XB_MAX_SLAVES + 1)
+#define XB_XSK_QUEUES 64
+#define XB_XSK_ENTRIES (XB_MAX_SLAVES * XB_XSK_QUEUES)
+#define XB_EVENTS_BYTES 65536
+
+/* Bonding modes and transmit hash policies, numbered as IFLA_BOND_MODE and IFLA_BOND_XMIT_HASH_POLICY. */
+enum xb_mode {
+	XB_MODE_ROUNDROBIN = 0,
+	XB_MODE_ACTIVEBACKUP = 1,
+	XB_MODE_XOR = 2,
+	XB_MODE_BROADCAST = 3,
+	XB_MODE_8023AD = 4,
+	XB_MODE_TLB = 5,
+	XB_MODE_ALB = 6,
+};
+
+enum xb_policy {
+	XB_POLICY_LAYER2 = 0,
+	XB_POLICY_LAYER34 = 1,
+	XB_POLICY_LAYER23 = 2,
+	XB_POLICY_ENCAP23 = 3,
+	XB_POLICY_ENCAP34 = 4,
+	XB_POLICY_VLAN_SRCMAC = 5,
+};
+
+/* Frozen into read-only data (`const volatile struct xb_config xb_cfg`) of every program before load, so that the
+ * verifier removes the other modes. A change means: load a new set, swap it in with bpf_link_update. */
+struct xb_config {
+	__u32 bond_ifindex; /* bond0 */
+	__u32 peer_ifindex; /* bond0p, the pair's other end */
+	__u32 mode;         /* enum xb_mode */
+	__u32 policy;       /* enum xb_policy; used where the mode hashes */
+	__u32 packets_per_slave; /* mode 0: 0 random, 1, N */
+	__u32 reserved;
+};
+
+/* A slave's device. Outside the banks: written once before a bank names the slot, cleared when the device goes.
+ * Write dev before ifindex; clear ifindex before dev. ifindex 0 = free slot. */
+struct xb_slot {
+	__u64 dev;     /* struct net_device *, learned by xb_learn; 0 = not known: carrier counts as on */
+	__u32 ifindex;
+	__u32 latched; /* set by the first packet that found no carrier and told so; cleared by the controller */
+};
+
+/* xb_bank_slot.flags */
+enum {
+	XB_SLOT_SUPPRESS = 1 << 0,    /* 1.4: `inactive`; deliver nothing but link-local frames, and those on the slave */
+	XB_SLOT_EARLY_DROP = 1 << 1,  /* xb_xdp may drop suppressed multicast and broadcast (nobody captures on the slave) */
+	XB_SLOT_REWRITE_DST = 1 << 2, /* mac != bond_mac: unicast to the slave's MAC is rewritten to the bond's */
+	XB_SLOT_SLOW_TO_XSK = 1 << 3, /* xb_xdp redirects slow protocols subtypes 1 and 2 into xb_xsk */
+};
+
+/* What a published table says of one slot. */
+struct xb_bank_slot {
+	__u8 mac[6];
+	__u8 flags;
+	__u8 fallback;  /* slot to try next when this one has no carrier: a chain that ends in XB_NO_SLOT */
+	__u16 queue_id; /* 1.9; 0 never matches */
+	__u16 reserved;
+};
+
+/* xb_bank.flags */
+enum {
+	XB_BANK_FULL_VISIBILITY = 1 << 0, /* both directions run through the veth pair */
+};
+
+/* One complete published state. The inactive bank is filled, then xb_table.bank is flipped: a packet sees one or the
+ * other. Selection: idx = (counter | hash | 0) mod n_pick, slot = pick[idx], then the fallback chain on lost carrier.
+ *   mode 0: n_pick = all slaves in list order, pick[i] = first can_tx slave cyclically from i (1.2)
+ *   mode 1: n_pick = 1, pick[0] = current active slave
+ *   mode 2: n_pick = usable slaves, pick = usable array (1.2.1)
+ *   mode 3: n_pick = all slaves, pick[i] = slot or XB_NO_SLOT where position i may not send */
+struct xb_bank {
+	__u32 n_pick;                 /* 0 = nothing usable: drop */
+	__u8 active;                  /* current active slave or XB_NO_SLOT; where IGMP goes in mode 0 */
+	__u8 igmp;                    /* mode 0: slot for IGMP: active, else the first can_tx slave, else XB_NO_SLOT */
+	__u8 bond_mac[6];
+	__u32 flags;
+	__u8 pick[XB_MAX_SLAVES];
+	struct xb_bank_slot slot[XB_MAX_SLAVES];
+};
+
+struct xb_table {
+	__u32 layout;  /* XB_LAYOUT_VERSION */
+	__u32 bank;    /* 0 or 1: the published one */
+	__u32 n_slots; /* slots at and above this are free: bounds the ifindex scan on receive */
+	__u32 reserved;
+	struct xb_slot slot[XB_MAX_SLAVES];
+	struct xb_bank banks[2];
+};
+
+/* Packets count GSO segments, bytes are skb->len (Ethernet header included). Per CPU. */
+struct xb_counters {
+	__u64 tx_packets;
+	__u64 tx_bytes;
+	__u64 rx_packets;    /* delivered to the bond */
+	__u64 rx_bytes;
+	__u64 rx_suppressed; /* 1.4 rule 4: arrived on an inactive slave and dropped here */
+	__u64 rx_link_local; /* 1.4 rule 3: left on the slave */
+	__u64 failover_tx;   /* sent on this slot because the chosen slave had no carrier */
+	__u64 tx_override;   /* 1.9: sent on this slot because of queue_id */
+	__u64 tx_dropped;    /* bond entry: no usable slave */
+	__u64 rr_counter;    /* bond entry, mode 0: pre-incremented per CPU */
+};
+
+enum xb_event_type {
+	XB_EVENT_TX_NO_CARRIER = 1, /* a packet met a slave without carrier (latched per slot) */
+	XB_EVENT_CARRIER = 2,       /* the watch saw the carrier bits change */
+};
+
+struct xb_event {
+	__u32 type;
+	__u32 slot;
+	__u32 ifindex;
+	__u32 carrier;   /* 1 = running with carrier */
+	__u64 ktime_ns;  /* CLOCK_MONOTONIC */
+};
+
+/* The carrier watch: a bpf_timer reads the carrier bits of every used slot each interval. */
+struct xb_watch {
+	__u64 timer[2];      /* struct bpf_timer (opaque, 16 bytes, first member) */
+	__u64 interval_ns;   /* 0 = off: the timer does not re-arm itself */
+	__u64 runs;
+	__u8 carrier[XB_MAX_SLAVES]; /* last seen, 1 = on */
+};
+
+XB_ASSERT(sizeof(struct xb_config) == 24, "xb_config");
+XB_ASSERT(sizeof(struct xb_slot) == 16, "xb_slot");
+XB_ASSERT(sizeof(struct xb_bank_slot) == 12, "xb_bank_slot");
+XB_ASSERT(sizeof(struct xb_bank) == 16 + XB_MAX_SLAVES * 13, "xb_bank");
+XB_ASSERT(sizeof(struct xb_table) == 16 + 16 * XB_MAX_SLAVES + 2 * sizeof(struct xb_bank), "xb_table");
+XB_ASSERT(sizeof(struct xb_counters) == 80, "xb_counters");
+XB_ASSERT(sizeof(struct xb_event) == 24, "xb_event");
+XB_ASSERT(sizeof(struct xb_watch) == 32 + XB_MAX_SLAVES, "xb_watch");
+
+#endif

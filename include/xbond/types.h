@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: MIT
+// The few value types that every layer shares.
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <compare>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "xbond/abi.h"
+
+namespace xbond {
+
+// Monotonic time since boot. Pure code gets it as an argument; only user/sys reads a clock (CLOCK_MONOTONIC).
+using Time = std::chrono::nanoseconds;
+using Ms = std::chrono::milliseconds;
+
+// Index of a slave in the bond's tables: stable from enslave to release, 0..XB_MAX_SLAVES-1.
+using SlotId = std::uint8_t;
+inline constexpr SlotId no_slot = XB_NO_SLOT;
+
+struct MacAddr {
+    std::array<std::uint8_t, 6> bytes{};
+
+    auto operator<=>(const MacAddr &) const = default;
+    bool is_zero() const { return *this == MacAddr{}; }
+    bool is_multicast() const { return (bytes[0] & 1) != 0; }
+    bool is_valid_unicast() const { return !is_zero() && !is_multicast(); }
+    std::string str() const;                                    // aa:bb:cc:dd:ee:ff
+    static std::optional<MacAddr> parse(std::string_view text); // the same form, either case
+};
+
+enum class Mode : std::uint8_t {
+    round_robin = XB_MODE_ROUNDROBIN,
+    active_backup = XB_MODE_ACTIVEBACKUP,
+    balance_xor = XB_MODE_XOR,
+    broadcast = XB_MODE_BROADCAST,
+    ieee8023ad = XB_MODE_8023AD,
+    balance_tlb = XB_MODE_TLB,
+    balance_alb = XB_MODE_ALB,
+};
+
+enum class HashPolicy : std::uint8_t {
+    layer2 = XB_POLICY_LAYER2,
+    layer34 = XB_POLICY_LAYER34,
+    layer23 = XB_POLICY_LAYER23,
+    encap23 = XB_POLICY_ENCAP23,
+    encap34 = XB_POLICY_ENCAP34,
+    vlan_srcmac = XB_POLICY_VLAN_SRCMAC,
+};
+
+enum class XdpPolicy : std::uint8_t { automatic, native, generic, off };
+enum class Visibility : std::uint8_t { automatic, fast, full };
+
+} // namespace xbond

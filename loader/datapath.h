@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: MIT
+// The BPF data path of one bond: programs, maps, links and their pins. Everything here is pinned, so that a controller
+// that dies leaves it forwarding; destroying the object detaches nothing. Threading: one thread (the event loop's).
+//
+// Pin layout, below `<bpffs>/xbond/<netns inode>/<bond>/`:
+//   xb_table xb_stats xb_events xb_watch xb_xsk    the maps of abi.h
+//   tx_bond tx_peer rx_<slot> xdp_<slot>           tcx and XDP links (absent where clsact or libxdp's dispatcher is
+//   used) xb_tx xb_rx xb_xdp                             the programs in use
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "loader/features.h"
+#include "xbond/abi.h"
+#include "xbond/result.h"
+#include "xbond/types.h"
+
+namespace xbond::loader {
+
+struct ProgramSet { // what is frozen into read-only data
+    Mode mode = Mode::round_robin;
+    HashPolicy policy = HashPolicy::layer2;
+    std::uint32_t packets_per_slave = 1;
+    bool operator==(const ProgramSet &) const = default;
+};
+
+// How XDP sits on one slave; `why` says what decided (the table of drivers is in xdp_policy.h).
+struct XdpState {
+    enum class Attached { none, native, generic } attached = Attached::none;
+    std::string why;
+};
+
+// What is published in one flip. Slot devices are set apart (set_slot, clear_slot).
+using Bank = xb_bank;
+
+struct Counters { // sums over CPUs
+    xb_counters slot[XB_MAX_SLAVES];
+    xb_counters bond;
+};
+
+class DataPath {
+public:
+    struct Config {
+        std::filesystem::path pin_dir; // <bpffs>/xbond/<netns inode>/<bond>
+        std::uint32_t bond_ifindex = 0;
+        std::uint32_t peer_ifindex = 0;
+        ProgramSet programs;
+    };
+
+    // Loads a new data path and attaches it to bond and peer with an empty table (which drops). Nothing is left on
+    // error.
+    static Result<DataPath> create(const Config &, const Features &);
+
+    // Takes over what is pinned, without touching a packet. ENOENT: nothing there. EPROTO: another layout version or
+    // pins that do not match the config's interfaces: the caller tears down and creates.
+    static Result<DataPath> adopt(const Config &, const Features &);
+
+    DataPath(DataPath &&) noexcept;
+    DataPath &operator=(DataPath &&) noexcept;
+    ~DataPath(); // closes descriptors; what is pinned goes on
+
+    // Learns the slave's net_device and fills the slot. Before any bank names the slot.
+    Result<void> set_slot(SlotId, std::uint32_t ifindex);
+    // After no bank names the slot. Idempotent; also right after the device has gone.
+    void clear_slot(SlotId);
+
+    // Receive hook of a slave (tcx or clsact ingress). Attach before the bank that uses it; detach after.
+    Result<void> attach_slave(SlotId, std::uint32_t ifindex);
+    void detach_slave(SlotId, std::uint32_t ifindex);
+
+    // Attaches, switches or removes xb_xdp; a policy that the driver refuses is an error, except automatic.
+    Result<XdpState> set_xdp(SlotId, std::uint32_t ifindex, XdpPolicy, std::string_view driver);
+
+    // Fills the inactive bank and flips. Equal content is not published again.
+    void publish(const Bank &);
+    const Bank &published() const;
+
+    // Another mode, policy or packets_per_slave: loads a new set and swaps every link, no packet lost. On error the
+    // old set stays.
+    Result<void> reprogram(const ProgramSet &);
+    const ProgramSet &programs() const;
+
+    // Carrier watch: starts, changes or stops (0) the timer.
+    Result<void> set_watch(Ms interval);
+    // Lets the next packet that meets this slot without carrier tell again.
+    void rearm(SlotId);
+
+    int events_fd() const; // readable (epoll) when events wait
+    void drain_events(const std::function<void(const xb_event &)> &);
+
+    Counters counters() const;
+    CarrierCheck carrier_check() const; // the variant in use
+    bool uses_tcx() const;
+
+    // Removes links, programs, pins. Frames then stay on the slaves.
+    void teardown();
+
+private:
+    struct Impl;
+    explicit DataPath(std::unique_ptr<Impl>);
+    std::unique_ptr<Impl> impl_;
+};
+
+// Names of the bonds that have pins below `<bpffs>/xbond/<netns inode>`.
+std::vector<std::string> pinned_bonds(const std::filesystem::path &netns_dir);
+
+// Removes every pin below a bond's directory, detaching clsact filters and XDP of the interfaces it finds, without
+// needing to understand the layout. For --teardown after a crash or a layout change.
+void remove_pins(const std::filesystem::path &pin_dir);
+
+} // namespace xbond::loader

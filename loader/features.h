@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: MIT
+// What the running kernel can do for xbond, probed by trying (never by version). A missing feature gets the next best;
+// `xbond doctor` and the status print these names.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "xbond/result.h"
+
+namespace xbond::loader {
+
+// How the data path sees a slave's carrier, best first.
+enum class CarrierCheck { kfunc, probe_read, none };
+std::string_view name(CarrierCheck c); // "kfunc", "probe_read", "none"
+
+struct Feature {
+    std::string name; // "tcx", "carrier_kfunc", "carrier_probe_read", "bpf_timer", "freplace", "af_xdp", ...
+    bool available = false;
+    std::string detail; // the kernel's answer, or what is used instead
+};
+
+struct Features {
+    std::vector<Feature> list; // every probe, in a fixed order
+    bool tcx = false;
+    CarrierCheck carrier = CarrierCheck::none; // the best that loads
+    bool bpf_timer = false;
+    bool freplace = false;
+    bool af_xdp = false;
+};
+
+// Loads tiny programs; needs CAP_BPF and CAP_NET_ADMIN. Fails only when BPF as such cannot be used.
+Result<Features> probe_features();
+
+} // namespace xbond::loader

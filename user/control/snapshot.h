@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: MIT
+// One consistent picture of a daemon's bonds, from which every output is rendered: status JSON (status_json.h, the one
+// place that turns it into JSON), the /proc text (proc_text.h) and iproute2's JSON and text (ip_link.h).
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "user/core/bond.h"
+#include "user/core/transition.h"
+#include "xbond/abi.h"
+
+namespace xbond::control {
+
+struct FeatureState {
+    std::string name;
+    bool available = false;
+    std::string detail;
+};
+
+struct DeviceState { // what `ip link show` prints of a device
+    std::uint32_t ifindex = 0;
+    std::string name;
+    std::uint32_t flags = 0; // IFF_*
+    std::uint32_t mtu = 0, min_mtu = 0, max_mtu = 0;
+    std::uint32_t txqlen = 0;
+    std::uint32_t promiscuity = 0, allmulti = 0;
+    std::string qdisc, operstate;
+    std::uint8_t linkmode = 0;
+    MacAddr mac;
+    std::string kind;
+};
+
+struct SlaveView {
+    core::Slave slave;
+    DeviceState device;
+    xb_counters counters{};
+    bool active = false, primary = false;
+    std::string driver;
+    std::string xdp; // "none", "native", "generic"
+    std::string xdp_why;
+    core::DesiredSlave published; // fallback, suppression
+    std::uint32_t saved_mtu = 0;
+};
+
+struct BondView {
+    std::string name;
+    DeviceState device;
+    core::Options options;
+    MacAddr mac;
+    bool carrier = false, admin_up = false;
+    SlotId active = no_slot, primary = no_slot;
+    std::vector<SlaveView> slaves;
+    std::vector<SlotId> pick;   // published
+    xb_counters counters{};     // bond entry: tx_dropped
+    std::string visibility_now; // "fast" or "full"
+    std::string carrier_check;  // "kfunc", "probe_read", "none"
+    std::string hook;           // "tcx" or "clsact"
+    std::uint64_t watch_runs = 0;
+    std::vector<core::Transition> history; // oldest first, bounded
+};
+
+struct Snapshot {
+    std::string version;     // of xbond
+    std::string kernel;      // uname -r
+    std::uint64_t netns = 0; // inode
+    std::int64_t pid = 0;
+    Time now{};
+    Time started{};
+    std::vector<FeatureState> features;
+    std::vector<BondView> bonds;
+    std::vector<DeviceState> others; // devices that are neither, for doctor
+};
+
+} // namespace xbond::control

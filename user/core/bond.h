@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: MIT
+// A bond: options, slaves, link monitor, active-slave selection, failover. Pure: no system call, no clock, no log.
+// Events and commands go in with the time; effects come out in the order in which they must be carried out; after any
+// of them `desired()` is the whole state that the data path and the devices must have.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "user/core/desired.h"
+#include "user/core/options.h"
+#include "user/core/slave.h"
+#include "user/core/transition.h"
+#include "xbond/result.h"
+
+namespace xbond::core {
+
+// ---- events ----
+struct LinkObservation {
+    SlotId slot = no_slot;
+    bool running = false;
+    bool carrier = false;
+    std::uint32_t speed = speed_unknown;
+    std::uint8_t duplex = duplex_unknown;
+};
+// State of some slaves, just read. The daemon sends it when the deadline is reached (then with every slave) and
+// whenever the data path or netlink tells of a change (then with those concerned). If the monitor's tick is due it runs
+// a tick, otherwise an event pass: the same inspection, but counters of FAIL and BACK do not advance, so that a delay
+// is never shorter than the user asked for.
+struct LinksObserved {
+    std::vector<LinkObservation> links;
+};
+struct BondAdmin { // bond0 set up or down
+    bool up = false;
+};
+struct BondMacSet { // somebody set the address of bond0 (1.6: user sets the bond MAC)
+    MacAddr mac;
+};
+struct SlaveMacSet { // a slave's address was changed outside xbond
+    SlotId slot = no_slot;
+    MacAddr mac;
+};
+struct SlaveRenamed { // 1.13
+    SlotId slot = no_slot;
+    std::string name;
+};
+using Event = std::variant<LinksObserved, BondAdmin, BondMacSet, SlaveMacSet, SlaveRenamed>;
+
+// ---- effects, in order ----
+struct SetSlaveMac { // a failure ends the MAC effects of this batch (1.6 follow)
+    SlotId slot = no_slot;
+    MacAddr mac;
+};
+struct SetBondMac {
+    MacAddr mac;
+};
+struct Announce { // 1.11: gratuitous ARP and unsolicited NA out of this slave, for bond0 and devices on top
+    SlotId slot = no_slot;
+};
+struct RejoinMulticast {}; // 1.12: raise membership reports for the groups joined on the bond
+struct Log {
+    std::string message; // warnings that the kernel would log
+};
+using Effect = std::variant<SetSlaveMac, SetBondMac, Announce, RejoinMulticast, Transition, Log>;
+using Effects = std::vector<Effect>;
+
+// ---- enslave and release (1.5) ----
+struct DeviceFacts { // what the daemon found out about a device that somebody wants to enslave
+    std::string name;
+    std::uint32_t ifindex = 0;
+    std::uint16_t arp_type = 1;     // ARPHRD_*
+    std::uint32_t flags = 0;        // IFF_*
+    std::uint32_t master = 0;       // ifindex of its master, 0 if none
+    bool is_master = false;         // a bridge, team, VRF ... device (IFF_MASTER or a master-type kind)
+    bool is_bond = false;           // an xbond bond, or a kernel bond
+    bool is_own_device = false;     // bond0 or bond0p of this very bond
+    bool enslaved_to_xbond = false; // already a slave of a bond of this daemon
+    bool can_set_mac = true;
+    MacAddr mac;
+    MacAddr perm_mac; // ethtool's permanent address, or mac where there is none
+    std::uint32_t mtu = 1500;
+    bool carrier = false;
+    std::uint32_t speed = speed_unknown;
+    std::uint8_t duplex = duplex_unknown;
+};
+struct EnslavePlan { // what the daemon does to the device, in this order, before Bond::enslave
+    SlotId slot = no_slot;
+    std::optional<MacAddr> set_bond_mac; // first slave lends its MAC
+    std::optional<MacAddr> set_mac;
+    std::uint32_t set_mtu = 1500;
+    bool switch_fail_over_mac_active = false; // first slave cannot change its MAC (1.5)
+};
+struct ReleasePlan {
+    std::optional<MacAddr> restore_mac;  // none: keep (fail_over_mac active)
+    std::optional<MacAddr> set_bond_mac; // last slave left: a new random MAC
+};
+
+// Everything a new controller needs to go on without a visible change.
+struct SavedSlave {
+    Slave slave;
+};
+struct SavedBond {
+    std::string name;
+    Options options;
+    MacAddr mac;
+    bool mac_is_random = true; // address type "random" (1.6)
+    bool admin_up = false;
+    std::vector<Slave> slaves; // enslavement order
+    SlotId active = no_slot;
+    SlotId primary = no_slot;
+    bool force_primary = false;
+    std::uint32_t pending_notif = 0;
+    std::uint32_t pending_rejoin = 0;
+};
+
+class Bond {
+public:
+    // `random_mac` serves when the last slave leaves; the daemon renews it with set_random_mac.
+    Bond(std::string name, Options options, MacAddr mac, bool mac_is_random, std::uint32_t mtu);
+    static Bond restore(const SavedBond &, std::uint32_t mtu, Time now);
+    SavedBond save() const;
+
+    // -- commands; on error nothing has changed --
+    // All-or-nothing, applied in the kernel's netlink order (6.3) whatever order they were given in. active_slave and
+    // primary take names; "" clears.
+    Result<Effects> set_options(std::span<const OptionValue>, Time now);
+    Result<Effects> set_slave_options(SlotId, std::span<const OptionValue>, Time now); // prio, queue_id
+    Result<EnslavePlan> plan_enslave(const DeviceFacts &, MacAddr fresh_random) const;
+    Effects enslave(const DeviceFacts &before, const EnslavePlan &, Time now); // device is open, MAC and MTU set
+    Result<ReleasePlan> plan_release(SlotId, MacAddr fresh_random) const;
+    // The slave leaves the tables; call before the device is touched, then detach and restore it.
+    Effects release(SlotId, const ReleasePlan &, Time now);
+
+    // -- events --
+    Effects handle(const Event &, Time now);
+    std::optional<Time>
+    deadline() const; // when handle(LinksObserved of all) is due next; none: no monitor, nothing pending
+
+    Desired desired() const;
+
+    // -- views --
+    const std::string &name() const;
+    void rename(std::string name);
+    const Options &options() const;
+    const std::vector<Slave> &slaves() const; // enslavement order
+    const Slave *slave(SlotId) const;
+    const Slave *slave(std::string_view name) const;
+    SlotId active() const;
+    SlotId primary() const;
+    MacAddr mac() const;
+    bool carrier() const;
+    bool admin_up() const;
+    std::uint32_t mtu() const;
+    void set_mtu(std::uint32_t);
+
+private:
+    // owned by user/core; split over bond.cpp, selection.cpp, failover.cpp, mac.cpp, announce.cpp
+};
+
+} // namespace xbond::core

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: MIT
+// Bond options: their names, values, ranges and rules (reference sections 6.1, 6.2), in one table from which parsing,
+// error messages, JSON, `xbond help` and the README's option table come.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "xbond/result.h"
+#include "xbond/types.h"
+
+namespace xbond::core {
+
+enum class PrimaryReselect : std::uint8_t { always = 0, better = 1, failure = 2 };
+enum class FailOverMac : std::uint8_t { none = 0, active = 1, follow = 2 };
+
+// Values as a user reads them back. Delays are kept as tick counts like the kernel does (3.1): ms = ticks * miimon.
+struct Options {
+    Mode mode = Mode::round_robin;
+    std::uint32_t miimon_ms = 100; // design.md section 5: not set means 100; 0 is honoured
+    std::uint32_t updelay_ticks = 0;
+    std::uint32_t downdelay_ticks = 0;
+    std::uint32_t peer_notif_delay_ticks = 0;
+    HashPolicy xmit_hash_policy = HashPolicy::layer2;
+    std::uint32_t packets_per_slave = 1;
+    std::string primary; // name; remembered while not enslaved (3.5)
+    PrimaryReselect primary_reselect = PrimaryReselect::always;
+    FailOverMac fail_over_mac = FailOverMac::none;
+    bool all_slaves_active = false;
+    std::uint32_t num_peer_notif = 1; // num_grat_arp = num_unsol_na
+    std::uint32_t resend_igmp = 1;
+    std::uint32_t min_links = 0; // stored; acts in mode 4
+    // xbond's own
+    XdpPolicy xdp = XdpPolicy::automatic;
+    Visibility visibility = Visibility::automatic;
+    std::uint32_t carrier_watch_ms = 1;
+
+    std::uint32_t updelay_ms() const { return updelay_ticks * miimon_ms; }
+    std::uint32_t downdelay_ms() const { return downdelay_ticks * miimon_ms; }
+    std::uint32_t peer_notif_delay_ms() const { return peer_notif_delay_ticks * miimon_ms; }
+    bool operator==(const Options &) const = default;
+};
+
+struct OptionValue { // as typed
+    std::string name;
+    std::string value;
+};
+
+// What an option's checks need to know of the bond (6.1).
+struct OptionContext {
+    bool has_slaves = false;
+    bool is_up = false;
+};
+
+struct OptionInfo {
+    std::string_view name;     // iproute2's keyword; aliases apart
+    std::string_view alias;    // e.g. num_unsol_na; empty if none
+    std::string_view values;   // for people: "0..255", "always|better|failure"
+    std::string_view fallback; // default value as text
+    std::string_view modes;    // for people: "all", "1,5,6"
+    bool needs_no_slaves;
+    bool needs_down;
+    std::string_view help; // one line
+};
+
+std::span<const OptionInfo> option_table();
+
+// Checks and sets one option in the kernel's order: EACCES, ENOTEMPTY, EBUSY, EINVAL, own rule (6.1). Options that only
+// exist as actions (active_slave) and per-slave options are handled by Bond. `warnings` collects what the kernel would
+// log (rounding). On error `options` is untouched.
+Result<void> set_option(Options &options, const OptionContext &, const OptionValue &,
+                        std::vector<std::string> *warnings);
+
+// The value as text: keyword options give the word.
+std::optional<std::string> get_option(const Options &, std::string_view name);
+
+std::string_view mode_name(Mode);         // "balance-rr"
+std::string_view policy_name(HashPolicy); // "layer3+4"
+std::string_view name(PrimaryReselect);
+std::string_view name(FailOverMac);
+std::string_view name(XdpPolicy);
+std::string_view name(Visibility);
+std::optional<Mode> parse_mode(std::string_view); // word or number
+std::optional<HashPolicy> parse_policy(std::string_view);
+
+} // namespace xbond::core

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: MIT
+// sd-event behind one small header. Single thread. Every timer passes an accuracy of 1 us: 0 would mean 250 ms.
+#pragma once
+
+#include <csignal>
+#include <functional>
+#include <memory>
+#include <optional>
+
+#include "xbond/result.h"
+#include "xbond/types.h"
+
+namespace xbond::sys {
+
+Time now(); // CLOCK_MONOTONIC
+
+class EventLoop {
+public:
+    static Result<EventLoop> create();
+    EventLoop(EventLoop &&) noexcept;
+    EventLoop &operator=(EventLoop &&) noexcept;
+    ~EventLoop();
+
+    // Movable registration: destroying it removes the source. Callbacks run in run().
+    class Source {
+    public:
+        Source();
+        Source(Source &&) noexcept;
+        Source &operator=(Source &&) noexcept;
+        ~Source();
+        explicit operator bool() const;
+
+    private:
+        friend class EventLoop;
+        struct Impl;
+        std::unique_ptr<Impl> impl_;
+    };
+
+    Source on_readable(int fd, std::function<void()>);
+    Source on_io(int fd, std::uint32_t epoll_events, std::function<void(std::uint32_t)>);
+    Source on_signal(int signo, std::function<void()>); // blocks the signal for the thread
+    Source at(Time when, std::function<void()>);        // one shot; keep the Source alive until it fires
+    void post(std::function<void()>);                   // runs once, after the events at hand
+
+    int run(); // until stop()
+    void stop(int code = 0);
+    void notify_ready(); // sd_notify READY=1, if systemd is there
+
+private:
+    struct Impl;
+    std::unique_ptr<Impl> impl_;
+    explicit EventLoop(std::unique_ptr<Impl>);
+};
+
+} // namespace xbond::sys

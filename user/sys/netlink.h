@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: MIT
+// rtnetlink: links, addresses and changes of them. Parsing is pure over bytes (netlink_parse.h) and fuzzed; this file
+// owns the sockets. Requests are synchronous and acknowledged; errors keep the kernel's errno and extack text.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "user/sys/fd.h"
+#include "xbond/result.h"
+#include "xbond/types.h"
+
+namespace xbond::sys {
+
+struct LinkInfo { // of one RTM_NEWLINK
+    std::uint32_t ifindex = 0;
+    std::string name;
+    std::uint16_t arp_type = 0; // ARPHRD_*
+    std::uint32_t flags = 0;    // IFF_*
+    bool carrier = false;       // IFLA_CARRIER
+    std::uint32_t mtu = 0;
+    std::uint32_t min_mtu = 0, max_mtu = 0;
+    std::uint32_t master = 0;         // IFLA_MASTER, 0 if none
+    std::uint32_t link = 0;           // IFLA_LINK: the device below (VLAN) or the peer (veth); 0 if none
+    bool link_in_other_netns = false; // IFLA_LINK_NETNSID present
+    std::string kind;                 // linkinfo kind: "veth", "vlan", "bridge"; empty for hardware
+    std::string slave_kind;
+    std::uint16_t vlan_id = 0;    // kind vlan
+    std::uint16_t vlan_proto = 0; // 0x8100 or 0x88a8, host order
+    std::uint32_t promiscuity = 0;
+    std::uint32_t allmulti = 0;
+    MacAddr mac;                     // zero when not 6 bytes
+    std::optional<MacAddr> perm_mac; // IFLA_PERM_ADDRESS
+    std::uint32_t txqlen = 0;
+    std::string qdisc, operstate; // as ip prints them: "noqueue", "UP"
+    std::uint8_t linkmode = 0;
+};
+
+struct AddressInfo {
+    std::uint32_t ifindex = 0;
+    bool v6 = false;
+    std::array<std::uint8_t, 16> addr{}; // first 4 bytes for IPv4
+    std::uint8_t prefix = 0;
+    bool tentative = false; // without optimistic
+    bool deprecated = false;
+};
+
+struct LinkChanged {
+    LinkInfo link;
+};
+struct LinkGone {
+    std::uint32_t ifindex = 0;
+    std::string name;
+};
+struct AddressChanged {}; // some address came or went: dump again
+struct Overrun {};        // ENOBUFS: everything may have changed, dump again
+using NetlinkEvent = std::variant<LinkChanged, LinkGone, AddressChanged, Overrun>;
+
+class Netlink {
+public:
+    static Result<Netlink> open(); // in the calling thread's network namespace
+
+    // -- subscription (RTNLGRP_LINK, IPV4_IFADDR, IPV6_IFADDR) --
+    int event_fd() const;
+    void drain(const std::function<void(const NetlinkEvent &)> &);
+
+    // -- queries --
+    Result<std::vector<LinkInfo>> links();
+    Result<LinkInfo> link(std::uint32_t ifindex);
+    Result<LinkInfo> link(std::string_view name); // ENODEV
+    Result<std::vector<AddressInfo>> addresses();
+
+    // -- changes --
+    // txqueues > 1 gives both ends that many queues.
+    Result<void> create_veth(std::string_view name, std::string_view peer, std::optional<MacAddr> mac,
+                             std::uint32_t mtu);
+    Result<void> delete_link(std::uint32_t ifindex);
+    Result<void> set_up(std::uint32_t ifindex, bool up);
+    Result<void> set_mac(std::uint32_t ifindex, MacAddr);
+    Result<void> set_mtu(std::uint32_t ifindex, std::uint32_t mtu);
+    Result<void> set_addrgenmode_none(std::uint32_t ifindex); // no IPv6 link-local address by itself
+
+private:
+    Fd events_, requests_;
+    std::uint32_t seq_ = 0;
+};
+
+} // namespace xbond::sys

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: MIT
+// Network namespaces by name and inode, and the mount namespace that pins must live in.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string_view>
+
+#include "xbond/result.h"
+
+namespace xbond::sys {
+
+Result<std::uint64_t> netns_inode();                     // of the calling thread
+Result<void> enter_netns(std::string_view name_or_path); // /run/netns/NAME, or a path when it has a slash
+
+// Where pins go. `ip netns exec` gives each command a mount namespace with a /sys of its own: a bpffs mounted there
+// would die with the command and take the data path along. So, unless `wanted` is given (used as it is): when
+// /sys/fs/bpf is no bpffs here, join the mount namespace of process 1 or, where that is refused, of the outermost
+// ancestor process that may be joined, and mount bpffs on /sys/fs/bpf there if it is missing. Call before any thread is
+// started and before relative paths are opened (they are lost: make them absolute first).
+Result<std::filesystem::path> settle_bpffs(const std::optional<std::filesystem::path> &wanted);
+
+// Default places, with the inode of the network namespace in them.
+std::filesystem::path default_socket(std::uint64_t netns);    // /run/xbond/<inode>/control
+std::filesystem::path default_state_dir(std::uint64_t netns); // /run/xbond/<inode>/state
+
+} // namespace xbond::sys
