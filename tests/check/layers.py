@@ -1,0 +1,137 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Who may include what, and where modes may be told apart (docs/architecture.md, "Layers").
+
+    layers.py ROOT
+
+Every quoted include and every system header of the sources below ROOT is held against one table. The pure layers get
+a list of what is allowed, so that a new system header needs a decision.
+"""
+import os
+import pathlib
+import re
+import sys
+from dataclasses import dataclass
+
+# The standard library without the parts that talk to the system or read a clock.
+IMPURE_STD = {
+    "condition_variable", "csignal", "cstdio", "ctime", "filesystem", "fstream", "future", "iostream", "mutex",
+    "shared_mutex", "stop_token", "syncstream", "thread",
+}
+BPF_HEADERS = re.compile(r"^(bpf|xdp)/|^linux/(bpf|if_xdp)\.h$")
+JSON = re.compile(r"^nlohmann/")
+LOG = re.compile(r"^spdlog/")
+
+
+@dataclass(frozen=True)
+class Layer:
+    may_include: tuple  # project directories
+    pure: bool = False
+    json: bool = False
+    log: bool = False
+    bpf: bool = False
+
+
+PURE = ("include/xbond", "user/wire")
+LAYERS = {
+    "include/xbond": Layer(("include/xbond",), pure=True),
+    "bpf": Layer(("include/xbond", "bpf"), bpf=True),
+    "loader": Layer(("include/xbond", "loader"), bpf=True),
+    "user/wire": Layer(PURE, pure=True),
+    "user/monitor": Layer(PURE + ("user/monitor",), pure=True),
+    "user/lacp": Layer(PURE + ("user/lacp",), pure=True),
+    "user/core": Layer(PURE + ("user/core", "user/monitor", "user/lacp"), pure=True),
+    "user/sys": Layer(PURE + ("user/sys",)),
+    "user/control": Layer(PURE + ("user/core", "user/monitor", "user/lacp", "user/sys", "user/control"), json=True),
+    "user/daemon": Layer(("include/xbond", "user", "loader"), json=True, log=True),
+    "user/cli": Layer(("include/xbond", "user", "loader"), json=True, log=True),
+}
+UNLAYERED = ("tests", "bench")  # may include anything
+
+INCLUDE = re.compile(r'^\s*#\s*include\s*(?:"([^"]+)"|<([^>]+)>)', re.M)
+SIDE_EFFECTS = re.compile(
+    r"clock::now\b|\bclock_gettime\b|\bgettimeofday\b|\bstd::(?:cout|cerr|clog)\b|\b(?:f|v)?printf\s*\(|\bspdlog\b"
+    r"|\brandom_device\b|\bgetenv\b|::(?:open|read|write|socket|ioctl|send|recv|close)\s*\(|\bsyscall\s*\(")
+MODE_SWITCH = re.compile(r"\bswitch\s*\([^{;]*\bmode\b[^{;]*\)|\bcase\s+(?:\w+::)*Mode::\w+|\bcase\s+XB_MODE_\w+")
+MODE_SWITCH_ALLOWED = re.compile(r"(^|/)(mode_)?registry\.(cpp|h)$|^bpf/lib/select\.h$|(^|/)\w*(options|names|config)\w*\.(cpp|h)$")
+
+
+def layer_of(path):
+    """The longest table entry that path lies below."""
+    return max((d for d in LAYERS if path.startswith(d + "/")), key=len, default=None)
+
+
+def strip_comments(text):
+    blank = lambda m: re.sub(r"[^\n]", " ", m.group(0))
+    return re.sub(r"//[^\n]*|/\*.*?\*/", blank, text, flags=re.S)
+
+
+def project_path(root, path, quoted):
+    """Where a quoted include lies in the project: beside the file, or below an include root; None if generated."""
+    for base in (path.parent, pathlib.Path(), pathlib.Path("include")):
+        if (root / base / quoted).is_file():
+            return os.path.normpath(base / quoted)
+    return None
+
+
+def check_quoted(layer_name, layer, target):
+    if any(target.startswith(d + "/") for d in layer.may_include):
+        return None
+    return f"{layer_name} may not include {target}; it may include {', '.join(layer.may_include)}"
+
+
+def check_system(layer_name, layer, header):
+    if BPF_HEADERS.search(header):
+        return None if layer.bpf else f"<{header}>: only loader and bpf know libbpf and libxdp"
+    if JSON.search(header):
+        return None if layer.json else f"<{header}>: {layer_name} knows no JSON"
+    if LOG.search(header):
+        return None if layer.log else f"<{header}>: {layer_name} writes no log"
+    if layer.pure and header not in ("linux/types.h", "tl/expected.hpp", "fmt/format.h"):
+        if not re.fullmatch(r"[a-z_0-9]+", header) or header in IMPURE_STD:
+            return f"<{header}>: {layer_name} is pure: no system calls, no clock, no I/O"
+    return None
+
+
+def check_file(root, path):
+    name = path.as_posix()
+    layer_name = layer_of(name)
+    if layer_name is None:
+        yield 1, "belongs to no layer: add its directory to the table in tests/check/layers.py"
+        return
+    layer = LAYERS[layer_name]
+    text = strip_comments((root / path).read_text())
+    line = lambda m: text.count("\n", 0, m.start()) + 1
+    for m in INCLUDE.finditer(text):
+        quoted, system = m.groups()
+        if quoted:
+            target = project_path(root, path, quoted)
+            problem = check_quoted(layer_name, layer, target) if target else None
+        else:
+            problem = check_system(layer_name, layer, system)
+        if problem:
+            yield line(m), problem
+    if layer.pure:
+        for m in SIDE_EFFECTS.finditer(text):
+            yield line(m), f"'{m.group(0).strip()}': {layer_name} is pure: no system calls, no clock, no I/O"
+    if not MODE_SWITCH_ALLOWED.search(name):
+        for m in MODE_SWITCH.finditer(text):
+            yield line(m), f"'{m.group(0).strip()}': modes are told apart in the mode registry and bpf/lib/select.h only"
+
+
+def sources(root):
+    for directory in ("include", "bpf", "loader", "user"):
+        for path in sorted((root / directory).rglob("*")):
+            if path.suffix in (".h", ".hpp", ".c", ".cpp") and path.is_file():
+                yield path.relative_to(root)
+
+
+def main(root):
+    files = list(sources(root))
+    problems = [f"{p}:{line}: {text}" for p in files for line, text in check_file(root, p)]
+    print("\n".join(problems + [f"layers: {len(files)} files, {len(problems)} problems"]))
+    return 1 if problems or not files else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(pathlib.Path(sys.argv[1])))

@@ -1,0 +1,115 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""The checks must be able to fail: each bad file must give its finding, each good one none."""
+import pathlib
+import subprocess
+import sys
+import tempfile
+import unittest
+
+HERE = pathlib.Path(__file__).parent
+MIT = "// SPDX-License-Identifier: MIT\n"
+GPL = "// SPDX-License-Identifier: GPL-2.0-only\n"
+
+
+def run(check, files):
+    """Exit code and output of a check over a tree of the given files."""
+    with tempfile.TemporaryDirectory(prefix="xbond-check-") as tree:
+        root = pathlib.Path(tree)
+        for name, text in files.items():
+            (root / name).parent.mkdir(parents=True, exist_ok=True)
+            (root / name).write_text(text)
+        subprocess.run(["git", "init", "-q", tree], check=True)
+        done = subprocess.run([sys.executable, HERE / check, tree], capture_output=True, text=True)
+        return done.returncode, done.stdout + done.stderr
+
+
+class Layers(unittest.TestCase):
+    tree = {"user/sys/fd.h": MIT, "user/core/bond.h": MIT, "user/control/render.h": MIT, "loader/datapath.h": MIT,
+            "include/xbond/abi.h": MIT}
+
+    def expect(self, name, text, finding):
+        code, out = run("layers.py", self.tree | {name: text})
+        if finding is None:
+            self.assertEqual((0, True), (code, "0 problems" in out), out)
+        else:
+            self.assertEqual(1, code, out)
+            self.assertIn(finding, out)
+            self.assertIn("1 problems", out)
+
+    def test_clean(self):
+        self.expect("user/core/a.cpp", '#include "user/core/bond.h"\n#include "xbond/abi.h"\n#include <vector>\n', None)
+
+    def test_core_includes_sys(self):
+        self.expect("user/core/a.cpp", '#include "user/sys/fd.h"\n', "user/core may not include user/sys/fd.h")
+
+    def test_relative_include_is_seen(self):
+        self.expect("user/core/a.cpp", '#include "../sys/fd.h"\n', "user/core may not include user/sys/fd.h")
+
+    def test_sys_includes_core(self):
+        self.expect("user/sys/a.cpp", '#include "user/core/bond.h"\n', "user/sys may not include")
+
+    def test_loader_includes_user(self):
+        self.expect("loader/a.cpp", '#include "user/core/bond.h"\n', "loader may not include")
+
+    def test_pure_system_headers(self):
+        for header in ("sys/socket.h", "net/if.h", "unistd.h", "thread", "fstream"):
+            self.expect("user/core/a.cpp", f"#include <{header}>\n", "is pure")
+
+    def test_json_and_log_and_bpf(self):
+        self.expect("user/core/a.cpp", "#include <nlohmann/json.hpp>\n", "knows no JSON")
+        self.expect("user/sys/a.cpp", "#include <spdlog/spdlog.h>\n", "writes no log")
+        self.expect("user/daemon/a.cpp", "#include <bpf/libbpf.h>\n", "only loader and bpf")
+
+    def test_clock(self):
+        self.expect("user/core/a.cpp", "auto t = std::chrono::steady_clock::now();\n", "is pure")
+        self.expect("user/core/a.cpp", "// steady_clock::now() in a comment\n", None)
+
+    def test_mode_switch(self):
+        self.expect("user/core/a.cpp", "void f() { switch (options.mode) {} }\n", "mode registry")
+        self.expect("user/core/a.cpp", "case Mode::active_backup:\n", "mode registry")
+        self.expect("user/core/modes/registry.cpp", "case Mode::active_backup:\n", None)
+
+    def test_unknown_directory(self):
+        self.expect("user/odd/a.cpp", "\n", "belongs to no layer")
+
+
+class Files(unittest.TestCase):
+    def expect(self, name, text, finding):
+        code, out = run("files.py", {"README": "x\n", name: text})
+        if finding is None:
+            self.assertEqual(0, code, out)
+        else:
+            self.assertEqual(1, code, out)
+            self.assertIn(finding, out)
+
+    def test_length(self):
+        self.expect("a.cpp", MIT + "\n" * 599, None)
+        self.expect("a.cpp", MIT + "\n" * 600, "at most 600")
+
+    def test_licence(self):
+        self.expect("a.cpp", "int x;\n", "SPDX-License-Identifier: MIT")
+        self.expect("a.cpp", GPL, "SPDX-License-Identifier: MIT")
+        self.expect("bpf/a.h", MIT, "SPDX-License-Identifier: GPL-2.0-only")
+        self.expect("include/xbond/abi.h", MIT, "GPL-2.0-only OR MIT")
+        self.expect("script", "#!/bin/sh\n", "SPDX")
+
+    def test_bpf_license_section(self):
+        self.expect("bpf/a.bpf.c", GPL, "license section")
+        self.expect("bpf/a.bpf.c", GPL + 'char _license[] SEC("license") = "GPL";\n', None)
+
+    def test_vmlinux(self):
+        self.expect("bpf/a.h", GPL + '#include "vmlinux.h"\n', "includes vmlinux.h")
+        self.expect("bpf/vmlinux.h", GPL, "is a build product")
+
+    def test_unfinished(self):
+        self.expect("a.cpp", MIT + "// TODO later\n", "finish it")
+
+    def test_sleep(self):
+        self.expect("tests/a.sh", "# SPDX-License-Identifier: MIT\nsleep 1\n", "fixed sleep")
+        self.expect("tests/a.cpp", MIT + "std::this_thread::sleep_for(x);\n", "fixed sleep")
+        self.expect("tests/harness/wait.h", MIT + "std::this_thread::sleep_for(5ms);\n", None)
+
+
+if __name__ == "__main__":
+    unittest.main()
