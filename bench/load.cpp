@@ -1,0 +1,257 @@
+// SPDX-License-Identifier: MIT
+// xb_load: the measured traffic of bench/path and bench/failover. It enters named network namespaces only to open
+// sockets there, so that sender and receiver are one process.
+//   xb_load pps    FROM TO ADDRESS MS          64-byte frames, one core: packets per second, packets lost
+//   xb_load tcp    FROM TO ADDRESS MS          one TCP connection: bits per second
+//   xb_load stream FROM TO ADDRESS PPS COUNT   a constant stream: received, lost, duplicates, longest gap in us
+//   xb_load hold                               queues what arrives until SIGTERM, unread: packets received (bench/vm)
+// FROM and TO are names below /run/netns; ADDRESS is an IPv4 address that TO answers for.
+#include <algorithm>
+#include <arpa/inet.h>
+#include <array>
+#include <atomic>
+#include <cerrno>
+#include <chrono>
+#include <csignal>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <fcntl.h>
+#include <netinet/tcp.h>
+#include <sched.h>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <system_error>
+#include <thread>
+#include <vector>
+
+#include "user/sys/fd.h"
+
+namespace {
+
+using xbond::sys::Fd;
+using Clock = std::chrono::steady_clock;
+using std::chrono::duration;
+using std::chrono::microseconds;
+using std::chrono::milliseconds;
+
+constexpr std::uint16_t port = 9000;
+constexpr std::size_t payload = 18; // 64-byte frame with Ethernet, IPv4, UDP headers and FCS
+constexpr unsigned batch = 64;
+
+int check(int rc, const std::string &what) {
+    if (rc < 0) {
+        throw std::system_error(errno, std::generic_category(), what);
+    }
+    return rc;
+}
+
+template <typename T> void set_option(const Fd &fd, int level, int option, const T &value) {
+    check(setsockopt(fd.get(), level, option, &value, sizeof value), "setsockopt");
+}
+
+// Opens a socket in a namespace: sockets stay where they were made.
+Fd socket_in(const std::string &netns, int type) {
+    const Fd ns(check(open(("/run/netns/" + netns).c_str(), O_RDONLY | O_CLOEXEC), "network namespace " + netns));
+    check(setns(ns.get(), CLONE_NEWNET), "enter " + netns);
+    Fd fd(check(socket(AF_INET, type | SOCK_CLOEXEC, 0), "socket"));
+    set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+    set_option(fd, SOL_SOCKET, SO_RCVTIMEO, timeval{1, 0});
+    return fd;
+}
+
+sockaddr_in address_of(const std::string &text) {
+    sockaddr_in a{};
+    a.sin_family = AF_INET;
+    a.sin_port = htons(port);
+    if (inet_pton(AF_INET, text.c_str(), &a.sin_addr) != 1) {
+        throw std::runtime_error("'" + text + "' is no IPv4 address");
+    }
+    return a;
+}
+
+struct Pair {
+    Fd from, to;
+};
+
+void bind_receiver(const Fd &fd) {
+    sockaddr_in any{};
+    any.sin_family = AF_INET;
+    any.sin_port = htons(port);
+    check(bind(fd.get(), reinterpret_cast<const sockaddr *>(&any), sizeof any), "bind");
+}
+
+Pair open_pair(const std::vector<std::string> &args, int type) {
+    const sockaddr_in to = address_of(args[2]);
+    Pair p{socket_in(args[0], type), socket_in(args[1], type)};
+    if (type == SOCK_DGRAM) {
+        set_option(p.to, SOL_SOCKET, SO_RCVBUFFORCE, 64 << 20);
+    }
+    bind_receiver(p.to);
+    if (type == SOCK_STREAM) {
+        check(listen(p.to.get(), 1), "listen");
+    }
+    check(connect(p.from.get(), reinterpret_cast<const sockaddr *>(&to), sizeof to), "connect to " + args[2]);
+    return p;
+}
+
+// Sends a batch, then takes it in, on one core: the whole path runs in this thread and nothing waits for a scheduler.
+void pps(const std::vector<std::string> &args) {
+    cpu_set_t cpu;
+    CPU_ZERO(&cpu);
+    CPU_SET(sched_getcpu(), &cpu);
+    check(sched_setaffinity(0, sizeof cpu, &cpu), "pin to a CPU");
+    const Pair p = open_pair(args, SOCK_DGRAM);
+
+    std::array<std::array<char, payload>, batch> data{};
+    std::array<iovec, batch> iov{};
+    std::array<mmsghdr, batch> messages{};
+    for (unsigned i = 0; i < batch; i++) {
+        iov[i] = {data[i].data(), payload};
+        messages[i].msg_hdr.msg_iov = &iov[i];
+        messages[i].msg_hdr.msg_iovlen = 1;
+    }
+    std::uint64_t sent = 0, received = 0;
+    const auto begin = Clock::now();
+    const auto end = begin + milliseconds(std::stoi(args[3]));
+    while (Clock::now() < end) {
+        const auto n = static_cast<unsigned>(check(sendmmsg(p.from.get(), messages.data(), batch, 0), "send"));
+        sent += n;
+        for (unsigned got = 0; got < n;) {
+            const int r = recvmmsg(p.to.get(), messages.data(), n - got, 0, nullptr);
+            if (r < 0) {
+                break; // a second without a packet: the rest of the batch is lost
+            }
+            got += static_cast<unsigned>(r);
+            received += static_cast<unsigned>(r);
+        }
+    }
+    const double seconds = duration<double>(Clock::now() - begin).count();
+    std::printf("%.0f %llu\n", static_cast<double>(received) / seconds,
+                static_cast<unsigned long long>(sent - received));
+}
+
+void tcp(const std::vector<std::string> &args) {
+    const Pair p = open_pair(args, SOCK_STREAM);
+    const Fd peer(check(accept(p.to.get(), nullptr, nullptr), "accept"));
+    std::atomic<std::uint64_t> received = 0;
+    std::thread reader([&] {
+        std::vector<char> buffer(1 << 18);
+        for (ssize_t n; (n = recv(peer.get(), buffer.data(), buffer.size(), 0)) > 0;) {
+            received += static_cast<std::uint64_t>(n);
+        }
+    });
+    const std::vector<char> data(1 << 17);
+    const auto send_for = [&](milliseconds time) {
+        for (const auto end = Clock::now() + time; Clock::now() < end;) {
+            check(static_cast<int>(send(p.from.get(), data.data(), data.size(), 0)), "send");
+        }
+    };
+    send_for(milliseconds(50)); // past slow start
+    const std::uint64_t before = received;
+    const auto begin = Clock::now();
+    send_for(milliseconds(std::stoi(args[3])));
+    const double seconds = duration<double>(Clock::now() - begin).count();
+    const std::uint64_t bytes = received - before;
+    shutdown(p.from.get(), SHUT_WR);
+    reader.join();
+    std::printf("%.0f\n", static_cast<double>(bytes) * 8 / seconds);
+}
+
+struct Received { // what the stream's receiver saw
+    std::vector<std::uint8_t> times;
+    std::uint64_t different = 0, duplicates = 0;
+    Clock::duration longest_gap{};
+};
+
+// Until the socket has been silent for a second, its receive timeout.
+void receive_stream(const Fd &fd, Received &seen) {
+    Clock::time_point last{};
+    std::uint32_t sequence = 0;
+    while (recv(fd.get(), &sequence, sizeof sequence, 0) == sizeof sequence) {
+        const auto now = Clock::now();
+        if (last != Clock::time_point{}) {
+            seen.longest_gap = std::max(seen.longest_gap, now - last);
+        }
+        last = now;
+        if (sequence >= seen.times.size()) {
+            continue;
+        }
+        if (seen.times[sequence]++ == 0) {
+            seen.different++;
+        } else {
+            seen.duplicates++;
+        }
+    }
+}
+
+void stream(const std::vector<std::string> &args) {
+    const Pair p = open_pair(args, SOCK_DGRAM);
+    const std::chrono::nanoseconds interval(1'000'000'000 / std::stol(args[3]));
+    const auto count = static_cast<std::uint32_t>(std::stoul(args[4]));
+    Received seen;
+    seen.times.resize(count);
+    std::thread receiver([&] { receive_stream(p.to, seen); });
+    auto due = Clock::now();
+    for (std::uint32_t sequence = 0; sequence < count; sequence++, due += interval) {
+        std::array<char, payload> data{};
+        std::memcpy(data.data(), &sequence, sizeof sequence);
+        std::this_thread::sleep_until(due);
+        if (send(p.from.get(), data.data(), data.size(), 0) < 0 && errno != ENOBUFS && errno != ENETDOWN) {
+            check(-1, "send");
+        }
+    }
+    receiver.join();
+    std::printf("%llu %llu %llu %lld\n", static_cast<unsigned long long>(seen.different),
+                static_cast<unsigned long long>(count - seen.different),
+                static_cast<unsigned long long>(seen.duplicates),
+                static_cast<long long>(std::chrono::duration_cast<microseconds>(seen.longest_gap).count()));
+}
+
+// Reading would cost instructions that belong to no path.
+void hold() {
+    sigset_t stop;
+    sigemptyset(&stop);
+    sigaddset(&stop, SIGTERM);
+    check(sigprocmask(SIG_BLOCK, &stop, nullptr), "block SIGTERM");
+    const Fd fd(check(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), "socket"));
+    set_option(fd, SOL_SOCKET, SO_RCVBUFFORCE, 512 << 20);
+    bind_receiver(fd);
+    int signal = 0;
+    sigwait(&stop, &signal);
+    std::uint64_t received = 0;
+    for (char byte = 0; recv(fd.get(), &byte, 1, MSG_DONTWAIT) >= 0;) {
+        received++;
+    }
+    std::printf("%llu\n", static_cast<unsigned long long>(received));
+}
+
+} // namespace
+
+int main(int argc, char **argv) {
+    const std::string_view what = argc > 1 ? argv[1] : "";
+    const std::vector<std::string> args(argv + std::min(argc, 2), argv + argc);
+    try {
+        if (what == "pps" && args.size() == 4) {
+            pps(args);
+        } else if (what == "tcp" && args.size() == 4) {
+            tcp(args);
+        } else if (what == "stream" && args.size() == 5) {
+            stream(args);
+        } else if (what == "hold" && args.empty()) {
+            hold();
+        } else {
+            std::fprintf(stderr,
+                         "usage: xb_load pps|tcp FROM TO ADDRESS MS | stream FROM TO ADDRESS PPS COUNT | hold\n");
+            return 2;
+        }
+    } catch (const std::exception &e) {
+        std::fprintf(stderr, "xb_load: %s\n", e.what());
+        return 1;
+    }
+    return 0;
+}

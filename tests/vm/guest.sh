@@ -1,0 +1,174 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# Inside the guest: guest.sh KERNEL. Slaves e0 and e1 are veth ends; their far ends s0 and s1 live in namespace `sw`,
+# under bonding.ko (static aggregation: modes 0, 2, 3) or under a bridge (mode 1), with 10.0.0.2 on top.
+set -u
+case $1 in # what this kernel must offer; anything less is a failure, not a fallback
+6.1) hook=clsact carrier=probe_read ;;
+*) hook=tcx carrier=kfunc ;;
+esac
+failures=0
+daemon=
+
+pass() { echo "PASS: $*"; }
+fail() { echo "FAIL: $*"; failures=$((failures + 1)); }
+check() { # TEXT COMMAND...
+    local text=$1 said
+    shift
+    if said=$("$@" 2>&1); then pass "$text"; else fail "$text: ${said:0:2000}"; fi
+}
+until_ok() { # SECONDS COMMAND...: retries until it succeeds
+    local deadline=$((SECONDS + $1))
+    shift
+    until "$@" >/dev/null 2>&1; do
+        [ $SECONDS -lt $deadline ] || { "$@"; return 1; }
+        usleep 20000
+    done
+}
+has() { grep -qE "$1" "$2" || { echo "no match for $1 in:"; cat "$2"; return 1; }; }
+lost() { # packets lost of N pings, 5 ms apart
+    local n=$1 got
+    got=$(ping -n -q -c "$n" -i 0.005 -W 1 10.0.0.2 | sed -n 's/.* \([0-9]*\) received.*/\1/p')
+    echo $((n - ${got:-0}))
+}
+loses_at_most() { # LIMIT N
+    local l
+    l=$(lost "$2")
+    [ "$l" -le "$1" ] || { echo "lost $l of $2, at most $1 allowed"; return 1; }
+}
+
+start_daemon() { # extra arguments
+    xbondd "$@" >>/out/xbondd.log 2>&1 &
+    daemon=$!
+    until_ok 20 xbond status -j
+}
+stop_daemon() { # SIGNAL
+    kill -"$1" "$daemon" 2>/dev/null
+    wait "$daemon" 2>/dev/null
+}
+
+make_peer() { # MODE: the other side of the links
+    local i
+    ip netns add sw
+    for i in 0 1; do
+        ip link add e$i type veth peer name s$i netns sw
+    done
+    if [ "$1" = active-backup ]; then
+        ip -n sw link add up0 type bridge forward_delay 0 stp_state 0 mcast_snooping 0
+    else
+        ip -n sw link add up0 type bond mode balance-xor miimon 20
+    fi
+    for i in 0 1; do
+        ip -n sw link set s$i master up0
+        ip -n sw link set s$i up
+    done
+    ip -n sw addr add 10.0.0.2/24 dev up0
+    ip -n sw link set up0 up
+}
+
+make_bond() { # MODE OPTIONS...
+    local mode=$1
+    shift
+    xbond link add bond0 type bond mode "$mode" miimon 20 "$@" && xbond link set e0 master bond0 &&
+        xbond link set e1 master bond0 && xbond link set bond0 up && ip addr add 10.0.0.1/24 dev bond0
+}
+
+tcp() {
+    local server
+    ip netns exec sw iperf3 -s -1 >/dev/null 2>&1 &
+    server=$!
+    until_ok 10 ip netns exec sw grep -q ':1451 ' /proc/net/tcp /proc/net/tcp6 &&
+        iperf3 -c 10.0.0.2 -n 4M >/dev/null
+    local rc=$?
+    kill $server 2>/dev/null
+    wait $server 2>/dev/null
+    return $rc
+}
+
+watches() { # the timer of the data path runs
+    local a b
+    a=$(xbond status -j | grep -oE '"watch_runs": *[0-9]+' | grep -oE '[0-9]+$')
+    usleep 200000
+    b=$(xbond status -j | grep -oE '"watch_runs": *[0-9]+' | grep -oE '[0-9]+$')
+    [ "${b:-0}" -gt "${a:-0}" ] || { echo "watch_runs stays at '$a'"; return 1; }
+}
+
+forwards() { # LABEL
+    check "$1: first answer" until_ok 10 ping -c 1 -W 1 10.0.0.2
+    check "$1: 100 pings" loses_at_most 0 100
+    check "$1: TCP" tcp
+}
+
+pulls() { # LABEL IF: pulls its link under a stream, then puts it back
+    (usleep 300000; ip -n sw link set "$2" down) &
+    check "$1: $2 pulled under 200 pings: at most 20 lost" loses_at_most 20 200
+    wait $!
+    check "$1: forwards without $2" loses_at_most 0 50
+    ip -n sw link set "$2" up
+    check "$1: $2 is back" until_ok 10 loses_at_most 0 20
+}
+
+mode() { # MODE OPTIONS...
+    local label="$*" status
+    status=/out/status-${*// /_}.json
+    make_peer "$1"
+    check "$label: created" make_bond "$@"
+    xbond status -j >"$status"
+    check "$label: hook $hook" has "\"hook\": *\"$hook\"" "$status"
+    check "$label: carrier check $carrier" has "\"carrier_check\": *\"$carrier\"" "$status"
+    check "$label: carrier watch runs" watches
+    forwards "$label"
+    pulls "$label" s0
+    pulls "$label" s1
+    check "$label: full visibility" xbond link set bond0 type bond visibility full
+    forwards "$label, full visibility"
+    check "$label: deleted" xbond link del bond0
+    ip netns del sw
+    until_ok 10 eval '! ip link show e0 && ! ip link show e1'
+}
+
+restart() { # killed and adopted
+    make_peer active-backup
+    check "restart: created" make_bond active-backup
+    check "restart: first answer" until_ok 10 ping -c 1 -W 1 10.0.0.2
+    stop_daemon KILL
+    check "restart: forwards without a controller" loses_at_most 0 50
+    start_daemon
+    check "restart: adopted" has '"name": *"bond0"' <(xbond status -j)
+    check "restart: forwards" loses_at_most 0 50
+    pulls "restart" s0
+    check "restart: deleted" xbond link del bond0
+    ip netns del sw
+}
+
+refused_check() { # a check that the kernel lacks must be an error or a named fallback, never a silent one
+    make_peer active-backup
+    check "carrier check none: created" make_bond active-backup
+    check "carrier check none: in use" has '"carrier_check": *"none"' <(xbond status -j)
+    forwards "carrier check none"
+    xbond link del bond0
+    ip netns del sw
+}
+
+modprobe -a veth bridge sch_ingress cls_bpf
+modprobe bonding max_bonds=0
+echo "kernel $(uname -r)"
+check "xbondd serves" start_daemon
+xbond doctor 2>&1 | tee /out/doctor
+mode balance-rr
+mode balance-rr packets_per_slave 0
+mode active-backup
+for policy in layer2 layer2+3 layer3+4 encap2+3 encap3+4 vlan+srcmac; do
+    mode balance-xor xmit_hash_policy $policy
+done
+mode broadcast
+restart
+stop_daemon TERM
+start_daemon --carrier-check none
+refused_check
+stop_daemon TERM
+check "teardown" xbondd --teardown
+check "nothing pinned" eval '! find /sys/fs/bpf/xbond -type f 2>/dev/null | grep .'
+[ $failures = 0 ] || { echo "-- log of xbondd"; tail -50 /out/xbondd.log; dmesg | tail -20; }
+echo "kernel $(uname -r): $failures failures"
+[ $failures = 0 ]
