@@ -65,7 +65,8 @@ struct xb_config {
 };
 
 /* A slave's device. Outside the banks: written once before a bank names the slot, cleared when the device goes.
- * Write dev before ifindex; clear ifindex before dev. ifindex 0 = free slot. */
+ * xb_learn writes dev and nothing else; user space writes ifindex, after dev. Clear ifindex before dev. ifindex 0 =
+ * free slot. */
 struct xb_slot {
 	__u64 dev;     /* struct net_device *, learned by xb_learn; 0 = not known: carrier counts as on */
 	__u32 ifindex;
@@ -85,7 +86,7 @@ struct xb_bank_slot {
 	__u8 mac[6];
 	__u8 flags;
 	__u8 fallback;  /* slot to try next when this one has no carrier: a chain that ends in XB_NO_SLOT */
-	__u16 queue_id; /* 1.9; 0 never matches */
+	__u16 queue_id; /* 1.9; 0 never matches: published as 0 while the slave's link is not UP */
 	__u16 reserved;
 };
 
@@ -146,9 +147,14 @@ struct xb_event {
 	__u64 ktime_ns;  /* CLOCK_MONOTONIC */
 };
 
-/* The carrier watch: a bpf_timer reads the carrier bits of every used slot each interval. */
+/* The carrier watch: a bpf_timer reads the carrier bits of every used slot each interval. The kernel finds the timer by
+ * its BTF type, shows it to user space as zeroes and keeps it when user space writes the element. */
 struct xb_watch {
-	__u64 timer[2];      /* struct bpf_timer (opaque, 16 bytes, first member) */
+#ifdef __bpf__
+	struct bpf_timer timer;
+#else
+	__u64 timer[2];
+#endif
 	__u64 interval_ns;   /* 0 = off: the timer does not re-arm itself */
 	__u64 runs;
 	__u8 carrier[XB_MAX_SLAVES]; /* last seen, 1 = on */

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0-only
+ *
+ * A packet as flow_hash.h and select.h see it: read in place where it is linear, by bpf_skb_load_bytes where not.
+ */
+#ifndef XB_FRAME_H
+#define XB_FRAME_H
+
+#include <linux/bpf.h>
+#include <linux/if_ether.h>
+#include <linux/in.h>
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
+
+struct xb_frame {
+	struct __sk_buff *ctx;
+};
+
+/* `len` bytes at `off`, in the packet or copied into `buf`; null when the packet is shorter. `off` is below 64 kB. */
+static __always_inline const void *xb_at(const struct xb_frame *frame, __u32 off, __u32 len, void *buf)
+{
+	const void *end = (const void *)(long)frame->ctx->data_end;
+	const void *at = (const void *)(long)frame->ctx->data + off;
+
+	/* One register for the pointer that is compared and the one that is read, or the verifier loses the range. */
+	asm volatile("" : "+r"(at));
+	if (at + len <= end)
+		return at;
+	return bpf_skb_load_bytes(frame->ctx, off, buf, len) ? 0 : buf;
+}
+
+/* IPv4 with protocol IGMP, by the skb's protocol: not behind an in-band tag, and not MLD (1.2, mode 0). */
+static __always_inline int xb_is_igmp(const struct xb_frame *frame)
+{
+	__u8 buf[24] __attribute__((aligned(8)));
+	const __u8 *ip;
+
+	if (frame->ctx->protocol != bpf_htons(ETH_P_IP))
+		return 0;
+	ip = xb_at(frame, ETH_HLEN, 20, buf);
+	return ip && ip[9] == IPPROTO_IGMP;
+}
+
+#endif

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: GPL-2.0-only
+ *
+ * The maps of abi.h. Each object declares those it uses; user space makes them one by handing the descriptors of the
+ * first object, or of the pins, to the others. XB_NEED_WATCH and XB_NEED_XSK ask for the two that few need.
+ */
+#ifndef XB_MAPS_H
+#define XB_MAPS_H
+
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+
+#include "xbond/abi.h"
+
+/* Set before load: the verifier removes what the frozen mode does not need. */
+const volatile struct xb_config xb_cfg SEC(".rodata");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, __u32);
+	__type(value, struct xb_table);
+} xb_table SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, XB_STATS_ENTRIES);
+	__type(key, __u32);
+	__type(value, struct xb_counters);
+} xb_stats SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, XB_EVENTS_BYTES);
+} xb_events SEC(".maps");
+
+#ifdef XB_NEED_WATCH
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct xb_watch);
+} xb_watch SEC(".maps");
+#endif
+
+#ifdef XB_NEED_XSK
+struct {
+	__uint(type, BPF_MAP_TYPE_XSKMAP);
+	__uint(max_entries, XB_XSK_ENTRIES);
+	__type(key, __u32);
+	__type(value, __u32);
+} xb_xsk SEC(".maps");
+#endif
+
+static __always_inline struct xb_table *xb_get_table(void)
+{
+	__u32 key = 0;
+
+	return bpf_map_lookup_elem(&xb_table, &key);
+}
+
+static __always_inline struct xb_bank *xb_get_bank(struct xb_table *table)
+{
+	return &table->banks[table->bank & 1];
+}
+
+#endif

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: GPL-2.0-only
+ *
+ * Which slave a packet takes (reference 1.2): the one place where the modes differ in the data path. Used by every
+ * program that transmits through the bond, and by the probe program of tests/bpf.
+ */
+#ifndef XB_SELECT_H
+#define XB_SELECT_H
+
+#include "lib/carrier.h"
+#include "lib/events.h"
+#include "lib/frame.h"
+#include "lib/maps.h"
+#include "lib/stats.h"
+#include "xbond/flow_hash.h"
+
+/* slot: where the packet goes, or XB_NO_SLOT: drop it. failover: not the slave that the mode chose. */
+struct xb_choice {
+	__u32 slot;
+	__u32 failover;
+};
+
+/* Wakes the controller, once a slot until it clears the latch. */
+static __noinline void xb_tell_no_carrier(struct xb_slot *slot, __u32 id)
+{
+	if (slot->latched || __sync_lock_test_and_set(&slot->latched, 1))
+		return;
+	if (xb_emit(XB_EVENT_TX_NO_CARRIER, id, slot->ifindex, 0))
+		slot->latched = 0; /* ring full: the next packet tries again */
+}
+
+/* The first slave with carrier on the fallback chain of a slave without, or XB_NO_SLOT. */
+static __noinline __u32 xb_fallback(struct xb_table *table, struct xb_bank *bank, __u32 id)
+{
+	for (__u32 i = 0; i < XB_MAX_SLAVES; i++) {
+		if (id >= XB_MAX_SLAVES)
+			break;
+		xb_tell_no_carrier(&table->slot[id], id);
+		id = bank->slot[id].fallback;
+		if (id >= XB_MAX_SLAVES)
+			break;
+		if (xb_carrier_on(&table->slot[id]))
+			return id;
+	}
+	return XB_NO_SLOT;
+}
+
+/* The choice made final by the carrier check. `insist`: with no carrier anywhere, still send on the slave chosen. */
+static __always_inline struct xb_choice xb_checked(struct xb_table *table, struct xb_bank *bank, __u32 id, int insist)
+{
+	struct xb_choice choice = { .slot = id };
+	__u32 other;
+
+	if (id >= XB_MAX_SLAVES || xb_carrier_on(&table->slot[id]))
+		return choice;
+	other = xb_fallback(table, bank, id);
+	if (other < XB_MAX_SLAVES) {
+		choice.slot = other;
+		choice.failover = 1;
+	} else if (!insist) {
+		choice.slot = XB_NO_SLOT;
+	}
+	return choice;
+}
+
+/* Mode 0: pre-incremented per CPU, so the first packet on a CPU counts as 1. */
+static __always_inline __u32 xb_round_robin(void)
+{
+	__u32 per_slave = xb_cfg.packets_per_slave;
+	struct xb_counters *bond;
+	__u32 count;
+
+	if (per_slave == 0)
+		return bpf_get_prandom_u32();
+	bond = xb_counters_of(XB_STATS_BOND);
+	if (!bond)
+		return 0;
+	count = ++bond->rr_counter;
+	return per_slave == 1 ? count : count / per_slave;
+}
+
+static __always_inline __u32 xb_pick(const struct xb_bank *bank, __u32 number)
+{
+	__u32 n = bank->n_pick;
+
+	return n ? bank->pick[number % n & (XB_MAX_SLAVES - 1)] : XB_NO_SLOT;
+}
+
+/* Modes that send each packet once. */
+static __always_inline struct xb_choice xb_select(struct xb_table *table, struct xb_bank *bank,
+						  const struct xb_frame *frame)
+{
+	switch (xb_cfg.mode) {
+	case XB_MODE_ROUNDROBIN:
+		if (xb_is_igmp(frame))
+			return xb_checked(table, bank, bank->igmp, 1);
+		return xb_checked(table, bank, xb_pick(bank, xb_round_robin()), 0);
+	case XB_MODE_ACTIVEBACKUP:
+		return xb_checked(table, bank, xb_pick(bank, 0), 1);
+	case XB_MODE_XOR:
+		return xb_checked(table, bank, xb_pick(bank, xb_flow_hash(frame, xb_cfg.policy)), 0);
+	default:
+		return (struct xb_choice){ .slot = XB_NO_SLOT };
+	}
+}
+
+/* Broadcast: 1 = the list position may send (and its slot is in *id). A slave without carrier is left out, not
+ * replaced: the others carry a copy anyway. */
+static __always_inline int xb_broadcast_member(struct xb_table *table, const struct xb_bank *bank, __u32 position,
+					       __u32 *id)
+{
+	*id = bank->pick[position & (XB_MAX_SLAVES - 1)];
+	if (*id >= XB_MAX_SLAVES)
+		return 0;
+	if (xb_carrier_on(&table->slot[*id]))
+		return 1;
+	xb_tell_no_carrier(&table->slot[*id], *id);
+	return 0;
+}
+
+/* The slave that a queue mapping asks for (1.9), or XB_NO_SLOT: then the mode chooses. */
+static __noinline __u32 xb_override(struct xb_table *table, struct xb_bank *bank, __u32 queue)
+{
+	__u32 n = table->n_slots;
+
+	for (__u32 i = 0; i < XB_MAX_SLAVES; i++) {
+		if (i >= n)
+			break;
+		if (bank->slot[i].queue_id == queue)
+			return xb_carrier_on(&table->slot[i]) ? i : XB_NO_SLOT;
+	}
+	return XB_NO_SLOT;
+}
+
+#endif

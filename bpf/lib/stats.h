@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-2.0-only
+ *
+ * Per-CPU counters. Programs of the same hook do not interrupt each other on a CPU (bottom halves are off around all
+ * of them), so plain additions are exact.
+ */
+#ifndef XB_STATS_H
+#define XB_STATS_H
+
+#include "lib/maps.h"
+
+static __always_inline struct xb_counters *xb_counters_of(__u32 entry)
+{
+	return bpf_map_lookup_elem(&xb_stats, &entry);
+}
+
+/* Packets as the wire sees them: an skb that is not GSO says 0 segments. */
+static __always_inline __u64 xb_packets(const struct __sk_buff *ctx)
+{
+	__u32 segs = ctx->gso_segs;
+
+	return segs ? segs : 1;
+}
+
+#endif

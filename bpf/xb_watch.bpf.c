@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: GPL-2.0-only
+ *
+ * The carrier watch: notices a link change without traffic, from a bpf_timer in the pinned data path. Both programs
+ * are attached nowhere; user space runs them with BPF_PROG_TEST_RUN.
+ */
+#define XB_NEED_WATCH
+#include "lib/carrier.h"
+#include "lib/events.h"
+#include "lib/maps.h"
+
+char LICENSE[] SEC("license") = "GPL";
+
+#define CLOCK_MONOTONIC 1
+
+/* ctx.ifindex = the slave, ctx.mark = its slot: learns the net_device without traffic. Returns 0, or 1 for a bad slot.
+ * Writes dev alone: user space, which also fills slots of devices that were not learned, writes ifindex after it. */
+SEC("tc")
+int xb_learn(struct __sk_buff *ctx)
+{
+	struct xb_table *table = xb_get_table();
+	__u32 slot = ctx->mark;
+	struct net_device *dev = 0;
+
+	if (!table || slot >= XB_MAX_SLAVES)
+		return 1;
+#if XB_CARRIER == XB_CARRIER_KFUNC
+	struct sk_buff *skb = bpf_cast_to_kern_ctx(ctx);
+
+	dev = skb->dev;
+#else
+	/* Behind the program's view of ctx is the sk_buff itself. */
+	bpf_probe_read_kernel(&dev, sizeof(dev), (void *)ctx + bpf_core_field_offset(struct sk_buff, dev));
+#endif
+	table->slot[slot].dev = (__u64)dev;
+	return 0;
+}
+
+/* The first look at a slot is a change from 0 too: the controller hears of a carrier that is on from the start. */
+static int xb_watch_tick(void *map, __u32 *key, struct xb_watch *watch)
+{
+	struct xb_table *table = xb_get_table();
+
+	(void)map;
+	(void)key;
+	if (!table)
+		return 0;
+	for (__u32 i = 0; i < XB_MAX_SLAVES; i++) {
+		struct xb_slot *slot = &table->slot[i];
+		__u8 on;
+
+		if (!slot->ifindex || !slot->dev)
+			continue;
+		on = xb_carrier_on(slot);
+		/* Not told (ring full): the next tick tries again. */
+		if (on != watch->carrier[i] && !xb_emit(XB_EVENT_CARRIER, i, slot->ifindex, on))
+			watch->carrier[i] = on;
+	}
+	watch->runs++;
+	if (watch->interval_ns)
+		bpf_timer_start(&watch->timer, watch->interval_ns, 0);
+	return 0;
+}
+
+/* Starts the timer with xb_watch.interval_ns, or stops it when that is 0. Running it again restarts the interval, also
+ * from a newly loaded object, whose callback then takes over. Returns 0, or 1 when the kernel refuses the timer. */
+SEC("tc")
+int xb_watch_arm(struct __sk_buff *ctx)
+{
+	__u32 key = 0;
+	struct xb_watch *watch = bpf_map_lookup_elem(&xb_watch, &key);
+
+	(void)ctx;
+	if (!watch)
+		return 1;
+	bpf_timer_init(&watch->timer, &xb_watch, CLOCK_MONOTONIC); /* EBUSY when it is there already */
+	if (!watch->interval_ns) {
+		bpf_timer_cancel(&watch->timer);
+		return 0;
+	}
+	if (bpf_timer_set_callback(&watch->timer, xb_watch_tick))
+		return 1;
+	return bpf_timer_start(&watch->timer, watch->interval_ns, 0) ? 1 : 0;
+}
