@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -64,13 +65,28 @@ struct Apply {
 using Request = std::variant<LinkAdd, LinkDel, LinkSet, Status, LinkShow, Proc, Monitor, Explain, Apply>;
 
 bool is_write(const Request &); // needs root or the daemon's group
+std::string_view command(const Request &); // "link.add", ...
 
 // Strict: unknown command or key, wrong type, missing key: EINVAL with the name. Never throws.
 Result<Request> parse_request(std::string_view line);
 std::string encode_request(const Request &); // one line, no newline inside, "\n" at the end
-std::string encode_ok(const nlohmann::json &result);
+std::string encode_ok(const nlohmann::ordered_json &result);
 std::string encode_error(const Error &);
-Result<nlohmann::json> parse_reply(std::string_view line); // the result, or the error it carries
+// The result, or the error it carries. Ordered: what the daemon rendered keeps its order.
+Result<nlohmann::ordered_json> parse_reply(std::string_view line);
+
+// What the daemon answers to a peer that may not write. A type of error of its own for the command line's exit code:
+// EPERM alone is also what bonding says of a device that is up (1.5).
+Error denied();
+bool is_denied(const Error &);
+
+// Names as the kernel takes them: 1..15 bytes, no '/', ':' or blank, not "." or "..". A bond's at most 14, since the
+// pair's other end gets a "p" behind it.
+Result<void> check_ifname(std::string_view name);
+Result<void> check_bond_name(std::string_view name);
+
+Result<std::vector<std::uint8_t>> parse_hex(std::string_view text); // blanks and ':' between bytes are skipped
+std::string to_hex(std::span<const std::uint8_t> bytes);
 
 // ---- the config file: {"bonds":{"bond0":{"mode":"active-backup","miimon":100,"slaves":["eth0","eth1"],…}}} ----
 struct SlaveConfig {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// One consistent picture of a daemon's bonds, from which every output is rendered: status JSON (status_json.h, the one
-// place that turns it into JSON), the /proc text (proc_text.h) and iproute2's JSON and text (ip_link.h).
+// One consistent picture of a daemon's bonds, from which every output is rendered: status JSON (the one place that
+// turns it into JSON), the /proc text and iproute2's JSON and text (render.h).
 #pragma once
 
 #include <cstdint>
@@ -26,8 +26,9 @@ struct DeviceState { // what `ip link show` prints of a device
     std::uint32_t mtu = 0, min_mtu = 0, max_mtu = 0;
     std::uint32_t txqlen = 0;
     std::uint32_t promiscuity = 0, allmulti = 0;
-    std::string qdisc, operstate;
+    std::string qdisc, operstate; // as ip prints them
     std::uint8_t linkmode = 0;
+    std::string group = "default";
     MacAddr mac;
     std::string kind;
 };

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: MIT
+// /proc/net/bonding/<bond>, byte for byte (7.1). Monitoring tools parse these lines by order and label.
+#include <array>
+
+#include "user/control/render.h"
+#include "user/control/render_util.h"
+
+namespace xbond::control {
+
+namespace {
+
+constexpr std::array<std::string_view, 7> mode_texts{
+    "load balancing (round-robin)",          "fault-tolerance (active-backup)", "load balancing (xor)",
+    "fault-tolerance (broadcast)",           "IEEE 802.3ad Dynamic link aggregation",
+    "transmit load balancing",               "adaptive load balancing"};
+
+std::string line(std::string_view label, std::string_view value) {
+    return std::string(label) + ": " + std::string(value) + "\n";
+}
+
+std::string line(std::string_view label, std::uint32_t value) { return line(label, std::to_string(value)); }
+
+std::string name_or_none(const BondView &bond, SlotId slot) {
+    const auto *s = slave_in_slot(bond, slot);
+    return s ? s->slave.name : "None";
+}
+
+std::string slave_text(const core::Slave &s) {
+    std::string out = "\n" + line("Slave Interface", s.name) + line("MII Status", core::link_text(s.link));
+    out += line("Speed", s.speed == core::speed_unknown ? "Unknown" : std::to_string(s.speed) + " Mbps");
+    out += line("Duplex", s.duplex == core::duplex_full ? "full" : s.duplex == core::duplex_half ? "half" : "Unknown");
+    out += line("Link Failure Count", s.failures) + line("Permanent HW addr", s.perm_mac.str());
+    return out + line("Slave queue ID", s.queue_id);
+}
+
+std::string selection_text(const BondView &bond) {
+    const auto &o = bond.options;
+    std::string out;
+    if (o.mode == Mode::balance_xor || o.mode == Mode::ieee8023ad) {
+        out += line("Transmit Hash Policy", std::string(core::policy_name(o.xmit_hash_policy)) + " (" +
+                                                std::to_string(static_cast<int>(o.xmit_hash_policy)) + ")");
+    }
+    if (has_active_slave(o.mode)) {
+        std::string primary = name_or_none(bond, bond.primary);
+        if (bond.primary != no_slot) {
+            primary += " (primary_reselect " + std::string(core::name(o.primary_reselect)) + ")";
+        }
+        out += line("Primary Slave", primary) + line("Currently Active Slave", name_or_none(bond, bond.active));
+    }
+    return out;
+}
+
+} // namespace
+
+std::string proc_text(const BondView &bond, const std::string &kernel_release) {
+    const auto &o = bond.options;
+    std::string mode(mode_texts.at(static_cast<std::size_t>(o.mode)));
+    if (o.mode == Mode::active_backup && o.fail_over_mac != core::FailOverMac::none) {
+        mode += " (fail_over_mac " + std::string(core::name(o.fail_over_mac)) + ")";
+    }
+    std::string out = "Ethernet Channel Bonding Driver: v" + kernel_release + "\n\n" + line("Bonding Mode", mode);
+    out += selection_text(bond);
+    out += line("MII Status", bond.carrier ? "up" : "down");
+    out += line("MII Polling Interval (ms)", o.miimon_ms);
+    out += line("Up Delay (ms)", o.updelay_ms()) + line("Down Delay (ms)", o.downdelay_ms());
+    out += line("Peer Notification Delay (ms)", o.peer_notif_delay_ms());
+    for (const auto &s : bond.slaves) {
+        out += slave_text(s.slave);
+    }
+    return out;
+}
+
+} // namespace xbond::control
