@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: MIT
+#include "user/daemon/applier.h"
+
+#include <algorithm>
+#include <net/if.h>
+#include <spdlog/spdlog.h>
+
+namespace xbond::daemon {
+
+loader::ProgramSet program_set(const core::Desired &desired) {
+    return {desired.mode, desired.policy, desired.packets_per_slave};
+}
+
+// A capture makes the device promiscuous; so do our own lease on a slave and a bridge above the bond.
+bool Applier::somebody_captures(std::uint32_t ifindex, bool own_lease) const {
+    const auto *link = host_.links.find(ifindex);
+    if (link == nullptr) {
+        return false;
+    }
+    const std::uint32_t expected = (own_lease ? 1U : 0U) + (link->master != 0 ? 1U : 0U);
+    return link->promiscuity > expected;
+}
+
+bool Applier::full_visibility(const core::Desired &desired) const {
+    switch (desired.visibility) {
+    case Visibility::fast:
+        return false;
+    case Visibility::full:
+        return true;
+    case Visibility::automatic:
+        break;
+    }
+    return somebody_captures(device_.ifindex(), false);
+}
+
+loader::Bank Applier::bank_of(const core::Desired &desired) const {
+    loader::Bank bank{};
+    bank.n_pick = static_cast<std::uint32_t>(desired.pick.size());
+    std::fill(std::begin(bank.pick), std::end(bank.pick), no_slot);
+    std::copy(desired.pick.begin(), desired.pick.end(), std::begin(bank.pick));
+    bank.active = desired.active;
+    bank.igmp = desired.igmp;
+    std::copy(desired.bond_mac.bytes.begin(), desired.bond_mac.bytes.end(), std::begin(bank.bond_mac));
+    bank.flags = full_visibility(desired) ? static_cast<std::uint32_t>(XB_BANK_FULL_VISIBILITY) : 0U;
+    for (auto &slot : bank.slot) {
+        slot.fallback = no_slot;
+    }
+    for (const auto &slave : desired.slaves) {
+        auto &slot = bank.slot[slave.slot];
+        std::copy(slave.mac.bytes.begin(), slave.mac.bytes.end(), std::begin(slot.mac));
+        slot.fallback = slave.fallback;
+        slot.queue_id = slave.queue_id;
+        unsigned flags = 0;
+        if (slave.suppress) {
+            flags |= XB_SLOT_SUPPRESS;
+            if (!somebody_captures(slave.ifindex, lease_promisc_[slave.slot])) {
+                flags |= XB_SLOT_EARLY_DROP;
+            }
+        }
+        if (slave.mac != desired.bond_mac) {
+            flags |= XB_SLOT_REWRITE_DST;
+        }
+        slot.flags = static_cast<std::uint8_t>(flags);
+    }
+    return bank;
+}
+
+Result<void> Applier::publish(const core::Desired &desired) {
+    if (auto wanted = program_set(desired); !(wanted == path_.programs())) {
+        if (auto done = path_.reprogram(wanted); !done) {
+            return done;
+        }
+    }
+    path_.publish(bank_of(desired));
+    return {};
+}
+
+Result<void> Applier::apply_xdp(const core::DesiredSlave &slave, XdpPolicy policy) {
+    auto &applied = xdp_[slave.slot];
+    if (applied.policy == policy) {
+        return {};
+    }
+    const auto *link = host_.links.find(slave.ifindex);
+    const std::string driver = link == nullptr ? std::string() : host_.ethtool.driver(link->name);
+    auto state = path_.set_xdp(slave.slot, slave.ifindex, policy, driver);
+    if (!state) {
+        return tl::unexpected(state.error());
+    }
+    applied.policy = policy;
+    applied.state = *state;
+    return {};
+}
+
+Result<void> Applier::try_xdp(const core::Desired &desired, XdpPolicy policy) {
+    for (const auto &slave : desired.slaves) {
+        const auto before = xdp_[slave.slot].policy.value_or(XdpPolicy::off);
+        if (auto done = apply_xdp(slave, policy); !done) {
+            for (const auto &other : desired.slaves) {
+                (void)apply_xdp(other, before);
+            }
+            return done;
+        }
+    }
+    return {};
+}
+
+void Applier::sync_lists(const core::Desired &desired) {
+    const auto *bond = host_.links.find(device_.ifindex());
+    if (bond == nullptr) {
+        return;
+    }
+    const bool up = (bond->flags & IFF_UP) != 0;
+    std::vector<MacAddr> groups;
+    if (up) {
+        groups = sys::joined_multicast(bond->name);
+        // Devices on top with an address of their own (macvlan, VLAN) need it in the slaves' filters as well.
+        for (const auto &[ifindex, link] : host_.links.all()) {
+            if (link.link == bond->ifindex && ifindex != device_.peer() && link.mac.is_valid_unicast() &&
+                link.mac != bond->mac) {
+                groups.push_back(link.mac);
+            }
+        }
+    }
+    for (const auto &slave : desired.slaves) {
+        auto &lease = leases_[slave.slot];
+        if (!slave.carries_lists) {
+            lease.reset();
+            lease_promisc_[slave.slot] = false;
+            continue;
+        }
+        if (!lease) {
+            auto opened = sys::FilterLease::open(slave.ifindex);
+            if (!opened) {
+                spdlog::warn("slave {}: cannot hold filters: {}", slave.ifindex, opened.error().message);
+                continue;
+            }
+            lease.emplace(std::move(*opened));
+        }
+        const bool promisc = bond->promiscuity > 0;
+        (void)lease->set_promisc(promisc);
+        lease_promisc_[slave.slot] = promisc;
+        (void)lease->set_allmulti(bond->allmulti > 0);
+        (void)lease->set_multicast(groups);
+    }
+}
+
+void Applier::follow_up(const core::Desired &desired) {
+    if (auto done = device_.set_carrier(desired.carrier); !done) {
+        spdlog::error("cannot set the bond's carrier: {}", done.error().message);
+    }
+    if (watch_ms_ != desired.carrier_watch_ms) {
+        if (auto done = path_.set_watch(Ms(desired.carrier_watch_ms)); !done) {
+            spdlog::warn("carrier watch: {}", done.error().message);
+        }
+        watch_ms_ = desired.carrier_watch_ms;
+    }
+    for (const auto &slave : desired.slaves) {
+        if (auto done = apply_xdp(slave, desired.xdp); !done) {
+            spdlog::warn("XDP on slave {}: {}", slave.ifindex, done.error().message);
+        }
+    }
+    sync_lists(desired);
+}
+
+void Applier::slave_gone(SlotId slot) {
+    leases_[slot].reset();
+    lease_promisc_[slot] = false;
+    xdp_[slot] = {};
+}
+
+} // namespace xbond::daemon

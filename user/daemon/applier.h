@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: MIT
+// Turns a bond's Desired state into map writes and device changes: what differs from what was applied is written,
+// nothing else. The data path is published first; carrier, XDP and filter lists follow.
+#pragma once
+
+#include <array>
+#include <memory>
+#include <optional>
+
+#include "loader/datapath.h"
+#include "user/core/desired.h"
+#include "user/daemon/bond_device.h"
+#include "user/daemon/host.h"
+
+namespace xbond::daemon {
+
+loader::ProgramSet program_set(const core::Desired &);
+
+class Applier {
+public:
+    Applier(Host &host, loader::DataPath &path, BondDevice &device) : host_(host), path_(path), device_(device) {}
+
+    // One flip; programs are swapped before it if mode, policy or packets_per_slave changed.
+    Result<void> publish(const core::Desired &);
+    // Bond carrier, carrier watch, XDP, promiscuity and multicast lists. Failures are logged: the bond goes on.
+    void follow_up(const core::Desired &);
+    // Tries an XDP policy on every slave; on refusal all are put back and the driver's error is returned.
+    Result<void> try_xdp(const core::Desired &, XdpPolicy);
+
+    void slave_gone(SlotId);
+    // Multicast addresses of bond0 have no netlink event on most kernels: read again (from the monitor's tick).
+    void sync_lists(const core::Desired &);
+
+    bool full_visibility(const core::Desired &) const;
+    const loader::XdpState &xdp(SlotId slot) const { return xdp_[slot].state; }
+
+private:
+    struct XdpApplied {
+        std::optional<XdpPolicy> policy;
+        loader::XdpState state;
+    };
+
+    loader::Bank bank_of(const core::Desired &) const;
+    bool somebody_captures(std::uint32_t ifindex, bool own_lease) const;
+    Result<void> apply_xdp(const core::DesiredSlave &, XdpPolicy);
+
+    Host &host_;
+    loader::DataPath &path_;
+    BondDevice &device_;
+    std::optional<std::uint32_t> watch_ms_;
+    std::array<XdpApplied, XB_MAX_SLAVES> xdp_{};
+    std::array<std::optional<sys::FilterLease>, XB_MAX_SLAVES> leases_{};
+    std::array<bool, XB_MAX_SLAVES> lease_promisc_{};
+};
+
+} // namespace xbond::daemon

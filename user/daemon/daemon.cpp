@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: MIT
+// Start, recovery, netlink events and the end of the daemon. Requests are in requests.cpp, the config in apply.cpp.
+#include "user/daemon/daemon.h"
+
+#include <cstddef>
+#include <cstring>
+#include <grp.h>
+#include <nlohmann/json.hpp>
+#include <spdlog/spdlog.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include "user/control/render.h"
+
+namespace xbond::daemon {
+namespace {
+
+// An abstract socket name belongs to the network namespace and goes with the process: the exact lifetime wanted.
+Result<sys::Fd> lock_namespace() {
+    sys::Fd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    constexpr std::string_view name("\0xbondd", 7);
+    name.copy(address.sun_path, name.size());
+    const auto length = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + name.size());
+    if (!fd || ::bind(fd.get(), reinterpret_cast<const sockaddr *>(&address), length) != 0) {
+        if (errno == EADDRINUSE) {
+            return fail(EBUSY, "another xbondd runs in this network namespace; stop it first");
+        }
+        return fail(errno, std::string("cannot lock the network namespace: ") + std::strerror(errno));
+    }
+    return fd;
+}
+
+} // namespace
+
+Result<void> Daemon::open() {
+    auto lock = lock_namespace();
+    if (!lock) {
+        return tl::unexpected(lock.error());
+    }
+    instance_lock_ = std::move(*lock);
+    auto loop = sys::EventLoop::create();
+    auto netlink = sys::Netlink::open();
+    auto ethtool = sys::Ethtool::open();
+    auto packets = sys::PacketSocket::open();
+    for (const Error *error : {loop ? nullptr : &loop.error(), netlink ? nullptr : &netlink.error(),
+                               ethtool ? nullptr : &ethtool.error(), packets ? nullptr : &packets.error()}) {
+        if (error != nullptr) {
+            return tl::unexpected(*error);
+        }
+    }
+    loop_ = std::move(*loop);
+    netlink_ = std::move(*netlink);
+    ethtool_ = std::move(*ethtool);
+    packets_ = std::move(*packets);
+    auto features = loader::probe_features();
+    if (!features) {
+        return tl::unexpected(features.error());
+    }
+    features_ = std::move(*features);
+    if (settings_.carrier_check) {
+        features_.carrier = std::max(features_.carrier, *settings_.carrier_check);
+    }
+    host_ = std::make_unique<Host>(Host{*loop_, *netlink_, *ethtool_, *packets_, features_, {}, {}, {}, {}});
+    host_->pin_root = settings_.bpffs / "xbond" / std::to_string(settings_.netns);
+    host_->persist = [this] { return persist(); };
+    host_->report = [this](const std::string &bond, const core::Transition &t) {
+        spdlog::info("{}{}{}: {} {} -> {} ({})", bond, t.slave.empty() ? "" : "/", t.slave, t.machine, t.from, t.to,
+                     t.cause);
+        if (server_) {
+            server_->broadcast(control::transition_json(bond, t).dump() + "\n");
+        }
+    };
+    return host_->links.resync(*netlink_);
+}
+
+Result<void> Daemon::persist() {
+    SavedState state;
+    state.boot_id = boot_id();
+    for (const auto &[name, controller] : bonds_) {
+        state.bonds.push_back(controller->save());
+    }
+    return save_state(settings_.state_dir, state);
+}
+
+Result<void> Daemon::recover() {
+    auto state = load_state(settings_.state_dir);
+    if (!state) {
+        return tl::unexpected(state.error());
+    }
+    // Writing the state while half of it is adopted would lose the other half.
+    host_->persist = [] { return Result<void>(); };
+    for (const auto &saved : state->bonds) {
+        auto controller = BondController::adopt(*host_, saved);
+        if (controller) {
+            spdlog::info("{}: adopted with {} slaves", saved.core.name, (*controller)->core().slaves().size());
+            bonds_[saved.core.name] = std::move(*controller);
+            continue;
+        }
+        spdlog::warn("{}: {}; restoring its slaves", saved.core.name, controller.error().message);
+        for (const auto &original : saved.originals) {
+            (void)restore(*host_, original, original.mac);
+        }
+        loader::remove_pins(host_->pin_root / saved.core.name);
+        if (const auto *link = host_->links.find(saved.ifindex); link != nullptr && link->kind == "veth") {
+            (void)netlink_->delete_link(saved.ifindex);
+        }
+    }
+    host_->persist = [this] { return persist(); };
+    for (const auto &name : loader::pinned_bonds(host_->pin_root)) {
+        if (!bonds_.contains(name)) {
+            spdlog::warn("{}: pins without saved state: removed", name);
+            loader::remove_pins(host_->pin_root / name);
+        }
+    }
+    return persist();
+}
+
+Result<int> Daemon::run() {
+    started_ = sys::now();
+    if (auto opened = open(); !opened) {
+        return tl::unexpected(opened.error());
+    }
+    std::optional<control::Config> config;
+    if (settings_.config) { // a broken file changes nothing, not even by adopting
+        auto parsed = read_config();
+        if (!parsed) {
+            return tl::unexpected(parsed.error());
+        }
+        config = std::move(*parsed);
+    }
+    sigterm_ = loop_->on_signal(SIGTERM, [this] { loop_->stop(0); });
+    sigint_ = loop_->on_signal(SIGINT, [this] { loop_->stop(0); });
+    if (auto recovered = recover(); !recovered) {
+        return tl::unexpected(recovered.error());
+    }
+    netlink_source_ = loop_->on_readable(netlink_->event_fd(), [this] {
+        netlink_->drain([this](const sys::NetlinkEvent &event) { on_netlink(event); });
+    });
+    if (config) {
+        if (auto applied = apply(*config, false, nullptr); !applied) {
+            return tl::unexpected(applied.error());
+        }
+    }
+    auto server = ControlServer::listen(*loop_, settings_.socket,
+                                        [this](const control::Request &request) { return handle(request); });
+    if (!server) {
+        return tl::unexpected(server.error());
+    }
+    server_ = std::move(*server);
+    if (config && config->group) {
+        const auto *group = ::getgrnam(config->group->c_str());
+        if (group == nullptr) {
+            return fail(EINVAL, settings_.config->string() + ": group: no such group '" + *config->group + "'");
+        }
+        server_->set_group(group->gr_gid);
+    }
+    spdlog::info("xbondd {} serves {}", XBOND_VERSION, settings_.socket.string());
+    loop_->notify_ready();
+    const int code = loop_->run();
+    (void)persist();
+    return code;
+}
+
+Result<void> Daemon::teardown() {
+    if (auto opened = open(); !opened) {
+        return opened;
+    }
+    if (auto recovered = recover(); !recovered) {
+        return recovered;
+    }
+    for (auto &[name, controller] : bonds_) {
+        controller->destroy();
+    }
+    bonds_.clear();
+    std::error_code ec;
+    std::filesystem::remove(host_->pin_root, ec);
+    std::filesystem::remove(host_->pin_root.parent_path(), ec);
+    std::filesystem::remove_all(settings_.state_dir, ec);
+    return {};
+}
+
+void Daemon::on_netlink(const sys::NetlinkEvent &event) {
+    if (const auto *changed = std::get_if<sys::LinkChanged>(&event)) {
+        host_->links.update(changed->link);
+        for (auto &[name, controller] : bonds_) {
+            controller->on_link_changed(changed->link);
+        }
+    } else if (const auto *gone = std::get_if<sys::LinkGone>(&event)) {
+        on_link_gone(gone->ifindex);
+    } else {
+        if (auto synced = host_->links.resync(*netlink_); !synced) {
+            spdlog::error("netlink: {}", synced.error().message);
+            return;
+        }
+        if (std::holds_alternative<sys::Overrun>(event)) {
+            spdlog::warn("netlink events were lost: everything is read again");
+            for (auto &[name, controller] : bonds_) {
+                controller->resync();
+            }
+        }
+    }
+}
+
+void Daemon::on_link_gone(std::uint32_t ifindex) {
+    host_->links.remove(ifindex);
+    for (auto it = bonds_.begin(); it != bonds_.end();) {
+        auto &controller = *it->second;
+        if (controller.ifindex() == ifindex || controller.peer() == ifindex) {
+            spdlog::warn("{}: its device was deleted: releasing the slaves", it->first);
+            controller.destroy();
+            it = bonds_.erase(it);
+            (void)persist();
+            continue;
+        }
+        controller.on_link_gone(ifindex);
+        ++it;
+    }
+}
+
+} // namespace xbond::daemon

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: MIT
+// What every part of the daemon shares: the adapters, the picture of the machine's links, and where things are kept.
+// One thread, one event loop.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "loader/features.h"
+#include "user/core/transition.h"
+#include "user/sys/ethtool.h"
+#include "user/sys/event_loop.h"
+#include "user/sys/netlink.h"
+#include "user/sys/packet_socket.h"
+#include "xbond/result.h"
+#include "xbond/types.h"
+
+namespace xbond::daemon {
+
+// Every link and address of the namespace, kept true by netlink events.
+class LinkTable {
+public:
+    Result<void> resync(sys::Netlink &);
+    void update(const sys::LinkInfo &link) { links_[link.ifindex] = link; }
+    void remove(std::uint32_t ifindex) { links_.erase(ifindex); }
+
+    const sys::LinkInfo *find(std::uint32_t ifindex) const;
+    const sys::LinkInfo *find(std::string_view name) const;
+    const std::map<std::uint32_t, sys::LinkInfo> &all() const { return links_; }
+    const std::vector<sys::AddressInfo> &addresses() const { return addresses_; }
+
+private:
+    std::map<std::uint32_t, sys::LinkInfo> links_;
+    std::vector<sys::AddressInfo> addresses_;
+};
+
+struct Host {
+    sys::EventLoop &loop;
+    sys::Netlink &netlink;
+    sys::Ethtool &ethtool;
+    sys::PacketSocket &packets;
+    const loader::Features &features;
+    LinkTable links;
+    std::filesystem::path pin_root; // <bpffs>/xbond/<netns inode>
+
+    // Writes the state of all bonds to disk; called before a device is changed and after every transition.
+    std::function<Result<void>()> persist;
+    // The one place where transitions are logged and handed to `xbond monitor`.
+    std::function<void(const std::string &bond, const core::Transition &)> report;
+};
+
+MacAddr random_mac(); // unicast, locally administered
+
+} // namespace xbond::daemon

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: MIT
+// xbondd: one per network namespace, in the foreground.
+#include <CLI/CLI.hpp>
+#include <spdlog/sinks/stdout_color_sinks.h>
+#include <spdlog/spdlog.h>
+
+#include "user/daemon/daemon.h"
+#include "user/sys/netns.h"
+
+namespace {
+
+std::optional<std::filesystem::path> absolute(const std::string &path) {
+    if (path.empty()) {
+        return std::nullopt;
+    }
+    return std::filesystem::absolute(path);
+}
+
+int report(const xbond::Error &error) {
+    spdlog::error("{}", error.message);
+    return 1;
+}
+
+} // namespace
+
+int main(int argc, char **argv) {
+    spdlog::set_default_logger(spdlog::stderr_color_st("xbondd"));
+    spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%e %l %v");
+
+    CLI::App app{"xbond's controller: link bonding with eBPF, one daemon per network namespace"};
+    std::string config, socket, state_dir, bpffs, carrier_check, log_level = "info";
+    bool teardown = false;
+    app.add_option("--config", config, "JSON file with the bonds to make");
+    app.add_option("--socket", socket, "control socket (default /run/xbond/<netns inode>/control)");
+    app.add_option("--state-dir", state_dir, "saved state (default /run/xbond/<netns inode>/state)");
+    app.add_option("--bpffs", bpffs, "bpf file system for pins (default /sys/fs/bpf, mounted if missing)");
+    app.add_option("--carrier-check", carrier_check, "at most this variant of the per-packet carrier check")
+        ->check(CLI::IsMember({"kfunc", "probe", "none"}));
+    app.add_option("--log-level", log_level, "debug, info, warn or error")
+        ->check(CLI::IsMember({"debug", "info", "warn", "error"}));
+    app.add_flag("--teardown", teardown, "remove every bond of this network namespace, restore the slaves, and exit");
+    app.set_version_flag("--version", XBOND_VERSION);
+    CLI11_PARSE(app, argc, argv);
+    spdlog::set_level(spdlog::level::from_str(log_level));
+
+    // Paths first: settling the mount namespace changes the working directory.
+    xbond::daemon::Settings settings;
+    settings.config = absolute(config);
+    auto wanted_socket = absolute(socket);
+    auto wanted_state = absolute(state_dir);
+    auto netns = xbond::sys::netns_inode();
+    if (!netns) {
+        return report(netns.error());
+    }
+    auto mounted = xbond::sys::settle_bpffs(absolute(bpffs));
+    if (!mounted) {
+        return report(mounted.error());
+    }
+    settings.netns = *netns;
+    settings.bpffs = *mounted;
+    settings.socket = wanted_socket.value_or(xbond::sys::default_socket(*netns));
+    settings.state_dir = wanted_state.value_or(xbond::sys::default_state_dir(*netns));
+    if (!carrier_check.empty()) {
+        using xbond::loader::CarrierCheck;
+        settings.carrier_check = carrier_check == "kfunc"   ? CarrierCheck::kfunc
+                                 : carrier_check == "probe" ? CarrierCheck::probe_read
+                                                            : CarrierCheck::none;
+    }
+
+    xbond::daemon::Daemon daemon(std::move(settings));
+    if (teardown) {
+        auto done = daemon.teardown();
+        return done ? 0 : report(done.error());
+    }
+    auto code = daemon.run();
+    return code ? *code : report(code.error());
+}

@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: MIT
+// What each control request does.
+#include <nlohmann/json.hpp>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "user/control/explain.h"
+#include "user/control/render.h"
+#include "user/daemon/daemon.h"
+
+namespace xbond::daemon {
+namespace {
+
+template <typename... F> struct Overloaded : F... { using F::operator()...; };
+template <typename... F> Overloaded(F...) -> Overloaded<F...>;
+
+std::string reply(const Result<void> &done) {
+    return done ? control::encode_ok(nlohmann::json::object()) : control::encode_error(done.error());
+}
+
+std::string kernel_release() {
+    utsname u{};
+    ::uname(&u);
+    return u.release;
+}
+
+} // namespace
+
+Result<BondController *> Daemon::bond(std::string_view name) {
+    auto it = bonds_.find(std::string(name));
+    if (it == bonds_.end()) {
+        return fail(ENODEV, "'" + std::string(name) + "' is not a bond of this daemon");
+    }
+    return it->second.get();
+}
+
+BondController *Daemon::bond_of_slave(std::string_view ifname) {
+    for (auto &[name, controller] : bonds_) {
+        if (controller->core().slave(ifname) != nullptr) {
+            return controller.get();
+        }
+    }
+    return nullptr;
+}
+
+std::string Daemon::handle(const control::Request &request) {
+    return std::visit(Overloaded{
+                          [&](const control::LinkAdd &r) { return reply(link_add(r)); },
+                          [&](const control::LinkDel &r) { return reply(link_del(r)); },
+                          [&](const control::LinkSet &r) { return reply(link_set(r)); },
+                          [&](const control::Status &r) {
+                              auto s = snapshot();
+                              if (r.name) {
+                                  if (auto known = bond(*r.name); !known) {
+                                      return control::encode_error(known.error());
+                                  }
+                                  std::erase_if(s.bonds, [&](const control::BondView &b) { return b.name != *r.name; });
+                              }
+                              return control::encode_ok(control::status_json(s));
+                          },
+                          [&](const control::LinkShow &r) {
+                              if (r.name && !bonds_.contains(*r.name) && bond_of_slave(*r.name) == nullptr) {
+                                  return control::encode_error({ENODEV, "Device \"" + *r.name +
+                                                                            "\" does not exist here as a bond "
+                                                                            "or a slave of one"});
+                              }
+                              return control::encode_ok(
+                                  control::ip_link_json(snapshot(), r.name, r.details, r.statistics));
+                          },
+                          [&](const control::Proc &r) {
+                              auto found = bond(r.name);
+                              return found ? control::encode_ok(control::proc_text((*found)->view(), kernel_release()))
+                                           : control::encode_error(found.error());
+                          },
+                          [&](const control::Explain &r) {
+                              auto found = bond(r.name);
+                              return found ? control::encode_ok(control::explain((*found)->view(), r.frame, r.vlan_tci))
+                                           : control::encode_error(found.error());
+                          },
+                          [&](const control::Apply &r) {
+                              auto config = control::parse_config(r.config_json, "request");
+                              if (!config) {
+                                  return control::encode_error(config.error());
+                              }
+                              std::vector<std::string> plan;
+                              if (auto done = apply(*config, r.dry_run, &plan); !done) {
+                                  return control::encode_error(done.error());
+                              }
+                              return control::encode_ok({{"changes", plan}});
+                          },
+                          [&](const control::Monitor &) { return reply({}); }, // kept by ControlServer
+                      },
+                      request);
+}
+
+Result<void> Daemon::link_add(const control::LinkAdd &request) {
+    auto made = BondController::create(*host_, request.name, request.options, request.address, request.mtu);
+    if (!made) {
+        return tl::unexpected(made.error());
+    }
+    bonds_[request.name] = std::move(*made);
+    auto saved = persist();
+    if (!saved) {
+        forget(request.name);
+    }
+    return saved;
+}
+
+void Daemon::forget(const std::string &name) {
+    if (auto it = bonds_.find(name); it != bonds_.end()) {
+        it->second->destroy();
+        bonds_.erase(it);
+    }
+}
+
+Result<void> Daemon::link_del(const control::LinkDel &request) {
+    if (auto known = bond(request.name); !known) {
+        return tl::unexpected(known.error());
+    }
+    forget(request.name);
+    return persist();
+}
+
+Result<void> Daemon::link_set(const control::LinkSet &request) {
+    if (auto it = bonds_.find(request.name); it != bonds_.end()) {
+        return set_bond(*it->second, request);
+    }
+    return set_slave(request);
+}
+
+Result<void> Daemon::set_bond(BondController &target, const control::LinkSet &request) {
+    if (request.master || !request.slave_options.empty()) {
+        return fail(EPERM, request.name + " is a bond: it cannot be a slave of a bond here");
+    }
+    Result<void> done;
+    if (!request.options.empty()) {
+        done = target.set_options(request.options);
+    }
+    if (done && request.address) {
+        done = target.set_address(*request.address);
+    }
+    if (done && request.mtu) {
+        done = target.set_mtu(*request.mtu);
+    }
+    if (done && request.up) {
+        done = target.set_up(*request.up);
+    }
+    return done;
+}
+
+Result<void> Daemon::set_slave(const control::LinkSet &request) {
+    auto link = netlink_->link(request.name);
+    if (!link) {
+        return fail(ENODEV, "Cannot find device \"" + request.name + "\"");
+    }
+    if (!request.options.empty()) {
+        return fail(EOPNOTSUPP, request.name + " is not a bond of this daemon: bond options cannot be set on it");
+    }
+    auto *current = bond_of_slave(request.name);
+    if (request.master) {
+        const std::string &wanted = *request.master;
+        auto target = wanted.empty() ? Result<BondController *>(nullptr) : bond(wanted);
+        if (!target) {
+            return tl::unexpected(target.error());
+        }
+        if (current != nullptr && current != *target) { // netlink moves a slave (1.5)
+            if (auto released = current->release(request.name); !released) {
+                return released;
+            }
+        }
+        if (*target != nullptr && current != *target) {
+            if (auto enslaved = (*target)->enslave(request.name); !enslaved) {
+                return enslaved;
+            }
+        }
+        current = *target;
+    }
+    Result<void> done;
+    if (!request.slave_options.empty()) {
+        if (current == nullptr) {
+            return fail(EINVAL, request.name + " is not a slave of a bond: 'type bond_slave' needs one");
+        }
+        done = current->set_slave_options(request.name, request.slave_options);
+    }
+    if (done && request.address) {
+        done = netlink_->set_mac(link->ifindex, *request.address);
+    }
+    if (done && request.mtu) {
+        done = netlink_->set_mtu(link->ifindex, *request.mtu);
+    }
+    if (done && request.up) {
+        done = netlink_->set_up(link->ifindex, *request.up);
+    }
+    return done;
+}
+
+control::Snapshot Daemon::snapshot() {
+    control::Snapshot s;
+    s.version = XBOND_VERSION;
+    s.kernel = kernel_release();
+    s.netns = settings_.netns;
+    s.pid = ::getpid();
+    s.now = sys::now();
+    s.started = started_;
+    for (const auto &feature : features_.list) {
+        s.features.push_back({feature.name, feature.available, feature.detail});
+    }
+    for (const auto &[name, controller] : bonds_) {
+        s.bonds.push_back(controller->view());
+    }
+    return s;
+}
+
+} // namespace xbond::daemon

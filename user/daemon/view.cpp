@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: MIT
+// A bond's part of the snapshot.
+#include "user/daemon/controller.h"
+
+namespace xbond::daemon {
+
+control::DeviceState device_state(const sys::LinkInfo &link) {
+    control::DeviceState d;
+    d.ifindex = link.ifindex;
+    d.name = link.name;
+    d.flags = link.flags;
+    d.mtu = link.mtu;
+    d.min_mtu = link.min_mtu;
+    d.max_mtu = link.max_mtu;
+    d.txqlen = link.txqlen;
+    d.promiscuity = link.promiscuity;
+    d.allmulti = link.allmulti;
+    d.qdisc = link.qdisc;
+    d.operstate = link.operstate;
+    d.linkmode = link.linkmode;
+    d.mac = link.mac;
+    d.kind = link.kind;
+    return d;
+}
+
+control::BondView BondController::view() const {
+    control::BondView v;
+    const auto desired = bond_.desired();
+    const auto counters = path_.counters();
+    v.name = name();
+    if (auto link = host_.netlink.link(device_.ifindex())) {
+        v.device = device_state(*link);
+    }
+    v.options = bond_.options();
+    v.mac = bond_.mac();
+    v.carrier = bond_.carrier();
+    v.admin_up = bond_.admin_up();
+    v.active = bond_.active();
+    v.primary = bond_.primary();
+    v.pick = desired.pick;
+    v.counters = counters.bond;
+    v.visibility_now = applier_.full_visibility(desired) ? "full" : "fast";
+    v.carrier_check = loader::name(path_.carrier_check());
+    v.hook = path_.uses_tcx() ? "tcx" : "clsact";
+    v.history.assign(history_.begin(), history_.end());
+    for (const auto &slave : bond_.slaves()) {
+        control::SlaveView s;
+        s.slave = slave;
+        if (auto link = host_.netlink.link(slave.ifindex)) {
+            s.device = device_state(*link);
+        }
+        s.counters = counters.slot[slave.slot];
+        s.active = slave.slot == bond_.active();
+        s.primary = slave.slot == bond_.primary();
+        s.driver = host_.ethtool.driver(slave.name);
+        const auto &xdp = applier_.xdp(slave.slot);
+        using Attached = loader::XdpState::Attached;
+        s.xdp = xdp.attached == Attached::native ? "native" : xdp.attached == Attached::generic ? "generic" : "none";
+        s.xdp_why = xdp.why;
+        for (const auto &d : desired.slaves) {
+            if (d.slot == slave.slot) {
+                s.published = d;
+            }
+        }
+        for (const auto &original : originals_) {
+            if (original.ifindex == slave.ifindex) {
+                s.saved_mtu = original.mtu;
+            }
+        }
+        v.slaves.push_back(std::move(s));
+    }
+    return v;
+}
+
+} // namespace xbond::daemon
