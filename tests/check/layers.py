@@ -68,7 +68,7 @@ def strip_comments(text):
 
 def project_path(root, path, quoted):
     """Where a quoted include lies in the project: beside the file, or below an include root; None if generated."""
-    for base in (path.parent, pathlib.Path(), pathlib.Path("include")):
+    for base in (path.parent, *map(pathlib.Path, ("", "include", "bpf"))):
         if (root / base / quoted).is_file():
             return os.path.normpath(base / quoted)
     return None
