@@ -3,6 +3,7 @@
 #pragma once
 
 #include <csignal>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -21,7 +22,9 @@ public:
     EventLoop &operator=(EventLoop &&) noexcept;
     ~EventLoop();
 
-    // Movable registration: destroying it removes the source. Callbacks run in run().
+    // Movable registration: destroying it removes the source, also from inside its own callback. False when the
+    // descriptor, signal or memory was refused. Callbacks run in run(); what they throw leaves through run(). Remove a
+    // descriptor's source before closing the descriptor.
     class Source {
     public:
         Source();
@@ -42,9 +45,9 @@ public:
     Source at(Time when, std::function<void()>);        // one shot; keep the Source alive until it fires
     void post(std::function<void()>);                   // runs once, after the events at hand
 
-    int run(); // until stop()
-    void stop(int code = 0);
-    void notify_ready(); // sd_notify READY=1, if systemd is there
+    int run();               // until stop(); may be called again afterwards
+    void stop(int code = 0); // returns from run() after the callback at hand
+    void notify_ready();     // sd_notify READY=1, if systemd is there
 
 private:
     struct Impl;

@@ -8,6 +8,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -72,13 +73,14 @@ public:
     // -- queries --
     Result<std::vector<LinkInfo>> links();
     Result<LinkInfo> link(std::uint32_t ifindex);
-    Result<LinkInfo> link(std::string_view name); // ENODEV
+    Result<LinkInfo> link(std::string_view name); // also alternative names; ENODEV
     Result<std::vector<AddressInfo>> addresses();
 
     // -- changes --
-    // txqueues > 1 gives both ends that many queues.
+    // Both ends in this netns, both down, with `queues` receive and transmit queues each; `mac` is the first end's
+    // (random without one). The peer gets no IPv6 link-local address by itself.
     Result<void> create_veth(std::string_view name, std::string_view peer, std::optional<MacAddr> mac,
-                             std::uint32_t mtu);
+                             std::uint32_t mtu, std::uint32_t queues = 1);
     Result<void> delete_link(std::uint32_t ifindex);
     Result<void> set_up(std::uint32_t ifindex, bool up);
     Result<void> set_mac(std::uint32_t ifindex, MacAddr);

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: MIT
+// What a slave's hardware lets in: promiscuous and all-multicast flags and the multicast list (1.8). All of it is kept
+// by the kernel and not by the life of a socket, so that a restart of the controller leaves a NIC's filters alone.
+#pragma once
+
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "user/sys/fd.h"
+#include "xbond/result.h"
+#include "xbond/types.h"
+
+namespace xbond::sys {
+
+class DeviceFilter {
+public:
+    static Result<DeviceFilter> open();
+
+    Result<void> set_promisc(std::string_view ifname, bool on) const;  // IFF_PROMISC, as `ip link set promisc`
+    Result<void> set_allmulti(std::string_view ifname, bool on) const; // IFF_ALLMULTI
+    // Makes the device's administrative list (`ip maddr`) exactly `wanted`; addresses joined by sockets are not in it.
+    Result<void> set_multicast(std::string_view ifname, std::span<const MacAddr> wanted) const;
+
+private:
+    Result<void> set_flag(std::string_view ifname, short flag, bool on) const;
+
+    Fd fd_;
+};
+
+struct MulticastEntry {
+    MacAddr mac;
+    bool administrative = false; // added by SIOCADDMULTI or `ip maddr add`
+};
+
+// The device's multicast list, from /proc/thread-self/net/dev_mcast.
+std::vector<MulticastEntry> multicast_list(std::string_view ifname);
+
+} // namespace xbond::sys

@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: MIT
+#include "user/sys/event_loop.h"
+
+#include <exception>
+#include <pthread.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <system_error>
+#include <systemd/sd-daemon.h>
+#include <systemd/sd-event.h>
+#include <utility>
+#include <vector>
+
+#include "user/sys/fd.h"
+#include "user/sys/io.h"
+
+namespace xbond::sys {
+
+Time now() {
+    timespec ts{};
+    ::clock_gettime(CLOCK_MONOTONIC, &ts);
+    return std::chrono::seconds(ts.tv_sec) + std::chrono::nanoseconds(ts.tv_nsec);
+}
+
+struct EventLoop::Impl {
+    sd_event *event = nullptr;
+    std::optional<int> stop_code;
+    std::exception_ptr error; // thrown by a callback; run() throws it on, past sd-event's C frames
+    Fd wake;                  // eventfd that makes post() an event like any other
+    Source wake_source;
+    std::vector<std::function<void()>> posted;
+
+    Impl() = default;
+    Impl(const Impl &) = delete;
+    Impl &operator=(const Impl &) = delete;
+    ~Impl() {
+        wake_source = {};
+        sd_event_unref(event);
+    }
+};
+
+struct EventLoop::Source::Impl {
+    // Shared, because a callback may destroy its own Source while it runs.
+    struct Callback {
+        EventLoop::Impl *loop;
+        std::function<void(std::uint32_t)> call;
+    };
+    std::shared_ptr<Callback> callback;
+    sd_event_source *source = nullptr;
+
+    Impl(EventLoop::Impl *loop, std::function<void(std::uint32_t)> call)
+        : callback(std::make_shared<Callback>(Callback{loop, std::move(call)})) {}
+    Impl(const Impl &) = delete;
+    Impl &operator=(const Impl &) = delete;
+    ~Impl() { sd_event_source_disable_unref(source); }
+
+    static int dispatch(void *userdata, std::uint32_t events) noexcept {
+        const auto callback = static_cast<Impl *>(userdata)->callback;
+        try {
+            callback->call(events);
+        } catch (...) {
+            callback->loop->error = std::current_exception();
+        }
+        return 0;
+    }
+    static int on_io(sd_event_source *, int, std::uint32_t events, void *userdata) {
+        return dispatch(userdata, events);
+    }
+    static int on_signal(sd_event_source *, const signalfd_siginfo *, void *userdata) { return dispatch(userdata, 0); }
+    static int on_time(sd_event_source *, std::uint64_t, void *userdata) { return dispatch(userdata, 0); }
+};
+
+EventLoop::Source::Source() = default;
+EventLoop::Source::Source(Source &&) noexcept = default;
+EventLoop::Source &EventLoop::Source::operator=(Source &&) noexcept = default;
+EventLoop::Source::~Source() = default;
+EventLoop::Source::operator bool() const { return impl_ != nullptr; }
+
+EventLoop::EventLoop(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+EventLoop::EventLoop(EventLoop &&) noexcept = default;
+EventLoop &EventLoop::operator=(EventLoop &&) noexcept = default;
+EventLoop::~EventLoop() = default;
+
+Result<EventLoop> EventLoop::create() {
+    auto impl = std::make_unique<Impl>();
+    if (const int r = sd_event_new(&impl->event); r < 0) {
+        return fail_errno("cannot create an event loop", -r);
+    }
+    impl->wake.reset(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+    if (!impl->wake) {
+        return fail_errno("cannot create an eventfd");
+    }
+    EventLoop loop(std::move(impl));
+    loop.impl_->wake_source = loop.on_readable(loop.impl_->wake.get(), [core = loop.impl_.get()] {
+        std::uint64_t count = 0;
+        (void)!::read(core->wake.get(), &count, sizeof count);
+        for (auto &call : std::exchange(core->posted, {})) {
+            call();
+        }
+    });
+    if (!loop.impl_->wake_source) {
+        return fail_errno("cannot watch an eventfd", ENOSPC);
+    }
+    return loop;
+}
+
+EventLoop::Source EventLoop::on_readable(int fd, std::function<void()> call) {
+    return on_io(fd, EPOLLIN, [call = std::move(call)](std::uint32_t) { call(); });
+}
+
+EventLoop::Source EventLoop::on_io(int fd, std::uint32_t epoll_events, std::function<void(std::uint32_t)> call) {
+    Source s;
+    auto impl = std::make_unique<Source::Impl>(impl_.get(), std::move(call));
+    if (sd_event_add_io(impl_->event, &impl->source, fd, epoll_events, Source::Impl::on_io, impl.get()) >= 0) {
+        s.impl_ = std::move(impl);
+    }
+    return s;
+}
+
+EventLoop::Source EventLoop::on_signal(int signo, std::function<void()> call) {
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, signo);
+    ::pthread_sigmask(SIG_BLOCK, &set, nullptr);
+    Source s;
+    auto impl = std::make_unique<Source::Impl>(impl_.get(), [call = std::move(call)](std::uint32_t) { call(); });
+    if (sd_event_add_signal(impl_->event, &impl->source, signo, Source::Impl::on_signal, impl.get()) >= 0) {
+        s.impl_ = std::move(impl);
+    }
+    return s;
+}
+
+EventLoop::Source EventLoop::at(Time when, std::function<void()> call) {
+    // Rounded up: a timer is never early. 1 us of accuracy, because 0 would mean sd-event's 250 ms.
+    const auto us = std::chrono::ceil<std::chrono::microseconds>(std::max(when, Time::zero())).count();
+    Source s;
+    auto impl = std::make_unique<Source::Impl>(impl_.get(), [call = std::move(call)](std::uint32_t) { call(); });
+    if (sd_event_add_time(impl_->event, &impl->source, CLOCK_MONOTONIC, static_cast<std::uint64_t>(us), 1,
+                          Source::Impl::on_time, impl.get()) >= 0) {
+        s.impl_ = std::move(impl);
+    }
+    return s;
+}
+
+void EventLoop::post(std::function<void()> call) {
+    impl_->posted.push_back(std::move(call));
+    const std::uint64_t one = 1;
+    (void)!::write(impl_->wake.get(), &one, sizeof one);
+}
+
+int EventLoop::run() {
+    Impl &core = *impl_; // stays where it is when the EventLoop is moved
+    while (!core.stop_code) {
+        const int r = sd_event_run(core.event, UINT64_MAX);
+        if (core.error) {
+            std::rethrow_exception(std::exchange(core.error, nullptr));
+        }
+        if (r < 0) {
+            throw std::system_error(-r, std::generic_category(), "sd_event_run");
+        }
+    }
+    return *std::exchange(core.stop_code, std::nullopt);
+}
+
+void EventLoop::stop(int code) { impl_->stop_code = code; }
+
+void EventLoop::notify_ready() { sd_notify(0, "READY=1"); }
+
+} // namespace xbond::sys

@@ -1,0 +1,353 @@
+// SPDX-License-Identifier: MIT
+#include "user/sys/netlink.h"
+
+#include <libmnl/libmnl.h>
+#include <linux/if.h>
+#include <linux/if_link.h>
+#include <linux/netlink.h>
+#include <linux/rtnetlink.h>
+#include <linux/veth.h>
+#include <sys/socket.h>
+
+#include "user/sys/io.h"
+#include "user/sys/netlink_parse.h"
+
+namespace xbond::sys {
+namespace {
+
+constexpr int event_buffer_bytes = 8 << 20;      // some ten thousand link events before an overrun
+constexpr std::size_t datagram_bytes = 64 << 10; // the kernel fills at most 32 kB per dump datagram
+constexpr int dump_attempts = 16;                // a dump is repeated when the list changed under it
+
+using Buffer = std::array<std::uint8_t, datagram_bytes>;
+
+// A request under construction. Names are checked before they are put, so that it always fits.
+class Request {
+public:
+    Request(std::uint16_t type, std::uint16_t flags) : header_(mnl_nlmsg_put_header(buffer_.data())) {
+        header_->nlmsg_type = type;
+        header_->nlmsg_flags = static_cast<std::uint16_t>(NLM_F_REQUEST | flags);
+    }
+    Request(const Request &) = delete;
+    Request &operator=(const Request &) = delete;
+
+    template <typename T> T *extra() { return static_cast<T *>(mnl_nlmsg_put_extra_header(header_, sizeof(T))); }
+    void u8(std::uint16_t type, std::uint8_t v) { mnl_attr_put_u8(header_, type, v); }
+    void u32(std::uint16_t type, std::uint32_t v) { mnl_attr_put_u32(header_, type, v); }
+    void text(std::uint16_t type, std::string_view v) { mnl_attr_put_strz(header_, type, std::string(v).c_str()); }
+    void mac(std::uint16_t type, MacAddr v) { mnl_attr_put(header_, type, v.bytes.size(), v.bytes.data()); }
+    nlattr *begin(std::uint16_t type) { return mnl_attr_nest_start(header_, type); }
+    void end(nlattr *nest) { mnl_attr_nest_end(header_, nest); }
+
+    nlmsghdr *header() { return header_; }
+
+private:
+    alignas(nlmsghdr) std::array<std::uint8_t, 1024> buffer_{};
+    nlmsghdr *header_;
+};
+
+Result<Fd> open_socket(int flags) {
+    Fd fd(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | flags, NETLINK_ROUTE));
+    if (!fd) {
+        return fail_errno("cannot open a netlink socket");
+    }
+    sockaddr_nl address{};
+    address.nl_family = AF_NETLINK;
+    if (::bind(fd.get(), reinterpret_cast<sockaddr *>(&address), sizeof address) != 0) {
+        return fail_errno("cannot bind a netlink socket");
+    }
+    return fd;
+}
+
+// One datagram from the kernel; what other processes send to the port is passed over. EMSGSIZE: it was cut off.
+Result<Bytes> receive(int fd, Buffer &buffer) {
+    for (;;) {
+        sockaddr_nl from{};
+        iovec iov{buffer.data(), buffer.size()};
+        msghdr msg{};
+        msg.msg_name = &from;
+        msg.msg_namelen = sizeof from;
+        msg.msg_iov = &iov;
+        msg.msg_iovlen = 1;
+        const ssize_t n = ::recvmsg(fd, &msg, 0);
+        if (n < 0 && errno == EINTR) {
+            continue;
+        }
+        if (n < 0) {
+            return fail_errno("netlink receive");
+        }
+        if (from.nl_pid != 0) {
+            continue;
+        }
+        if ((msg.msg_flags & MSG_TRUNC) != 0) {
+            return fail_errno("netlink receive", EMSGSIZE);
+        }
+        return Bytes(buffer.data(), static_cast<std::size_t>(n));
+    }
+}
+
+std::string failure(std::string_view what, const NetlinkAck &ack) {
+    std::string text = std::string(what) + ": " + errno_text(ack.code);
+    return ack.text.empty() ? text : text + " (" + ack.text + ")";
+}
+
+// Sends and waits for the acknowledgement (or the end of the dump); messages in between go to `each`.
+// True when the kernel says that a dump was interrupted by a change.
+Result<bool> talk(int fd, Request &request, std::uint32_t seq, const std::string &what,
+                  const std::function<void(const NetlinkMessage &)> &each) {
+    request.header()->nlmsg_seq = seq;
+    if (::send(fd, request.header(), request.header()->nlmsg_len, 0) < 0) {
+        return fail_errno(what);
+    }
+    bool interrupted = false;
+    alignas(nlmsghdr) Buffer buffer;
+    for (;;) {
+        auto datagram = receive(fd, buffer);
+        if (!datagram) {
+            const int code = datagram.error().code;
+            return fail_errno(what + ": no answer from the kernel", code == EAGAIN ? ETIMEDOUT : code);
+        }
+        while (const auto m = take_message(*datagram)) {
+            if (m->seq != seq) {
+                continue; // left over from a request that failed
+            }
+            interrupted |= (m->flags & NLM_F_DUMP_INTR) != 0;
+            if (const auto ack = parse_ack(*m)) {
+                if (ack->code != 0) {
+                    return fail(ack->code, failure(what, *ack));
+                }
+                return interrupted;
+            }
+            each(*m);
+        }
+    }
+}
+
+Result<void> change(int fd, Request &request, std::uint32_t seq, const std::string &what) {
+    auto done = talk(fd, request, seq, what, [](const NetlinkMessage &) {});
+    if (!done) {
+        return tl::make_unexpected(done.error());
+    }
+    return {};
+}
+
+template <typename T>
+Result<std::vector<T>> dump(int fd, std::uint32_t &seq, const std::string &what,
+                            const std::function<void(Request &)> &fill, std::uint16_t type, std::uint16_t reply,
+                            std::optional<T> (*parse)(Bytes)) {
+    for (int attempt = 0; attempt < dump_attempts; ++attempt) {
+        Request request(type, NLM_F_DUMP);
+        fill(request);
+        std::vector<T> list;
+        auto interrupted = talk(fd, request, ++seq, what, [&](const NetlinkMessage &m) {
+            if (auto item = m.type == reply ? parse(m.payload) : std::nullopt) {
+                list.push_back(std::move(*item));
+            }
+        });
+        if (!interrupted) {
+            return tl::make_unexpected(interrupted.error());
+        }
+        if (!*interrupted) {
+            return list;
+        }
+    }
+    return fail(EAGAIN, what + ": the list kept changing while it was read");
+}
+
+std::string interface(std::uint32_t ifindex) { return "interface " + std::to_string(ifindex); }
+
+ifinfomsg *put_link(Request &request, std::uint32_t ifindex) {
+    auto *link = request.extra<ifinfomsg>();
+    link->ifi_family = AF_UNSPEC;
+    link->ifi_index = static_cast<int>(ifindex);
+    return link;
+}
+
+Result<void> check_name(std::string_view name) {
+    if (name.empty() || name.size() >= IFNAMSIZ) {
+        return fail(EINVAL, "interface name \"" + std::string(name) + "\": expected 1 to 15 characters");
+    }
+    return {};
+}
+
+Result<LinkInfo> get_link(int fd, Request &request, std::uint32_t seq, const std::string &what) {
+    request.u32(IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
+    std::optional<LinkInfo> link;
+    auto done = talk(fd, request, seq, what, [&](const NetlinkMessage &m) {
+        if (m.type == RTM_NEWLINK) {
+            link = parse_link(m.payload);
+        }
+    });
+    if (!done) {
+        return tl::make_unexpected(done.error());
+    }
+    if (!link) {
+        return fail(EPROTO, what + ": the kernel's answer cannot be read");
+    }
+    return std::move(*link);
+}
+
+} // namespace
+
+Result<Netlink> Netlink::open() {
+    Netlink nl;
+    auto requests = open_socket(0);
+    auto events = open_socket(SOCK_NONBLOCK);
+    if (!requests || !events) {
+        return tl::make_unexpected(requests ? events.error() : requests.error());
+    }
+    nl.requests_ = std::move(*requests);
+    nl.events_ = std::move(*events);
+
+    // Absent on old kernels, and then only messages get poorer: no failure.
+    const int on = 1;
+    for (const int option : {NETLINK_EXT_ACK, NETLINK_CAP_ACK, NETLINK_GET_STRICT_CHK}) {
+        ::setsockopt(nl.requests_.get(), SOL_NETLINK, option, &on, sizeof on);
+    }
+    // The kernel answers within send(); the limit only keeps a lost answer from hanging the event loop.
+    const timeval limit{5, 0};
+    ::setsockopt(nl.requests_.get(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+
+    if (::setsockopt(nl.events_.get(), SOL_SOCKET, SO_RCVBUFFORCE, &event_buffer_bytes, sizeof(int)) != 0) {
+        ::setsockopt(nl.events_.get(), SOL_SOCKET, SO_RCVBUF, &event_buffer_bytes, sizeof(int));
+    }
+    for (const int group : {RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR}) {
+        if (::setsockopt(nl.events_.get(), SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group, sizeof group) != 0) {
+            return fail_errno("cannot subscribe to netlink group " + std::to_string(group));
+        }
+    }
+    return nl;
+}
+
+int Netlink::event_fd() const { return events_.get(); }
+
+void Netlink::drain(const std::function<void(const NetlinkEvent &)> &handle) {
+    Buffer buffer;
+    for (;;) {
+        const auto datagram = receive(events_.get(), buffer);
+        if (datagram) {
+            for (const auto &event : parse_events(*datagram)) {
+                handle(event);
+            }
+        } else if (datagram.error().code == ENOBUFS || datagram.error().code == EMSGSIZE) {
+            handle(Overrun{});
+        } else {
+            return; // EAGAIN: read up
+        }
+    }
+}
+
+Result<std::vector<LinkInfo>> Netlink::links() {
+    const auto fill = [](Request &request) {
+        put_link(request, 0);
+        request.u32(IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
+    };
+    return dump<LinkInfo>(requests_.get(), seq_, "list the links", fill, RTM_GETLINK, RTM_NEWLINK, parse_link);
+}
+
+Result<std::vector<AddressInfo>> Netlink::addresses() {
+    const auto fill = [](Request &request) { request.extra<ifaddrmsg>(); };
+    return dump<AddressInfo>(requests_.get(), seq_, "list the addresses", fill, RTM_GETADDR, RTM_NEWADDR,
+                             parse_address);
+}
+
+Result<LinkInfo> Netlink::link(std::uint32_t ifindex) {
+    Request request(RTM_GETLINK, NLM_F_ACK);
+    put_link(request, ifindex);
+    return get_link(requests_.get(), request, ++seq_, "read " + interface(ifindex));
+}
+
+Result<LinkInfo> Netlink::link(std::string_view name) {
+    if (name.empty() || name.size() >= ALTIFNAMSIZ) {
+        return fail_errno("interface \"" + std::string(name) + "\"", ENODEV);
+    }
+    Request request(RTM_GETLINK, NLM_F_ACK);
+    put_link(request, 0);
+    request.text(name.size() < IFNAMSIZ ? IFLA_IFNAME : IFLA_ALT_IFNAME, name);
+    return get_link(requests_.get(), request, ++seq_, "interface \"" + std::string(name) + "\"");
+}
+
+Result<void> Netlink::create_veth(std::string_view name, std::string_view peer, std::optional<MacAddr> mac,
+                                  std::uint32_t mtu, std::uint32_t queues) {
+    for (const auto n : {name, peer}) {
+        if (auto ok = check_name(n); !ok) {
+            return ok;
+        }
+    }
+    Request request(RTM_NEWLINK, NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL);
+    const auto put_end = [&](std::string_view end_name) {
+        put_link(request, 0);
+        request.text(IFLA_IFNAME, end_name);
+        request.u32(IFLA_MTU, mtu);
+        request.u32(IFLA_NUM_TX_QUEUES, queues);
+        request.u32(IFLA_NUM_RX_QUEUES, queues);
+    };
+    put_end(name);
+    if (mac) {
+        request.mac(IFLA_ADDRESS, *mac);
+    }
+    auto *info = request.begin(IFLA_LINKINFO);
+    request.text(IFLA_INFO_KIND, "veth");
+    auto *data = request.begin(IFLA_INFO_DATA);
+    auto *other = request.begin(VETH_INFO_PEER);
+    put_end(peer);
+    request.end(other);
+    request.end(data);
+    request.end(info);
+    const std::string what = "create veth pair " + std::string(name) + " and " + std::string(peer);
+    if (auto made = change(requests_.get(), request, ++seq_, what); !made) {
+        return made;
+    }
+    // The kernel ignores the address mode in the creating request. The peer is still down: it has no address yet.
+    auto quiet = link(peer).and_then([&](const LinkInfo &l) { return set_addrgenmode_none(l.ifindex); });
+    if (!quiet) {
+        (void)link(name).map([&](const LinkInfo &l) { (void)delete_link(l.ifindex); });
+    }
+    return quiet;
+}
+
+Result<void> Netlink::delete_link(std::uint32_t ifindex) {
+    Request request(RTM_DELLINK, NLM_F_ACK);
+    put_link(request, ifindex);
+    return change(requests_.get(), request, ++seq_, "delete " + interface(ifindex));
+}
+
+Result<void> Netlink::set_up(std::uint32_t ifindex, bool up) {
+    Request request(RTM_NEWLINK, NLM_F_ACK);
+    auto *link = put_link(request, ifindex);
+    link->ifi_flags = up ? IFF_UP : 0;
+    link->ifi_change = IFF_UP;
+    return change(requests_.get(), request, ++seq_, "set " + interface(ifindex) + (up ? " up" : " down"));
+}
+
+Result<void> Netlink::set_mac(std::uint32_t ifindex, MacAddr mac) {
+    Request request(RTM_NEWLINK, NLM_F_ACK);
+    put_link(request, ifindex);
+    request.mac(IFLA_ADDRESS, mac);
+    return change(requests_.get(), request, ++seq_, "set the address of " + interface(ifindex));
+}
+
+Result<void> Netlink::set_mtu(std::uint32_t ifindex, std::uint32_t mtu) {
+    Request request(RTM_NEWLINK, NLM_F_ACK);
+    put_link(request, ifindex);
+    request.u32(IFLA_MTU, mtu);
+    return change(requests_.get(), request, ++seq_,
+                  "set the MTU of " + interface(ifindex) + " to " + std::to_string(mtu));
+}
+
+Result<void> Netlink::set_addrgenmode_none(std::uint32_t ifindex) {
+    Request request(RTM_NEWLINK, NLM_F_ACK);
+    put_link(request, ifindex);
+    auto *families = request.begin(IFLA_AF_SPEC);
+    auto *inet6 = request.begin(AF_INET6);
+    request.u8(IFLA_INET6_ADDR_GEN_MODE, IN6_ADDR_GEN_MODE_NONE);
+    request.end(inet6);
+    request.end(families);
+    auto done = change(requests_.get(), request, ++seq_, "set addrgenmode of " + interface(ifindex) + " to none");
+    if (!done && done.error().code == EAFNOSUPPORT) {
+        return {}; // no IPv6 on this kernel or device: no address either
+    }
+    return done;
+}
+
+} // namespace xbond::sys

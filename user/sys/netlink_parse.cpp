@@ -1,0 +1,263 @@
+// SPDX-License-Identifier: MIT
+#include "user/sys/netlink_parse.h"
+
+#include <algorithm>
+#include <arpa/inet.h>
+#include <array>
+#include <cstring>
+#include <linux/if_addr.h>
+#include <linux/if_link.h>
+#include <linux/netlink.h>
+#include <linux/rtnetlink.h>
+#include <net/if.h>
+#include <sys/socket.h>
+
+namespace xbond::sys {
+namespace {
+
+struct Attribute {
+    std::uint16_t type = 0; // without the nested and byte-order flags
+    Bytes value;
+};
+
+// The front of `bytes` as a T, whatever its alignment.
+template <typename T> std::optional<T> peek(Bytes bytes) {
+    if (bytes.size() < sizeof(T)) {
+        return std::nullopt;
+    }
+    T value;
+    std::memcpy(&value, bytes.data(), sizeof value);
+    return value;
+}
+
+Bytes skip(Bytes bytes, std::size_t n) { return bytes.subspan(std::min(NLMSG_ALIGN(n), bytes.size())); }
+
+std::optional<Attribute> take_attribute(Bytes &rest) {
+    const auto header = peek<nlattr>(rest);
+    if (!header || header->nla_len < sizeof(nlattr) || header->nla_len > rest.size()) {
+        rest = {};
+        return std::nullopt;
+    }
+    const Attribute a{static_cast<std::uint16_t>(header->nla_type & NLA_TYPE_MASK),
+                      rest.subspan(sizeof(nlattr), header->nla_len - sizeof(nlattr))};
+    rest = skip(rest, header->nla_len);
+    return a;
+}
+
+template <typename T, typename Field> void store(Bytes value, Field &field) {
+    if (value.size() == sizeof(T)) {
+        field = static_cast<Field>(*peek<T>(value));
+    }
+}
+
+std::optional<MacAddr> mac_of(Bytes value) {
+    MacAddr mac;
+    if (value.size() != mac.bytes.size()) {
+        return std::nullopt;
+    }
+    std::copy(value.begin(), value.end(), mac.bytes.begin());
+    return mac;
+}
+
+std::string text_of(Bytes value) {
+    const auto end = std::find(value.begin(), value.end(), std::uint8_t{0});
+    return {value.begin(), end};
+}
+
+std::string operstate_text(Bytes value) { // as ip prints it
+    static constexpr std::array names{"UNKNOWN", "NOTPRESENT", "DOWN", "LOWERLAYERDOWN", "TESTING", "DORMANT", "UP"};
+    return value.size() == 1 && value[0] < names.size() ? names[value[0]] : "";
+}
+
+void parse_vlan(Bytes data, LinkInfo &link) {
+    while (const auto a = take_attribute(data)) {
+        if (a->type == IFLA_VLAN_ID) {
+            store<std::uint16_t>(a->value, link.vlan_id);
+        } else if (a->type == IFLA_VLAN_PROTOCOL) {
+            store<std::uint16_t>(a->value, link.vlan_proto);
+            link.vlan_proto = ntohs(link.vlan_proto);
+        }
+    }
+}
+
+void parse_linkinfo(Bytes nest, LinkInfo &link) {
+    Bytes data;
+    while (const auto a = take_attribute(nest)) {
+        if (a->type == IFLA_INFO_KIND) {
+            link.kind = text_of(a->value);
+        } else if (a->type == IFLA_INFO_SLAVE_KIND) {
+            link.slave_kind = text_of(a->value);
+        } else if (a->type == IFLA_INFO_DATA) {
+            data = a->value;
+        }
+    }
+    if (link.kind == "vlan") {
+        parse_vlan(data, link);
+    }
+}
+
+void parse_link_attribute(const Attribute &a, LinkInfo &link) {
+    switch (a.type) {
+    case IFLA_IFNAME:
+        link.name = text_of(a.value);
+        break;
+    case IFLA_QDISC:
+        link.qdisc = text_of(a.value);
+        break;
+    case IFLA_OPERSTATE:
+        link.operstate = operstate_text(a.value);
+        break;
+    case IFLA_LINKMODE:
+        store<std::uint8_t>(a.value, link.linkmode);
+        break;
+    case IFLA_CARRIER:
+        store<std::uint8_t>(a.value, link.carrier);
+        break;
+    case IFLA_MTU:
+        store<std::uint32_t>(a.value, link.mtu);
+        break;
+    case IFLA_MIN_MTU:
+        store<std::uint32_t>(a.value, link.min_mtu);
+        break;
+    case IFLA_MAX_MTU:
+        store<std::uint32_t>(a.value, link.max_mtu);
+        break;
+    case IFLA_MASTER:
+        store<std::uint32_t>(a.value, link.master);
+        break;
+    case IFLA_LINK:
+        store<std::uint32_t>(a.value, link.link);
+        break;
+    case IFLA_LINK_NETNSID:
+        link.link_in_other_netns = true;
+        break;
+    case IFLA_PROMISCUITY:
+        store<std::uint32_t>(a.value, link.promiscuity);
+        break;
+    case IFLA_ALLMULTI:
+        store<std::uint32_t>(a.value, link.allmulti);
+        break;
+    case IFLA_TXQLEN:
+        store<std::uint32_t>(a.value, link.txqlen);
+        break;
+    case IFLA_ADDRESS:
+        link.mac = mac_of(a.value).value_or(MacAddr{});
+        break;
+    case IFLA_PERM_ADDRESS:
+        link.perm_mac = mac_of(a.value);
+        break;
+    case IFLA_LINKINFO:
+        parse_linkinfo(a.value, link);
+        break;
+    default:
+        break;
+    }
+}
+
+} // namespace
+
+std::optional<NetlinkMessage> take_message(Bytes &datagram) {
+    const auto header = peek<nlmsghdr>(datagram);
+    if (!header || header->nlmsg_len < sizeof(nlmsghdr) || header->nlmsg_len > datagram.size()) {
+        return std::nullopt;
+    }
+    const NetlinkMessage m{header->nlmsg_type, header->nlmsg_flags, header->nlmsg_seq,
+                           datagram.subspan(sizeof(nlmsghdr), header->nlmsg_len - sizeof(nlmsghdr))};
+    datagram = skip(datagram, header->nlmsg_len);
+    return m;
+}
+
+std::optional<LinkInfo> parse_link(Bytes payload) {
+    const auto header = peek<ifinfomsg>(payload);
+    if (!header || header->ifi_family != AF_UNSPEC || header->ifi_index <= 0) {
+        return std::nullopt;
+    }
+    LinkInfo link;
+    link.ifindex = static_cast<std::uint32_t>(header->ifi_index);
+    link.arp_type = header->ifi_type;
+    link.flags = header->ifi_flags;
+    for (Bytes rest = skip(payload, sizeof(ifinfomsg)); const auto a = take_attribute(rest);) {
+        parse_link_attribute(*a, link);
+    }
+    if (link.name.empty() || link.name.size() >= IFNAMSIZ) {
+        return std::nullopt; // e.g. wireless events: a header and one attribute
+    }
+    return link;
+}
+
+std::optional<AddressInfo> parse_address(Bytes payload) {
+    const auto header = peek<ifaddrmsg>(payload);
+    if (!header || (header->ifa_family != AF_INET && header->ifa_family != AF_INET6)) {
+        return std::nullopt;
+    }
+    AddressInfo info;
+    info.ifindex = header->ifa_index;
+    info.v6 = header->ifa_family == AF_INET6;
+    info.prefix = header->ifa_prefixlen;
+    const std::size_t size = info.v6 ? 16 : 4;
+    std::uint32_t flags = header->ifa_flags;
+    Bytes local, address; // on point-to-point links IFA_ADDRESS is the other side
+    for (Bytes rest = skip(payload, sizeof(ifaddrmsg)); const auto a = take_attribute(rest);) {
+        if (a->type == IFA_LOCAL && a->value.size() == size) {
+            local = a->value;
+        } else if (a->type == IFA_ADDRESS && a->value.size() == size) {
+            address = a->value;
+        } else if (a->type == IFA_FLAGS) {
+            store<std::uint32_t>(a->value, flags);
+        }
+    }
+    const Bytes own = local.empty() ? address : local;
+    if (own.empty()) {
+        return std::nullopt;
+    }
+    std::copy(own.begin(), own.end(), info.addr.begin());
+    info.tentative = (flags & IFA_F_TENTATIVE) != 0 && (flags & IFA_F_OPTIMISTIC) == 0;
+    info.deprecated = (flags & IFA_F_DEPRECATED) != 0;
+    return info;
+}
+
+std::optional<NetlinkAck> parse_ack(const NetlinkMessage &m) {
+    if (m.type != NLMSG_ERROR && m.type != NLMSG_DONE) {
+        return std::nullopt;
+    }
+    // The code is 0 or a negative errno. A DONE may come without one, an ERROR may not.
+    const auto code = peek<std::int32_t>(m.payload);
+    NetlinkAck ack{code ? (*code > -4096 && *code <= 0 ? -*code : EPROTO) : (m.type == NLMSG_DONE ? 0 : EPROTO), {}};
+    if ((m.flags & NLM_F_ACK_TLVS) == 0) {
+        return ack;
+    }
+    Bytes rest = skip(m.payload, sizeof(std::int32_t));
+    if (m.type == NLMSG_ERROR) { // then the request follows, whole unless capped
+        const auto request = peek<nlmsghdr>(rest);
+        const bool capped = (m.flags & NLM_F_CAPPED) != 0;
+        rest = skip(rest, capped || !request ? sizeof(nlmsghdr) : request->nlmsg_len);
+    }
+    while (const auto a = take_attribute(rest)) {
+        if (a->type == NLMSGERR_ATTR_MSG) {
+            ack.text = text_of(a->value);
+        }
+    }
+    return ack;
+}
+
+std::vector<NetlinkEvent> parse_events(Bytes datagram) {
+    std::vector<NetlinkEvent> events;
+    while (const auto m = take_message(datagram)) {
+        if (m->type == RTM_NEWADDR || m->type == RTM_DELADDR) {
+            events.emplace_back(AddressChanged{});
+        } else if (m->type == RTM_NEWLINK || m->type == RTM_DELLINK) {
+            auto link = parse_link(m->payload);
+            if (link && m->type == RTM_NEWLINK) {
+                events.emplace_back(LinkChanged{std::move(*link)});
+            } else if (link) {
+                events.emplace_back(LinkGone{link->ifindex, std::move(link->name)});
+            }
+        }
+    }
+    if (!datagram.empty()) {
+        events.emplace_back(Overrun{});
+    }
+    return events;
+}
+
+} // namespace xbond::sys

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: MIT
+// Reading rtnetlink messages: pure over bytes, any alignment, every length checked. An attribute of the wrong size
+// counts as absent; a message without its essentials (index, name, address) as no message.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "user/sys/netlink.h"
+
+namespace xbond::sys {
+
+using Bytes = std::span<const std::uint8_t>;
+
+struct NetlinkMessage {
+    std::uint16_t type = 0;
+    std::uint16_t flags = 0;
+    std::uint32_t seq = 0;
+    Bytes payload;
+};
+
+struct NetlinkAck {
+    int code = 0;     // errno, positive; 0 = done
+    std::string text; // the kernel's extended message, often empty
+};
+
+// Takes the first message off `datagram`. None when nothing is left or what is left is no message; then
+// `datagram.empty()` tells which.
+std::optional<NetlinkMessage> take_message(Bytes &datagram);
+
+// Payload of RTM_NEWLINK or RTM_DELLINK. None for messages of another family: a bridge tells of its ports with
+// RTM_NEWLINK and RTM_DELLINK of AF_BRIDGE, which say nothing about the link's own life.
+std::optional<LinkInfo> parse_link(Bytes payload);
+
+std::optional<AddressInfo> parse_address(Bytes payload);
+
+// NLMSG_ERROR and NLMSG_DONE; none for other types.
+std::optional<NetlinkAck> parse_ack(const NetlinkMessage &);
+
+// A datagram of the event socket. One that cannot be read to its end yields Overrun: something may have been missed.
+std::vector<NetlinkEvent> parse_events(Bytes datagram);
+
+} // namespace xbond::sys

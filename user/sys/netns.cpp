@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: MIT
+#include "user/sys/netns.h"
+
+#include <algorithm>
+#include <charconv>
+#include <chrono>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <sched.h>
+#include <sys/file.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <thread>
+#include <vector>
+
+#include "user/sys/fd.h"
+#include "user/sys/io.h"
+
+namespace xbond::sys {
+namespace {
+
+namespace fs = std::filesystem;
+constexpr const char *bpffs = "/sys/fs/bpf";
+
+bool on_bpffs(const fs::path &path) {
+    struct statfs st {};
+    return ::statfs(path.c_str(), &st) == 0 && st.f_type == static_cast<decltype(st.f_type)>(BPF_FS_MAGIC);
+}
+
+std::string proc(pid_t pid, const char *file) { return "/proc/" + std::to_string(pid) + "/" + file; }
+
+pid_t parent_of(pid_t pid) { // 0 when there is none, or it cannot be read
+    const auto status = read_file(proc(pid, "status")).value_or("");
+    constexpr std::string_view key = "\nPPid:\t";
+    const auto at = status.find(key);
+    pid_t parent = 0;
+    if (at != std::string::npos) {
+        std::from_chars(status.data() + at + key.size(), status.data() + status.size(), parent);
+    }
+    return parent;
+}
+
+// Process 1, then the ancestors of this process from the outermost to its parent.
+std::vector<pid_t> candidates() {
+    std::vector<pid_t> chain;
+    for (pid_t pid = ::getppid(); pid > 1; pid = parent_of(pid)) {
+        chain.push_back(pid);
+    }
+    chain.push_back(1);
+    std::reverse(chain.begin(), chain.end());
+    return chain;
+}
+
+bool same_file(const struct stat &a, const struct stat &b) { return a.st_dev == b.st_dev && a.st_ino == b.st_ino; }
+
+// Joins the mount namespace of a process, if it is not the one we are in: a needless join would lose the working
+// directory.
+Result<void> join_mounts_of(pid_t pid) {
+    const std::string name = proc(pid, "ns/mnt");
+    const Fd theirs(::open(name.c_str(), O_RDONLY | O_CLOEXEC));
+    struct stat their_ns {
+    }, our_ns{};
+    if (!theirs || ::fstat(theirs.get(), &their_ns) != 0 || ::stat("/proc/self/ns/mnt", &our_ns) != 0) {
+        return fail_errno("cannot open " + name);
+    }
+    if (same_file(their_ns, our_ns) || ::setns(theirs.get(), CLONE_NEWNS) == 0) {
+        return {};
+    }
+    return fail_errno("cannot join " + name);
+}
+
+// Two daemons that start together must not both mount: the second would cover the first one's pins. The directory is
+// open to everybody, so a lock that somebody sits on only delays.
+void wait_for_lock(const Fd &directory) {
+    using namespace std::chrono_literals;
+    const auto deadline = std::chrono::steady_clock::now() + 1s;
+    while (::flock(directory.get(), LOCK_EX | LOCK_NB) != 0 && std::chrono::steady_clock::now() < deadline) {
+        std::this_thread::sleep_for(5ms);
+    }
+}
+
+Result<void> mount_bpffs() {
+    const Fd directory(::open(bpffs, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (!directory) {
+        return fail_errno(std::string("cannot open ") + bpffs);
+    }
+    wait_for_lock(directory);
+    if (!on_bpffs(bpffs) && ::mount("bpf", bpffs, "bpf", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=0700") != 0) {
+        return fail_errno(std::string("cannot mount the BPF file system on ") + bpffs);
+    }
+    return {};
+}
+
+Result<fs::path> check_wanted(const fs::path &wanted) {
+    std::error_code ignored;
+    fs::path existing = fs::absolute(wanted, ignored);
+    while (existing.has_relative_path() && !fs::exists(existing, ignored)) {
+        existing = existing.parent_path(); // directories below are made later, with the pins
+    }
+    if (!on_bpffs(existing)) {
+        return fail(EINVAL, wanted.string() + " is on no BPF file system: mount one with `mount -t bpf bpf DIR`");
+    }
+    return wanted;
+}
+
+} // namespace
+
+Result<std::uint64_t> netns_inode() {
+    struct stat st {};
+    if (::stat("/proc/thread-self/ns/net", &st) != 0) {
+        return fail_errno("cannot read /proc/thread-self/ns/net");
+    }
+    return st.st_ino;
+}
+
+Result<void> enter_netns(std::string_view name_or_path) {
+    const bool is_path = name_or_path.find('/') != std::string_view::npos;
+    const std::string path = (is_path ? "" : "/run/netns/") + std::string(name_or_path);
+    const Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    if (!fd) {
+        return fail_errno("cannot open network namespace " + path);
+    }
+    if (::setns(fd.get(), CLONE_NEWNET) != 0) {
+        return fail_errno("cannot enter network namespace " + path);
+    }
+    return {};
+}
+
+Result<fs::path> settle_bpffs(const std::optional<fs::path> &wanted) {
+    if (wanted) {
+        return check_wanted(*wanted);
+    }
+    if (on_bpffs(bpffs)) {
+        return bpffs;
+    }
+    for (const pid_t pid : candidates()) {
+        const auto joined = join_mounts_of(pid);
+        if (joined) {
+            break; // where every one refuses, our own namespace has to do
+        }
+        if (joined.error().code == EINVAL) { // not a refusal: this process has threads already
+            return tl::make_unexpected(joined.error());
+        }
+    }
+    return mount_bpffs().map([] { return fs::path(bpffs); });
+}
+
+fs::path default_socket(std::uint64_t netns) { return "/run/xbond/" + std::to_string(netns) + "/control"; }
+
+fs::path default_state_dir(std::uint64_t netns) { return "/run/xbond/" + std::to_string(netns) + "/state"; }
+
+} // namespace xbond::sys

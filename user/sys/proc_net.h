@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: MIT
+// The text files of /proc/net that netlink has no message for. Pure: text in, values out; lines that do not fit are
+// passed over.
+#pragma once
+
+#include <string_view>
+#include <vector>
+
+#include "user/sys/packet_socket.h"
+#include "xbond/types.h"
+
+namespace xbond::sys {
+
+std::vector<MacAddr> parse_dev_mcast(std::string_view text, std::string_view ifname);
+Ipv4Groups parse_igmp(std::string_view text, std::string_view ifname);
+
+} // namespace xbond::sys
