@@ -13,7 +13,7 @@ import sys
 
 WARN_LINES, MAX_LINES = 500, 600
 SOURCE = {".c", ".h", ".cpp", ".hpp", ".py", ".sh"}
-DUAL = {"include/xbond/abi.h", "include/xbond/flow_hash.h"}
+DUAL = {"include/xbond/abi.h", "include/xbond/flow_dissect.h", "include/xbond/flow_hash.h"}
 UNFINISHED = re.compile(r"\b(TODO|FIXME|XXX|HACK|unimplemented|not implemented)\b")
 SLEEP = re.compile(r"\b(sleep_for|usleep|nanosleep|time\.sleep)\b|\bsleep\s+[0-9.]+")
 MAY_SLEEP = ("tests/harness/", "tests/vm/")  # the polling loop and paced senders; scripts for a guest that has only a shell

@@ -52,8 +52,9 @@ INCLUDE = re.compile(r'^\s*#\s*include\s*(?:"([^"]+)"|<([^>]+)>)', re.M)
 SIDE_EFFECTS = re.compile(
     r"clock::now\b|\bclock_gettime\b|\bgettimeofday\b|\bstd::(?:cout|cerr|clog)\b|\b(?:f|v)?printf\s*\(|\bspdlog\b"
     r"|\brandom_device\b|\bgetenv\b|::(?:open|read|write|socket|ioctl|send|recv|close)\s*\(|\bsyscall\s*\(")
-MODE_SWITCH = re.compile(r"\bswitch\s*\([^{;]*\bmode\b[^{;]*\)|\bcase\s+(?:\w+::)*Mode::\w+|\bcase\s+XB_MODE_\w+")
-MODE_SWITCH_ALLOWED = re.compile(r"(^|/)(mode_)?registry\.(cpp|h)$|^bpf/lib/select\.h$|(^|/)\w*(options|names|config)\w*\.(cpp|h)$")
+MODE_SWITCH = re.compile(r"\bcase\s+(?:\w+::)*Mode::\w+|\bcase\s+XB_MODE_\w+|\busing\s+enum\s+(?:\w+::)*Mode\b")
+MODE_SWITCH_ALLOWED = re.compile(
+    r"(^|/)(mode_)?registry\.(cpp|h)$|^bpf/lib/select\.h$|(^|/)\w*(option|names|text|config)\w*\.(cpp|h)$")
 
 
 def layer_of(path):

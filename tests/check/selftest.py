@@ -66,7 +66,8 @@ class Layers(unittest.TestCase):
         self.expect("user/core/a.cpp", "// steady_clock::now() in a comment\n", None)
 
     def test_mode_switch(self):
-        self.expect("user/core/a.cpp", "void f() { switch (options.mode) {} }\n", "mode registry")
+        self.expect("bpf/a.bpf.c", "case XB_MODE_XOR:\n", "mode registry")
+        self.expect("user/core/a.cpp", "using enum Mode;\n", "mode registry")
         self.expect("user/core/a.cpp", "case Mode::active_backup:\n", "mode registry")
         self.expect("user/core/modes/registry.cpp", "case Mode::active_backup:\n", None)
 
