@@ -7,17 +7,13 @@
 #include <vector>
 
 #include "user/daemon/host.h"
+#include "user/wire/frame.h"
 
 namespace xbond::daemon {
 
-struct VlanTag {
-    std::uint16_t proto; // 0x8100 or 0x88a8
-    std::uint16_t id;
-};
-
 struct UpperDevice { // the bond itself or a device stacked on it
     const sys::LinkInfo *link;
-    std::vector<VlanTag> tags; // outermost first
+    std::vector<wire::VlanTag> tags; // outermost first
 };
 
 std::vector<UpperDevice> devices_on_top(const LinkTable &, std::uint32_t bond_ifindex);

@@ -11,14 +11,24 @@ loader::ProgramSet program_set(const core::Desired &desired) {
     return {desired.mode, desired.policy, desired.packets_per_slave};
 }
 
-// A capture makes the device promiscuous; so do our own lease on a slave and a bridge above the bond.
-bool Applier::somebody_captures(std::uint32_t ifindex, bool own_lease) const {
+// A capture makes the device promiscuous; so do the flag that we or the administrator set on a slave, and a bridge
+// above the bond.
+bool Applier::somebody_captures(std::uint32_t ifindex) const {
     const auto *link = host_.links.find(ifindex);
     if (link == nullptr) {
         return false;
     }
-    const std::uint32_t expected = (own_lease ? 1U : 0U) + (link->master != 0 ? 1U : 0U);
-    return link->promiscuity > expected;
+    const bool flag = ifindex != device_.ifindex() && (link->flags & IFF_PROMISC) != 0;
+    return link->promiscuity > (flag ? 1U : 0U) + (link->master != 0 ? 1U : 0U);
+}
+
+const SlaveOriginal *Applier::original_of(std::uint32_t ifindex) const {
+    for (const auto &original : originals_) {
+        if (original.ifindex == ifindex) {
+            return &original;
+        }
+    }
+    return nullptr;
 }
 
 bool Applier::full_visibility(const core::Desired &desired) const {
@@ -30,7 +40,7 @@ bool Applier::full_visibility(const core::Desired &desired) const {
     case Visibility::automatic:
         break;
     }
-    return somebody_captures(device_.ifindex(), false);
+    return somebody_captures(device_.ifindex());
 }
 
 loader::Bank Applier::bank_of(const core::Desired &desired) const {
@@ -53,7 +63,7 @@ loader::Bank Applier::bank_of(const core::Desired &desired) const {
         unsigned flags = 0;
         if (slave.suppress) {
             flags |= XB_SLOT_SUPPRESS;
-            if (!somebody_captures(slave.ifindex, lease_promisc_[slave.slot])) {
+            if (!somebody_captures(slave.ifindex)) {
                 flags |= XB_SLOT_EARLY_DROP;
             }
         }
@@ -109,38 +119,37 @@ void Applier::sync_lists(const core::Desired &desired) {
     if (bond == nullptr) {
         return;
     }
-    const bool up = (bond->flags & IFF_UP) != 0;
     std::vector<MacAddr> groups;
-    if (up) {
-        groups = sys::joined_multicast(bond->name);
-        // Devices on top with an address of their own (macvlan, VLAN) need it in the slaves' filters as well.
+    bool foreign_unicast = false; // a device on top (macvlan, VLAN) with an address of its own
+    if ((bond->flags & IFF_UP) != 0) {
+        for (const auto &entry : sys::multicast_list(bond->name)) {
+            groups.push_back(entry.mac);
+        }
         for (const auto &[ifindex, link] : host_.links.all()) {
-            if (link.link == bond->ifindex && ifindex != device_.peer() && link.mac.is_valid_unicast() &&
-                link.mac != bond->mac) {
-                groups.push_back(link.mac);
-            }
+            foreign_unicast = foreign_unicast || (link.link == bond->ifindex && ifindex != device_.peer() &&
+                                                  link.mac.is_valid_unicast() && link.mac != bond->mac);
         }
     }
     for (const auto &slave : desired.slaves) {
-        auto &lease = leases_[slave.slot];
-        if (!slave.carries_lists) {
-            lease.reset();
-            lease_promisc_[slave.slot] = false;
+        const auto *link = host_.links.find(slave.ifindex);
+        const auto *original = original_of(slave.ifindex);
+        if (link == nullptr || original == nullptr) {
             continue;
         }
-        if (!lease) {
-            auto opened = sys::FilterLease::open(slave.ifindex);
-            if (!opened) {
-                spdlog::warn("slave {}: cannot hold filters: {}", slave.ifindex, opened.error().message);
-                continue;
-            }
-            lease.emplace(std::move(*opened));
+        const bool carries = slave.carries_lists;
+        auto wanted = original->multicast;
+        if (carries) {
+            wanted.insert(wanted.end(), groups.begin(), groups.end());
         }
-        const bool promisc = bond->promiscuity > 0;
-        (void)lease->set_promisc(promisc);
-        lease_promisc_[slave.slot] = promisc;
-        (void)lease->set_allmulti(bond->allmulti > 0);
-        (void)lease->set_multicast(groups);
+        const bool promisc = original->promisc || (carries && (bond->promiscuity > 0 || foreign_unicast));
+        const bool allmulti = original->allmulti || (carries && bond->allmulti > 0);
+        for (const auto &done :
+             {host_.filter.set_promisc(link->name, promisc), host_.filter.set_allmulti(link->name, allmulti),
+              host_.filter.set_multicast(link->name, wanted)}) {
+            if (!done) {
+                spdlog::debug("{}", done.error().message);
+            }
+        }
     }
 }
 
@@ -162,10 +171,6 @@ void Applier::follow_up(const core::Desired &desired) {
     sync_lists(desired);
 }
 
-void Applier::slave_gone(SlotId slot) {
-    leases_[slot].reset();
-    lease_promisc_[slot] = false;
-    xdp_[slot] = {};
-}
+void Applier::slave_gone(SlotId slot) { xdp_[slot] = {}; }
 
 } // namespace xbond::daemon

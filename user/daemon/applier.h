@@ -11,6 +11,7 @@
 #include "user/core/desired.h"
 #include "user/daemon/bond_device.h"
 #include "user/daemon/host.h"
+#include "user/daemon/slave_device.h"
 
 namespace xbond::daemon {
 
@@ -18,7 +19,9 @@ loader::ProgramSet program_set(const core::Desired &);
 
 class Applier {
 public:
-    Applier(Host &host, loader::DataPath &path, BondDevice &device) : host_(host), path_(path), device_(device) {}
+    // `originals`: what the slaves' own filters were, kept by the owner.
+    Applier(Host &host, loader::DataPath &path, BondDevice &device, const std::vector<SlaveOriginal> &originals)
+        : host_(host), path_(path), device_(device), originals_(originals) {}
 
     // One flip; programs are swapped before it if mode, policy or packets_per_slave changed.
     Result<void> publish(const core::Desired &);
@@ -41,16 +44,16 @@ private:
     };
 
     loader::Bank bank_of(const core::Desired &) const;
-    bool somebody_captures(std::uint32_t ifindex, bool own_lease) const;
+    bool somebody_captures(std::uint32_t ifindex) const;
+    const SlaveOriginal *original_of(std::uint32_t ifindex) const;
     Result<void> apply_xdp(const core::DesiredSlave &, XdpPolicy);
 
     Host &host_;
     loader::DataPath &path_;
     BondDevice &device_;
+    const std::vector<SlaveOriginal> &originals_;
     std::optional<std::uint32_t> watch_ms_;
     std::array<XdpApplied, XB_MAX_SLAVES> xdp_{};
-    std::array<std::optional<sys::FilterLease>, XB_MAX_SLAVES> leases_{};
-    std::array<bool, XB_MAX_SLAVES> lease_promisc_{};
 };
 
 } // namespace xbond::daemon

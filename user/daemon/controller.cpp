@@ -27,7 +27,7 @@ BondController::BondController(Host &host, core::Bond bond, BondDevice device, l
       bond_(std::move(bond)),
       device_(std::move(device)),
       path_(std::move(path)),
-      applier_(host_, path_, device_) {}
+      applier_(host_, path_, device_, originals_) {}
 
 Result<std::unique_ptr<BondController>> BondController::create(Host &host, const std::string &name,
                                                                std::span<const core::OptionValue> options,

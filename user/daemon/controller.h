@@ -71,8 +71,8 @@ private:
     core::Bond bond_;
     BondDevice device_;
     loader::DataPath path_;
-    Applier applier_;
     std::vector<SlaveOriginal> originals_;
+    Applier applier_;
     std::deque<core::Transition> history_;
     sys::EventLoop::Source timer_, events_;
     Time lists_synced_{};

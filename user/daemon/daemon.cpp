@@ -44,8 +44,10 @@ Result<void> Daemon::open() {
     auto netlink = sys::Netlink::open();
     auto ethtool = sys::Ethtool::open();
     auto packets = sys::PacketSocket::open();
-    for (const Error *error : {loop ? nullptr : &loop.error(), netlink ? nullptr : &netlink.error(),
-                               ethtool ? nullptr : &ethtool.error(), packets ? nullptr : &packets.error()}) {
+    auto filter = sys::DeviceFilter::open();
+    for (const Error *error :
+         {loop ? nullptr : &loop.error(), netlink ? nullptr : &netlink.error(), ethtool ? nullptr : &ethtool.error(),
+          packets ? nullptr : &packets.error(), filter ? nullptr : &filter.error()}) {
         if (error != nullptr) {
             return tl::unexpected(*error);
         }
@@ -54,6 +56,7 @@ Result<void> Daemon::open() {
     netlink_ = std::move(*netlink);
     ethtool_ = std::move(*ethtool);
     packets_ = std::move(*packets);
+    filter_ = std::move(*filter);
     auto features = loader::probe_features();
     if (!features) {
         return tl::unexpected(features.error());
@@ -62,7 +65,7 @@ Result<void> Daemon::open() {
     if (settings_.carrier_check) {
         features_.carrier = std::max(features_.carrier, *settings_.carrier_check);
     }
-    host_ = std::make_unique<Host>(Host{*loop_, *netlink_, *ethtool_, *packets_, features_, {}, {}, {}, {}});
+    host_ = std::make_unique<Host>(Host{*loop_, *netlink_, *ethtool_, *packets_, *filter_, features_, {}, {}, {}, {}});
     host_->pin_root = settings_.bpffs / "xbond" / std::to_string(settings_.netns);
     host_->persist = [this] { return persist(); };
     host_->report = [this](const std::string &bond, const core::Transition &t) {

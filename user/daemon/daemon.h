@@ -62,6 +62,7 @@ private:
     std::optional<sys::Netlink> netlink_;
     std::optional<sys::Ethtool> ethtool_;
     std::optional<sys::PacketSocket> packets_;
+    std::optional<sys::DeviceFilter> filter_;
     loader::Features features_;
     std::unique_ptr<Host> host_;
     sys::Fd instance_lock_;

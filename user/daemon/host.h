@@ -14,6 +14,7 @@
 
 #include "loader/features.h"
 #include "user/core/transition.h"
+#include "user/sys/device_filter.h"
 #include "user/sys/ethtool.h"
 #include "user/sys/event_loop.h"
 #include "user/sys/netlink.h"
@@ -45,6 +46,7 @@ struct Host {
     sys::Netlink &netlink;
     sys::Ethtool &ethtool;
     sys::PacketSocket &packets;
+    sys::DeviceFilter &filter;
     const loader::Features &features;
     LinkTable links;
     std::filesystem::path pin_root; // <bpffs>/xbond/<netns inode>

@@ -44,53 +44,53 @@ BondController *Daemon::bond_of_slave(std::string_view ifname) {
 }
 
 std::string Daemon::handle(const control::Request &request) {
-    return std::visit(Overloaded{
-                          [&](const control::LinkAdd &r) { return reply(link_add(r)); },
-                          [&](const control::LinkDel &r) { return reply(link_del(r)); },
-                          [&](const control::LinkSet &r) { return reply(link_set(r)); },
-                          [&](const control::Status &r) {
-                              auto s = snapshot();
-                              if (r.name) {
-                                  if (auto known = bond(*r.name); !known) {
-                                      return control::encode_error(known.error());
-                                  }
-                                  std::erase_if(s.bonds, [&](const control::BondView &b) { return b.name != *r.name; });
-                              }
-                              return control::encode_ok(control::status_json(s));
-                          },
-                          [&](const control::LinkShow &r) {
-                              if (r.name && !bonds_.contains(*r.name) && bond_of_slave(*r.name) == nullptr) {
-                                  return control::encode_error({ENODEV, "Device \"" + *r.name +
-                                                                            "\" does not exist here as a bond "
-                                                                            "or a slave of one"});
-                              }
-                              return control::encode_ok(
-                                  control::ip_link_json(snapshot(), r.name, r.details, r.statistics));
-                          },
-                          [&](const control::Proc &r) {
-                              auto found = bond(r.name);
-                              return found ? control::encode_ok(control::proc_text((*found)->view(), kernel_release()))
-                                           : control::encode_error(found.error());
-                          },
-                          [&](const control::Explain &r) {
-                              auto found = bond(r.name);
-                              return found ? control::encode_ok(control::explain((*found)->view(), r.frame, r.vlan_tci))
-                                           : control::encode_error(found.error());
-                          },
-                          [&](const control::Apply &r) {
-                              auto config = control::parse_config(r.config_json, "request");
-                              if (!config) {
-                                  return control::encode_error(config.error());
-                              }
-                              std::vector<std::string> plan;
-                              if (auto done = apply(*config, r.dry_run, &plan); !done) {
-                                  return control::encode_error(done.error());
-                              }
-                              return control::encode_ok({{"changes", plan}});
-                          },
-                          [&](const control::Monitor &) { return reply({}); }, // kept by ControlServer
-                      },
-                      request);
+    return std::visit(
+        Overloaded{
+            [&](const control::LinkAdd &r) { return reply(link_add(r)); },
+            [&](const control::LinkDel &r) { return reply(link_del(r)); },
+            [&](const control::LinkSet &r) { return reply(link_set(r)); },
+            [&](const control::Status &r) {
+                auto s = snapshot();
+                if (r.name) {
+                    if (auto known = bond(*r.name); !known) {
+                        return control::encode_error(known.error());
+                    }
+                    std::erase_if(s.bonds, [&](const control::BondView &b) { return b.name != *r.name; });
+                }
+                return control::encode_ok(control::status_json(s));
+            },
+            [&](const control::LinkShow &r) {
+                if (r.name && !bonds_.contains(*r.name) && bond_of_slave(*r.name) == nullptr) {
+                    return control::encode_error({ENODEV, "Device \"" + *r.name +
+                                                              "\" does not exist here as a bond "
+                                                              "or a slave of one"});
+                }
+                return control::encode_ok(control::ip_link_json(snapshot(), r.name, r.details, r.statistics));
+            },
+            [&](const control::Proc &r) {
+                auto found = bond(r.name);
+                return found ? control::encode_ok(control::proc_text((*found)->view(), kernel_release()))
+                             : control::encode_error(found.error());
+            },
+            [&](const control::Explain &r) {
+                auto found = bond(r.name);
+                return found ? control::encode_ok(control::explain_frame((*found)->view(), r.frame, r.vlan_tci))
+                             : control::encode_error(found.error());
+            },
+            [&](const control::Apply &r) {
+                auto config = control::parse_config(r.config_json, "request");
+                if (!config) {
+                    return control::encode_error(config.error());
+                }
+                std::vector<std::string> plan;
+                if (auto done = apply(*config, r.dry_run, &plan); !done) {
+                    return control::encode_error(done.error());
+                }
+                return control::encode_ok({{"changes", plan}});
+            },
+            [&](const control::Monitor &) { return reply({}); }, // kept by ControlServer
+        },
+        request);
 }
 
 Result<void> Daemon::link_add(const control::LinkAdd &request) {

@@ -111,12 +111,29 @@ core::Options options_of(const json &j) {
 }
 
 json to_json(const SlaveOriginal &o) {
-    return {{"name", o.name}, {"ifindex", o.ifindex}, {"mac", o.mac.str()},
-            {"mtu", o.mtu},   {"up", o.up},           {"sysctls", o.sysctls}};
+    json multicast = json::array();
+    for (const auto &mac : o.multicast) {
+        multicast.push_back(mac.str());
+    }
+    return {{"name", o.name},      {"ifindex", o.ifindex}, {"mac", o.mac.str()},     {"mtu", o.mtu},
+            {"up", o.up},          {"promisc", o.promisc}, {"allmulti", o.allmulti}, {"multicast", multicast},
+            {"sysctls", o.sysctls}};
 }
 
 SlaveOriginal original_of(const json &j) {
-    return {j.at("name"), j.at("ifindex"), mac_of(j.at("mac")), j.at("mtu"), j.at("up"), j.at("sysctls")};
+    SlaveOriginal o;
+    o.name = j.at("name");
+    o.ifindex = j.at("ifindex");
+    o.mac = mac_of(j.at("mac"));
+    o.mtu = j.at("mtu");
+    o.up = j.at("up");
+    o.promisc = j.at("promisc");
+    o.allmulti = j.at("allmulti");
+    for (const auto &mac : j.at("multicast")) {
+        o.multicast.push_back(mac_of(mac));
+    }
+    o.sysctls = j.at("sysctls");
+    return o;
 }
 
 json to_json(const SavedController &bond) {

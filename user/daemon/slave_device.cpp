@@ -36,7 +36,19 @@ void keep_first(Result<void> &first, Result<void> next) {
 } // namespace
 
 SlaveOriginal capture(const sys::LinkInfo &link) {
-    SlaveOriginal original{link.name, link.ifindex, link.mac, link.mtu, (link.flags & IFF_UP) != 0, {}};
+    SlaveOriginal original;
+    original.name = link.name;
+    original.ifindex = link.ifindex;
+    original.mac = link.mac;
+    original.mtu = link.mtu;
+    original.up = (link.flags & IFF_UP) != 0;
+    original.promisc = (link.flags & IFF_PROMISC) != 0;
+    original.allmulti = (link.flags & IFF_ALLMULTI) != 0;
+    for (const auto &entry : sys::multicast_list(link.name)) {
+        if (entry.administrative) {
+            original.multicast.push_back(entry.mac);
+        }
+    }
     for (const auto &sysctl : quiet_sysctls) {
         if (auto value = sys::read_sysctl(for_interface(sysctl.path, link.name))) {
             original.sysctls.emplace_back(sysctl.path, *value);

@@ -20,6 +20,8 @@ struct SlaveOriginal {
     MacAddr mac;
     std::uint32_t mtu = 0;
     bool up = false;
+    bool promisc = false, allmulti = false;
+    std::vector<MacAddr> multicast;                           // administrative addresses
     std::vector<std::pair<std::string, std::string>> sysctls; // "ipv4/conf/%/arp_ignore" and value; % = the name
 };
 
