@@ -19,6 +19,9 @@
 
 namespace xbond::core {
 
+class ModePolicy;
+struct ModeView;
+
 // ---- events ----
 struct LinkObservation {
     SlotId slot = no_slot;
@@ -37,7 +40,9 @@ struct LinksObserved {
 struct BondAdmin { // bond0 set up or down
     bool up = false;
 };
-struct BondMacSet { // somebody set the address of bond0 (1.6: user sets the bond MAC)
+// Somebody set, or asks to set, the address of bond0 (1.6). The effects push it to the slaves in order and then to
+// bond0; when a slave refuses, the daemon sends BondMacSet with the old address, which puts everybody back.
+struct BondMacSet {
     MacAddr mac;
 };
 struct SlaveMacSet { // a slave's address was changed outside xbond
@@ -83,7 +88,7 @@ struct DeviceFacts { // what the daemon found out about a device that somebody w
     MacAddr mac;
     MacAddr perm_mac; // ethtool's permanent address, or mac where there is none
     std::uint32_t mtu = 1500;
-    bool carrier = false;
+    bool carrier = false; // for enslave(): this, speed and duplex as read after the device was opened
     std::uint32_t speed = speed_unknown;
     std::uint8_t duplex = duplex_unknown;
 };
@@ -119,8 +124,10 @@ struct SavedBond {
 
 class Bond {
 public:
-    // `random_mac` serves when the last slave leaves; the daemon renews it with set_random_mac.
+    // `options.mode` must be one that set_option accepts; anything else throws std::invalid_argument.
     Bond(std::string name, Options options, MacAddr mac, bool mac_is_random, std::uint32_t mtu);
+    // No effects. The tick grid starts anew one miimon from now, so that no delay gets shorter: send LinksObserved of
+    // all slaves at once to act on what happened meanwhile. What saved state names but does not have is left out.
     static Bond restore(const SavedBond &, std::uint32_t mtu, Time now);
     SavedBond save() const;
 
@@ -158,7 +165,79 @@ public:
     void set_mtu(std::uint32_t);
 
 private:
-    // owned by user/core; split over bond.cpp, selection.cpp, failover.cpp, mac.cpp, announce.cpp
+    struct Step; // one command or event in work (step.h)
+
+    // bond.cpp
+    void set_link(Step &, Slave &, Link, std::string cause);
+    template <typename Change> void change_flags(Step &, Slave &, const std::string &cause, Change);
+    Slave *find(SlotId);
+    const ModePolicy &policy() const;
+    ModeView view() const;
+    void restart_monitor(Time first_tick);
+
+    // events, link.cpp
+    void on(const LinksObserved &, Step &);
+    void on(const BondAdmin &, Step &);
+    void on(const BondMacSet &, Step &); // mac.cpp
+    void on(const SlaveMacSet &, Step &);
+    void on(const SlaveRenamed &, Step &);
+    void observe(Step &, const LinkObservation &);
+    void run_monitor(Step &);
+    void commit(Step &, std::span<const std::optional<Link>> proposals);
+    std::string commit_up(Step &, Slave &); // why a failover is requested; empty: none is
+    std::string commit_down(Step &, Slave &);
+
+    // selection.cpp (3.3, 3.5)
+    SlotId choose();
+    SlotId best();
+    void select(Step &, const std::string &cause);
+    void follow_primary_name(Step &);
+
+    // failover.cpp (3.4, 1.10)
+    void change_active(Step &, SlotId, const std::string &cause);
+    void update_carrier(Step &, const std::string &cause);
+
+    // mac.cpp (1.6)
+    void move_address(Step &, Slave *previous, Slave &now_active);
+    void set_slave_mac(Step &, Slave &, const MacAddr &, const std::string &cause);
+    void set_bond_mac(Step &, const MacAddr &, const std::string &cause);
+
+    // announce.cpp (1.11, 1.12)
+    void start_announcing(Step &);
+    bool try_announce(Step &);
+    void announce_tick(Step &);
+    void schedule_rejoin(const Step &);
+    void run_rejoin(Step &);
+
+    // bond_options.cpp
+    Result<void> apply_option(Step &, const OptionValue &);
+    Result<void> apply_setting(Step &, const OptionValue &);
+    Result<void> apply_slave_option(Step &, SlotId, const OptionValue &);
+    Result<void> set_active_slave(Step &, std::string_view name);
+    Result<void> set_prio(Step &, Slave &, std::string_view value);
+    Result<void> set_queue_id(Step &, Slave &, std::string_view value);
+
+    // enslave.cpp (1.5)
+    SlotId free_slot() const;
+    bool slave_keeps_mac() const; // mode 1 with fail_over_mac
+    Link initial_link(Slave &) const;
+    std::optional<MacAddr> mac_for(const DeviceFacts &, MacAddr bond_mac, MacAddr fresh_random) const;
+
+    std::string name_;
+    Options options_;
+    MacAddr mac_;
+    bool mac_is_random_;
+    std::uint32_t mtu_;
+    bool admin_up_ = false;
+    bool carrier_ = false;
+    std::vector<Slave> slaves_; // enslavement order
+    SlotId active_ = no_slot;
+    SlotId primary_ = no_slot;
+    bool force_primary_ = false; // the primary takes over once, whatever primary_reselect says (3.5)
+    std::uint32_t pending_notif_ = 0;
+    std::uint32_t pending_rejoin_ = 0;
+    std::optional<Time> next_tick_; // none: no monitor, bond down or no slaves
+    std::optional<Time> rejoin_at_;
 };
 
 } // namespace xbond::core

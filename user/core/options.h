@@ -58,7 +58,7 @@ struct OptionContext {
 
 struct OptionInfo {
     std::string_view name;     // iproute2's keyword; aliases apart
-    std::string_view alias;    // e.g. num_unsol_na; empty if none
+    std::string_view alias;    // other spellings, separated by blanks: "num_unsol_na num_peer_notif"; may be empty
     std::string_view values;   // for people: "0..255", "always|better|failure"
     std::string_view fallback; // default value as text
     std::string_view modes;    // for people: "all", "1,5,6"
@@ -67,11 +67,24 @@ struct OptionInfo {
     std::string_view help; // one line
 };
 
+// Every option of a bond, in the order in which one request applies them (6.3). active_slave and queue_id are actions
+// on slaves: Bond carries them out, here they have no value to set or get.
 std::span<const OptionInfo> option_table();
+std::span<const OptionInfo> slave_option_table(); // prio, queue_id
+
+// The entry for a name or alias; null if there is none.
+const OptionInfo *find_option(std::string_view name);
+
+// The same options in the order in which the kernel applies the attributes of one request (6.3), stable.
+std::vector<OptionValue> in_apply_order(std::span<const OptionValue>);
+
+// Everything that does not depend on the value: EINVAL unknown name, EACCES, ENOTEMPTY, EBUSY, and EOPNOTSUPP for the
+// options of kernel bonding that xbond does not have yet. In that order (6.1).
+Result<void> check_applicable(const Options &, const OptionContext &, std::string_view name);
 
 // Checks and sets one option in the kernel's order: EACCES, ENOTEMPTY, EBUSY, EINVAL, own rule (6.1). Options that only
-// exist as actions (active_slave) and per-slave options are handled by Bond. `warnings` collects what the kernel would
-// log (rounding). On error `options` is untouched.
+// exist as actions (active_slave, queue_id) and per-slave options are handled by Bond. `warnings` collects what the
+// kernel would log (rounding). On error `options` is untouched.
 Result<void> set_option(Options &options, const OptionContext &, const OptionValue &,
                         std::vector<std::string> *warnings);
 

@@ -5,11 +5,12 @@
 #include <cstdint>
 #include <string>
 
+#include "user/monitor/link.h"
 #include "xbond/types.h"
 
 namespace xbond::core {
 
-enum class Link : std::uint8_t { up = 0, fail = 1, down = 2, back = 3 };
+using Link = monitor::Link;
 std::string_view link_text(Link); // "up", "going down", "down", "going back" (7.1)
 
 inline constexpr std::uint32_t speed_unknown = 0xffffffff; // Mb/s

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: MIT
+// Mode 1, active-backup (1.2): everything leaves on the active slave, whatever its link state.
+#include "user/core/modes/registry.h"
+#include "user/core/selection.h"
+
+namespace xbond::core {
+namespace {
+
+class ActiveBackup final : public ModePolicy {
+public:
+    const ModeTraits &traits() const override {
+        static constexpr ModeTraits traits{
+            .mode = Mode::active_backup, .has_primary = true, .address_follows_active = true};
+        return traits;
+    }
+
+    std::vector<SlotId> pick(const ModeView &view) const override {
+        return view.active == nullptr ? std::vector<SlotId>{} : std::vector<SlotId>{view.active->slot};
+    }
+
+    // The order in which selection would choose if the active slave failed. Not with a downdelay, where the user asked
+    // to wait, and not without a monitor, where this mode never fails over (3.6).
+    FallbackTable fallback(const ModeView &view) const override {
+        FallbackTable table = no_fallback();
+        if (view.active == nullptr || view.options.miimon_ms == 0 || view.options.downdelay_ticks > 0) {
+            return table;
+        }
+        SlotId last = view.active->slot;
+        for (const Slave *next : by_preference(view.slaves, view.primary)) {
+            if (next != view.active && next->up()) {
+                table.at(last) = next->slot;
+                last = next->slot;
+            }
+        }
+        return table;
+    }
+
+    bool ignores_updelay(const ModeView &view) const override { return view.active == nullptr; }
+
+    void on_enslave(Slave &slave, bool all_active) const override { set_backup_flags(slave, all_active); }
+    void on_link_up(Slave &) const override {}
+    void on_link_down(Slave &slave, bool all_active) const override { set_backup_flags(slave, all_active); }
+    void on_became_active(Slave &slave) const override { set_active_flags(slave); }
+    void on_stopped_active(Slave &slave, bool all_active) const override { set_backup_flags(slave, all_active); }
+    void on_bond_opened(Slave &slave, bool is_active, bool all_active) const override {
+        if (is_active) {
+            set_active_flags(slave);
+        } else {
+            set_backup_flags(slave, all_active);
+        }
+    }
+};
+
+} // namespace
+
+const ModePolicy &active_backup_policy() {
+    static const ActiveBackup policy;
+    return policy;
+}
+
+} // namespace xbond::core

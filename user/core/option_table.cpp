@@ -1,0 +1,260 @@
+// SPDX-License-Identifier: MIT
+// One row an option, in the order in which the kernel applies the attributes of one request (6.3). xbond's own options
+// come last. A new option is a row here and a member of Options.
+#include "user/core/option_table.h"
+
+#include <algorithm>
+#include <array>
+#include <type_traits>
+
+#include "user/core/modes/registry.h"
+#include "user/core/text.h"
+
+namespace xbond::core {
+namespace {
+
+constexpr std::uint32_t int_max = 2147483647;
+
+constexpr ModeSet all_modes{Mode::round_robin, Mode::active_backup, Mode::balance_xor, Mode::broadcast,
+                            Mode::ieee8023ad,  Mode::balance_tlb,   Mode::balance_alb};
+constexpr ModeSet arp_modes{Mode::round_robin, Mode::active_backup, Mode::balance_xor, Mode::broadcast};
+constexpr ModeSet primary_modes{Mode::active_backup, Mode::balance_tlb, Mode::balance_alb};
+
+constexpr std::array mode_keywords{
+    Keyword{"balance-rr", XB_MODE_ROUNDROBIN}, Keyword{"active-backup", XB_MODE_ACTIVEBACKUP},
+    Keyword{"balance-xor", XB_MODE_XOR},       Keyword{"broadcast", XB_MODE_BROADCAST},
+    Keyword{"802.3ad", XB_MODE_8023AD},        Keyword{"balance-tlb", XB_MODE_TLB},
+    Keyword{"balance-alb", XB_MODE_ALB},
+};
+constexpr std::array policy_keywords{
+    Keyword{"layer2", XB_POLICY_LAYER2},    Keyword{"layer3+4", XB_POLICY_LAYER34},
+    Keyword{"layer2+3", XB_POLICY_LAYER23}, Keyword{"encap2+3", XB_POLICY_ENCAP23},
+    Keyword{"encap3+4", XB_POLICY_ENCAP34}, Keyword{"vlan+srcmac", XB_POLICY_VLAN_SRCMAC},
+};
+constexpr std::array reselect_keywords{Keyword{"always", 0}, Keyword{"better", 1}, Keyword{"failure", 2}};
+constexpr std::array fail_over_mac_keywords{Keyword{"none", 0}, Keyword{"active", 1}, Keyword{"follow", 2}};
+constexpr std::array xdp_keywords{Keyword{"auto", 0}, Keyword{"native", 1}, Keyword{"generic", 2}, Keyword{"off", 3}};
+constexpr std::array visibility_keywords{Keyword{"auto", 0}, Keyword{"fast", 1}, Keyword{"full", 2}};
+constexpr std::array off_word{Keyword{"off", 0}};
+constexpr std::array off_on_words{Keyword{"off", 0}, Keyword{"on", 1}};
+constexpr std::array on_word{Keyword{"on", 1}};
+
+template <auto Member> std::uint32_t load(const Options &options) {
+    return static_cast<std::uint32_t>(options.*Member);
+}
+
+template <auto Member> Result<void> store(Options &options, std::uint32_t value, Warnings &) {
+    options.*Member = static_cast<std::remove_reference_t<decltype(options.*Member)>>(value);
+    return {};
+}
+
+Result<void> store_mode(Options &options, std::uint32_t value, Warnings &) {
+    const Mode mode = static_cast<Mode>(value);
+    if (find_mode_policy(mode) == nullptr) {
+        return fail(EOPNOTSUPP, std::string(mode_name(mode)) + " is not in this version of xbond; take another mode");
+    }
+    options.mode = mode;
+    return {};
+}
+
+// Delays are kept as tick counts, so they scale when miimon changes later (3.1).
+template <auto Member> Result<void> store_delay(Options &options, std::uint32_t value, Warnings &warnings) {
+    if (options.miimon_ms == 0) {
+        return fail(EPERM, "delays are counted in ticks of the MII monitor, which is off: set miimon above 0 first, or "
+                           "in the same request");
+    }
+    options.*Member = value / options.miimon_ms;
+    if (value % options.miimon_ms != 0) {
+        warnings.push_back(std::to_string(value) + " ms is no multiple of miimon (" +
+                           std::to_string(options.miimon_ms) + " ms): rounded down to " +
+                           std::to_string(value - value % options.miimon_ms) + " ms");
+    }
+    return {};
+}
+
+Result<void> keep_use_carrier(Options &, std::uint32_t, Warnings &) { return {}; }
+std::uint32_t use_carrier(const Options &) { return 1; }
+
+Result<void> store_primary(Options &options, std::string_view text) {
+    constexpr std::size_t longest = 15; // IFNAMSIZ - 1
+    const std::string_view name = without_newline(text);
+    const bool printable = std::ranges::all_of(name, [](char c) { return c > ' ' && c <= '~' && c != '/'; });
+    if (name.size() > longest || !printable) {
+        return fail(EINVAL, "bad value " + quoted(text) +
+                                ": expected an interface name (at most 15 characters, no blanks, no '/'), or nothing");
+    }
+    options.primary = name;
+    return {};
+}
+std::string primary_name(const Options &options) { return options.primary; }
+
+// name, alias, values, fallback, modes, needs_no_slaves, needs_down, help
+constexpr OptionRule rules[] = {
+    {{"mode", "",
+      "balance-rr|active-backup|balance-xor|broadcast (0..3); 802.3ad, balance-tlb, balance-alb (4..6) not yet",
+      "balance-rr", "all", true, true, "how a slave is chosen for each packet"},
+     all_modes,
+     mode_keywords,
+     {},
+     store_mode,
+     load<&Options::mode>},
+    {{"active_slave", "", "name of a slave, or empty", "", "1,5,6", false, false,
+      "make this slave the active one now; empty: choose anew"},
+     primary_modes,
+     {},
+     {}},
+    {{"miimon", "", "0..2147483647 ms, off", "100", "all", false, false, "interval of the MII monitor; 0: no monitor"},
+     all_modes,
+     off_word,
+     {0, int_max},
+     store<&Options::miimon_ms>,
+     load<&Options::miimon_ms>},
+    {{"updelay", "", "0..2147483647 ms", "0", "all", false, false, "wait before a link that came back is used"},
+     all_modes,
+     off_word,
+     {0, int_max},
+     store_delay<&Options::updelay_ticks>,
+     [](const Options &o) { return o.updelay_ms(); }},
+    {{"downdelay", "", "0..2147483647 ms", "0", "all", false, false,
+      "wait before a link without carrier counts as down"},
+     all_modes,
+     off_word,
+     {0, int_max},
+     store_delay<&Options::downdelay_ticks>,
+     [](const Options &o) { return o.downdelay_ms(); }},
+    {{"peer_notify_delay", "peer_notif_delay", "0..300000 ms", "0", "all", false, false,
+      "distance between two announcements after a failover"},
+     all_modes,
+     off_word,
+     {0, 300000},
+     store_delay<&Options::peer_notif_delay_ticks>,
+     [](const Options &o) { return o.peer_notif_delay_ms(); }},
+    {{"use_carrier", "", "1, on", "1", "all", false, false, "kept for compatibility: the carrier is always used"},
+     all_modes,
+     on_word,
+     {},
+     keep_use_carrier,
+     use_carrier},
+    {{"primary", "", "interface name, or empty", "", "1,5,6", false, false,
+      "slave that is active whenever it can be; the name may belong to a slave of the future"},
+     primary_modes,
+     {},
+     {},
+     nullptr,
+     nullptr,
+     store_primary,
+     primary_name},
+    {{"primary_reselect", "", "always|better|failure (0..2)", "always", "all", false, false,
+      "when a primary that came back takes over again"},
+     all_modes,
+     reselect_keywords,
+     {},
+     store<&Options::primary_reselect>,
+     load<&Options::primary_reselect>},
+    {{"fail_over_mac", "", "none|active|follow (0..2)", "none", "all", true, false,
+      "active-backup: who has which MAC address"},
+     all_modes,
+     fail_over_mac_keywords,
+     {},
+     store<&Options::fail_over_mac>,
+     load<&Options::fail_over_mac>},
+    {{"xmit_hash_policy", "", "layer2|layer3+4|layer2+3|encap2+3|encap3+4|vlan+srcmac (0..5)", "layer2", "all", false,
+      false, "what of a packet decides on its slave in balance-xor"},
+     all_modes,
+     policy_keywords,
+     {},
+     store<&Options::xmit_hash_policy>,
+     load<&Options::xmit_hash_policy>},
+    {{"resend_igmp", "", "0..255", "1", "all", false, false, "IGMP membership reports repeated after a failover"},
+     all_modes,
+     off_word,
+     {0, 255},
+     store<&Options::resend_igmp>,
+     load<&Options::resend_igmp>},
+    {{"num_grat_arp", "num_unsol_na num_peer_notif", "0..255", "1", "all", false, false,
+      "gratuitous ARPs and unsolicited NAs after a failover of active-backup"},
+     all_modes,
+     off_word,
+     {0, 255},
+     store<&Options::num_peer_notif>,
+     load<&Options::num_peer_notif>},
+    {{"all_slaves_active", "", "0, 1, off, on", "0", "all", false, false,
+      "1: frames that arrive on backup slaves are taken in too"},
+     all_modes,
+     off_on_words,
+     {},
+     store<&Options::all_slaves_active>,
+     load<&Options::all_slaves_active>},
+    {{"min_links", "", "0..2147483647", "0", "all", false, false, "kept; acts in 802.3ad only"},
+     all_modes,
+     off_word,
+     {0, int_max},
+     store<&Options::min_links>,
+     load<&Options::min_links>},
+    {{"packets_per_slave", "", "0..65535", "1", "0", false, false,
+      "balance-rr: packets in a row on one slave; 0: a random slave for each"},
+     {Mode::round_robin},
+     {},
+     {0, 65535},
+     store<&Options::packets_per_slave>,
+     load<&Options::packets_per_slave>},
+    {{"queue_id", "", "SLAVE:0..16", "", "all", false, false,
+      "packets with this queue mapping leave on that slave (acts in modes 0 and 1)"},
+     all_modes,
+     {},
+     {}},
+    {{"xdp", "", "auto|native|generic|off", "auto", "all", false, false, "where the early receive filter runs"},
+     all_modes,
+     xdp_keywords,
+     {},
+     store<&Options::xdp>,
+     load<&Options::xdp>},
+    {{"visibility", "", "auto|fast|full", "auto", "all", false, false,
+      "full: counters of and captures on the bond device see every packet"},
+     all_modes,
+     visibility_keywords,
+     {},
+     store<&Options::visibility>,
+     load<&Options::visibility>},
+    {{"carrier_watch", "", "0..1000 ms, off", "1", "all", false, false,
+      "how often the data path itself looks at the carrier; 0: never"},
+     all_modes,
+     off_word,
+     {0, 1000},
+     store<&Options::carrier_watch_ms>,
+     load<&Options::carrier_watch_ms>},
+};
+
+constexpr LaterOption later[] = {
+    {"arp_interval", arp_modes},
+    {"arp_ip_target", all_modes},
+    {"ns_ip6_target", all_modes},
+    {"arp_validate", arp_modes},
+    {"arp_all_targets", all_modes},
+    {"arp_missed_max", arp_modes},
+    {"missed_max", arp_modes},
+    {"lp_interval", all_modes},
+    {"tlb_dynamic_lb", {Mode::balance_tlb, Mode::balance_alb}},
+    {"lacp_rate", {Mode::ieee8023ad}},
+    {"lacp_active", {Mode::ieee8023ad}},
+    {"lacp_strict", {Mode::ieee8023ad}},
+    {"ad_select", all_modes},
+    {"ad_actor_sys_prio", {Mode::ieee8023ad}},
+    {"ad_actor_system", {Mode::ieee8023ad}},
+    {"ad_user_port_key", {Mode::ieee8023ad}},
+    {"coupled_control", {Mode::ieee8023ad}},
+    {"broadcast_neighbor", {Mode::ieee8023ad}},
+};
+
+} // namespace
+
+std::span<const OptionRule> option_rules() { return rules; }
+std::span<const LaterOption> later_options() { return later; }
+std::span<const Keyword> mode_words() { return mode_keywords; }
+std::span<const Keyword> policy_words() { return policy_keywords; }
+std::span<const Keyword> primary_reselect_words() { return reselect_keywords; }
+std::span<const Keyword> fail_over_mac_words() { return fail_over_mac_keywords; }
+std::span<const Keyword> xdp_words() { return xdp_keywords; }
+std::span<const Keyword> visibility_words() { return visibility_keywords; }
+
+} // namespace xbond::core
