@@ -89,7 +89,7 @@ void rejoin_groups(Host &host, std::uint32_t bond_ifindex, std::uint32_t slave_i
             }
         }
         for (const auto &frame :
-             wire::igmp_reports(joined.version, device.link->mac, source, joined.groups, device.tags)) {
+             wire::igmp_reports(joined.igmp_version, device.link->mac, source, joined.groups, device.tags)) {
             (void)host.packets.send(slave_ifindex, frame);
         }
     }

@@ -125,7 +125,10 @@ Result<void> BondController::settle(core::Effects &&effects) {
         spdlog::error("{}: the data path refused: {}", name(), published.error().message);
     }
     run_effects(effects);
-    applier_.follow_up(bond_.desired());
+    if (!effects.empty() || followed_up_ != desired) {
+        applier_.follow_up(desired);
+        followed_up_ = desired;
+    }
     bool changed = false;
     for (const auto &effect : effects) {
         changed = changed || std::holds_alternative<core::Transition>(effect);
@@ -212,6 +215,12 @@ void BondController::observe_and_handle(std::span<const core::Slave> slaves) {
         observed.links.push_back(observe(host_, slave.slot, slave.name));
     }
     (void)settle(bond_.handle(observed, sys::now()));
+    // The data path tells once of a lost carrier; it may tell again when the carrier has been back.
+    for (const auto &link : observed.links) {
+        if (link.running && link.carrier) {
+            path_.rearm(link.slot);
+        }
+    }
 }
 
 void BondController::on_data_path_events() {
@@ -229,11 +238,6 @@ void BondController::on_data_path_events() {
     }
     if (!concerned.empty()) {
         observe_and_handle(concerned);
-    }
-    for (SlotId slot = 0; slot < XB_MAX_SLAVES; ++slot) {
-        if (told[slot]) {
-            path_.rearm(slot);
-        }
     }
 }
 
@@ -320,7 +324,21 @@ void BondController::push_mtu(std::uint32_t mtu) {
     (void)host_.persist();
 }
 
-Result<void> BondController::set_up(bool up) { return device_.set_up(up); }
+Result<void> BondController::set_up(bool up) {
+    if (auto done = device_.set_up(up); !done) {
+        return done;
+    }
+    refresh_own_device();
+    return {};
+}
+
+// Events may be older than what was done since: ask for the truth.
+void BondController::refresh_own_device() {
+    if (auto truth = host_.netlink.link(device_.ifindex())) {
+        host_.links.update(*truth);
+        own_device_changed(*truth);
+    }
+}
 
 void BondController::own_device_changed(const sys::LinkInfo &link) {
     if (const bool up = (link.flags & IFF_UP) != 0; up != bond_.admin_up()) {
@@ -339,6 +357,7 @@ void BondController::own_device_changed(const sys::LinkInfo &link) {
         push_mtu(link.mtu);
     }
     // Promiscuity may have changed: visibility and the slaves' filters follow it.
+    followed_up_.reset();
     (void)settle({});
 }
 
@@ -365,11 +384,7 @@ void BondController::on_link_changed(const sys::LinkInfo &told) {
         }
         return;
     }
-    // The event may be older than what we did since: ask.
-    if (auto truth = host_.netlink.link(told.ifindex)) {
-        host_.links.update(*truth);
-        own_device_changed(*truth);
-    }
+    refresh_own_device();
 }
 
 void BondController::resync() {

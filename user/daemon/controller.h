@@ -62,6 +62,7 @@ private:
     void on_data_path_events();
     void observe_and_handle(std::span<const core::Slave> slaves);
     void own_device_changed(const sys::LinkInfo &);
+    void refresh_own_device();
     void push_mtu(std::uint32_t mtu);
     Result<void> open_slave(const sys::LinkInfo &, const SlaveOriginal &, const core::EnslavePlan &);
     void close_slave(const core::Slave &, const std::optional<MacAddr> &mac);
@@ -73,6 +74,7 @@ private:
     loader::DataPath path_;
     std::vector<SlaveOriginal> originals_;
     Applier applier_;
+    std::optional<core::Desired> followed_up_; // what Applier::follow_up last saw
     std::deque<core::Transition> history_;
     sys::EventLoop::Source timer_, events_;
     Time lists_synced_{};
