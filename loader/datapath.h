@@ -4,8 +4,10 @@
 //
 // Pin layout, below `<bpffs>/xbond/<netns inode>/<bond>/`:
 //   xb_table xb_stats xb_events xb_watch xb_xsk    the maps of abi.h
-//   tx_bond tx_peer rx_<slot> xdp_<slot>           tcx and XDP links (absent where clsact or libxdp's dispatcher is
-//   used) xb_tx xb_rx xb_xdp                             the programs in use
+//   xb_tx xb_rx xb_learn xb_watch_arm              the programs in use
+//   tx_bond tx_peer rx_<slot>                      tcx links; absent where clsact is used
+//   carrier_<check> qdisc_<ifindex>                empty directories: the variant in use; a clsact qdisc made by us
+// XDP programs need no pin of ours: they sit on the device by netlink or by libxdp's pins, and are known by their maps.
 #pragma once
 
 #include <cstdint>
@@ -38,6 +40,7 @@ struct XdpState {
 
 // What is published in one flip. Slot devices are set apart (set_slot, clear_slot).
 using Bank = xb_bank;
+Bank empty_bank(); // names no slave: the programs drop
 
 struct Counters { // sums over CPUs
     xb_counters slot[XB_MAX_SLAVES];
@@ -65,7 +68,8 @@ public:
     DataPath &operator=(DataPath &&) noexcept;
     ~DataPath(); // closes descriptors; what is pinned goes on
 
-    // Learns the slave's net_device and fills the slot. Before any bank names the slot.
+    // Learns the slave's net_device and fills the slot. Before any bank names the slot. The slot's counters start at 0
+    // for a device that was not in the slot before. Also after the device went down and up, to be sure; idempotent.
     Result<void> set_slot(SlotId, std::uint32_t ifindex);
     // After no bank names the slot. Idempotent; also right after the device has gone.
     void clear_slot(SlotId);
@@ -82,9 +86,11 @@ public:
     const Bank &published() const;
 
     // Another mode, policy or packets_per_slave: loads a new set and swaps every link, no packet lost. On error the
-    // old set stays.
+    // old set stays. The same set again does something only if programs_outdated().
     Result<void> reprogram(const ProgramSet &);
-    const ProgramSet &programs() const;
+    const ProgramSet &programs() const; // what runs: after adopt() it may differ from the Config
+    // After adopt(): the pinned programs are of another build than this controller's.
+    bool programs_outdated() const;
 
     // Carrier watch: starts, changes or stops (0) the timer.
     Result<void> set_watch(Ms interval);
@@ -98,7 +104,7 @@ public:
     CarrierCheck carrier_check() const; // the variant in use
     bool uses_tcx() const;
 
-    // Removes links, programs, pins. Frames then stay on the slaves.
+    // Removes links, programs, pins. Frames then stay on the slaves. Nothing but the destructor may follow.
     void teardown();
 
 private:

@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: MIT
+// What is done with a data path while it runs. Coming to be: datapath_setup.cpp; going: remove_pins.cpp.
+#include "loader/datapath.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <chrono>
+#include <net/if.h>
+
+#include "loader/datapath_impl.h"
+#include "loader/kernel.h"
+#include "loader/xdp_attach.h"
+#include "loader/xdp_policy.h"
+
+namespace xbond::loader {
+namespace {
+
+using Attached = XdpState::Attached;
+
+Result<void> check_slot(SlotId slot) {
+    if (slot >= XB_MAX_SLAVES)
+        return fail(EINVAL,
+                    "slot " + std::to_string(slot) + " is out of range (0.." + std::to_string(XB_MAX_SLAVES - 1) + ")");
+    return {};
+}
+
+std::vector<xb_counters> per_cpu_counters() {
+    return std::vector<xb_counters>(static_cast<std::size_t>(libbpf_num_possible_cpus()));
+}
+
+void add(xb_counters &sum, const xb_counters &one) {
+    sum.tx_packets += one.tx_packets;
+    sum.tx_bytes += one.tx_bytes;
+    sum.rx_packets += one.rx_packets;
+    sum.rx_bytes += one.rx_bytes;
+    sum.rx_suppressed += one.rx_suppressed;
+    sum.rx_link_local += one.rx_link_local;
+    sum.failover_tx += one.failover_tx;
+    sum.tx_override += one.tx_override;
+    sum.tx_dropped += one.tx_dropped;
+    sum.rr_counter += one.rr_counter;
+}
+
+// What a policy asks for on a driver, and why.
+XdpState wanted_xdp(XdpPolicy policy, std::string_view driver) {
+    switch (policy) {
+    case XdpPolicy::native:
+        return {Attached::native, "xdp native"};
+    case XdpPolicy::generic:
+        return {Attached::generic, "xdp generic"};
+    case XdpPolicy::off:
+        return {Attached::none, "xdp off"};
+    case XdpPolicy::automatic:
+        break;
+    }
+    const XdpDriverRule &rule = xdp_rule(driver);
+    return {rule.native ? Attached::native : Attached::none,
+            "xdp auto, driver " + std::string(driver) + ": " + std::string(rule.reason)};
+}
+
+} // namespace
+
+DataPath::DataPath(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+DataPath::DataPath(DataPath &&) noexcept = default;
+DataPath &DataPath::operator=(DataPath &&) noexcept = default;
+DataPath::~DataPath() = default;
+
+Result<void> DataPath::set_slot(SlotId slot, std::uint32_t ifindex) {
+    if (auto ok = check_slot(slot); !ok)
+        return ok;
+    char ifname[IF_NAMESIZE];
+    if (if_indextoname(ifindex, ifname) == nullptr)
+        return kernel_error(errno, "cannot give a slot to ifindex " + std::to_string(ifindex));
+    Table &table = impl_->table;
+    if (table.slot_ifindex(slot) != ifindex) {
+        table.clear_slot(slot);
+        const std::uint32_t key = slot;
+        if (bpf_map_update_elem(impl_->maps.fd(XB_MAP_STATS), &key, per_cpu_counters().data(), BPF_ANY) != 0)
+            return kernel_error(errno, "cannot reset the counters of slot " + std::to_string(slot));
+    }
+    if (impl_->programs.learn) {
+        auto learned = run_once(impl_->programs.learn.get(), ifindex, slot);
+        if (!learned)
+            return tl::unexpected(learned.error());
+        if (*learned != 0 || !table.slot_has_device(slot))
+            return fail(EIO, std::string("xb_learn found no device behind ") + ifname);
+    }
+    table.name_slot(slot, ifindex);
+    return {};
+}
+
+void DataPath::clear_slot(SlotId slot) {
+    if (check_slot(slot))
+        impl_->table.clear_slot(slot);
+}
+
+Result<void> DataPath::attach_slave(SlotId slot, std::uint32_t ifindex) {
+    if (auto ok = check_slot(slot); !ok)
+        return ok;
+    auto &hook = impl_->rx[slot];
+    if (hook && hook->where().ifindex == ifindex && hook->prog_id() != 0)
+        return {};
+    if (hook)
+        hook->detach();
+    hook.reset();
+    auto attached =
+        impl_->attach({ifindex, Direction::ingress}, impl_->programs.rx.get(), "rx_" + std::to_string(slot));
+    if (!attached)
+        return tl::unexpected(attached.error());
+    hook = std::move(*attached);
+    return {};
+}
+
+void DataPath::detach_slave(SlotId slot, std::uint32_t ifindex) {
+    if (!check_slot(slot) || !impl_->rx[slot] || impl_->rx[slot]->where().ifindex != ifindex)
+        return;
+    impl_->rx[slot]->detach();
+    impl_->rx[slot].reset();
+}
+
+Result<XdpState> DataPath::set_xdp(SlotId slot, std::uint32_t ifindex, XdpPolicy policy, std::string_view driver) {
+    if (auto ok = check_slot(slot); !ok)
+        return tl::unexpected(ok.error());
+    const IsOurs ours = [this](std::uint32_t id) { return impl_->is_ours(id); };
+    XdpState state = wanted_xdp(policy, driver);
+    const Attached before = find_xdp(ifindex, ours);
+    if (before == state.attached)
+        return state;
+    // The kernel refuses native and generic at once. In between, xb_rx does all of xb_xdp's work.
+    if (auto detached = detach_xdp(ifindex, ours); !detached)
+        return tl::unexpected(detached.error());
+    if (state.attached == Attached::none)
+        return state;
+    const xb_config config = make_config(impl_->config, impl_->set);
+    auto attached = attach_xdp(ifindex, state.attached, config, impl_->maps);
+    if (attached)
+        return state;
+    if (policy == XdpPolicy::automatic)
+        return XdpState{Attached::none, state.why + "; refused: " + attached.error().message};
+    if (before != Attached::none)
+        (void)attach_xdp(ifindex, before, config, impl_->maps);
+    return tl::unexpected(attached.error());
+}
+
+void DataPath::publish(const Bank &bank) { impl_->table.publish(bank); }
+
+const Bank &DataPath::published() const { return impl_->table.published(); }
+
+Result<void> DataPath::reprogram(const ProgramSet &next) { return impl_->reprogram(next); }
+
+const ProgramSet &DataPath::programs() const { return impl_->set; }
+
+bool DataPath::programs_outdated() const { return impl_->outdated; }
+
+Result<void> DataPath::set_watch(Ms interval) {
+    if (interval < Ms(0))
+        return fail(EINVAL, "carrier_watch " + std::to_string(interval.count()) + " is below 0");
+    if (!impl_->programs.watch_arm)
+        return interval == Ms(0) ? Result<void>{}
+                                 : fail(EOPNOTSUPP, "this kernel offers no carrier watch: set carrier_watch 0");
+    const int map = impl_->maps.fd(XB_MAP_WATCH);
+    const std::uint32_t key = 0;
+    xb_watch watch{};
+    if (bpf_map_lookup_elem(map, &key, &watch) != 0)
+        return kernel_error(errno, "cannot read " XB_MAP_WATCH);
+    watch.interval_ns = static_cast<std::uint64_t>(std::chrono::nanoseconds(interval).count());
+    // Writing a value frees the timer in it; arming makes a new one.
+    if (bpf_map_update_elem(map, &key, &watch, BPF_ANY) != 0)
+        return kernel_error(errno, "cannot write " XB_MAP_WATCH);
+    auto armed = run_once(impl_->programs.watch_arm.get(), 0, 0);
+    if (!armed)
+        return tl::unexpected(armed.error());
+    if (*armed != 0)
+        return fail(EIO, "the kernel refuses the timer of the carrier watch");
+    return {};
+}
+
+void DataPath::rearm(SlotId slot) {
+    if (check_slot(slot))
+        impl_->table.rearm(slot);
+}
+
+int DataPath::events_fd() const { return impl_->events.fd(); }
+
+void DataPath::drain_events(const std::function<void(const xb_event &)> &handle) { impl_->events.drain(handle); }
+
+Counters DataPath::counters() const {
+    Counters counters{};
+    std::vector<xb_counters> values = per_cpu_counters();
+    for (std::uint32_t entry = 0; entry < XB_STATS_ENTRIES; ++entry) {
+        if (bpf_map_lookup_elem(impl_->maps.fd(XB_MAP_STATS), &entry, values.data()) != 0)
+            continue;
+        for (const xb_counters &value : values)
+            add(entry == XB_STATS_BOND ? counters.bond : counters.slot[entry], value);
+    }
+    return counters;
+}
+
+CarrierCheck DataPath::carrier_check() const { return impl_->features.carrier; }
+
+bool DataPath::uses_tcx() const { return impl_->features.tcx; }
+
+void DataPath::teardown() {
+    const std::filesystem::path pin_dir = impl_->config.pin_dir;
+    impl_.reset();
+    remove_pins(pin_dir);
+}
+
+} // namespace xbond::loader

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: MIT
+// What a DataPath holds; shared by the files that implement it.
+#pragma once
+
+#include <array>
+#include <optional>
+
+#include "loader/attach.h"
+#include "loader/datapath.h"
+#include "loader/events.h"
+#include "loader/programs.h"
+#include "loader/table.h"
+
+namespace xbond::loader {
+
+struct DataPath::Impl {
+    Impl(Config c, const Features &f) : config(std::move(c)), features(f), set(config.programs) {}
+
+    Result<void> create();
+    Result<void> adopt();
+    Result<void> reprogram(const ProgramSet &next);
+    bool is_ours(std::uint32_t prog_id) const; // by the map it uses
+
+    Config config;
+    Features features; // tcx and carrier: what is in use
+    ProgramSet set;
+    bool outdated = false;
+    Maps maps;
+    Table table;
+    EventReader events;
+    Programs programs;
+    std::optional<TcHook> tx_bond;
+    std::optional<TcHook> tx_peer;
+    std::array<std::optional<TcHook>, XB_MAX_SLAVES> rx;
+
+    Result<TcHook> attach(HookPoint where, int prog_fd, const std::string &link_name) const;
+    Result<TcHook> adopt_hook(HookPoint where, const std::string &link_name) const;
+
+private:
+    Result<void> open_maps();
+    Result<void> adopt_programs();
+    Result<void> adopt_slaves();
+    Result<void> finish_swap();
+    Result<void> use_programs(Programs next);
+    Result<void> pin_programs(const Programs &which) const;
+    Result<void> swap_hooks(const Programs &which);
+    void judge_age();
+};
+
+} // namespace xbond::loader

@@ -1,0 +1,293 @@
+// SPDX-License-Identifier: MIT
+// How a data path comes to be: created, adopted, reprogrammed.
+#include <algorithm>
+#include <bpf/bpf.h>
+#include <net/if.h>
+
+#include "loader/datapath_impl.h"
+#include "loader/kernel.h"
+#include "loader/pins.h"
+#include "loader/xdp_attach.h"
+
+namespace xbond::loader {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+std::string carrier_mark(CarrierCheck check) { return "carrier_" + std::string(name(check)); }
+
+// User space copies whole values out of pinned maps: their size must be what abi.h says.
+Result<void> expect_shape(int map_fd, std::string_view map, std::size_t value_size, std::uint32_t entries) {
+    bpf_map_info info{};
+    std::uint32_t size = sizeof(info);
+    if (bpf_obj_get_info_by_fd(map_fd, &info, &size) != 0)
+        return kernel_error(errno, "cannot read map " + std::string(map));
+    if (info.value_size != value_size || info.max_entries != entries)
+        return fail(EPROTO, "pinned map " + std::string(map) + " has " + std::to_string(info.max_entries) +
+                                " values of " + std::to_string(info.value_size) + " bytes, expected " +
+                                std::to_string(entries) + " of " + std::to_string(value_size) +
+                                ": tear the bond down and create it anew");
+    return {};
+}
+
+bool device_exists(std::uint32_t ifindex) {
+    char ifname[IF_NAMESIZE];
+    return if_indextoname(ifindex, ifname) != nullptr;
+}
+
+Error to_proto(Error error) {
+    error.code = EPROTO;
+    return error;
+}
+
+} // namespace
+
+Result<TcHook> DataPath::Impl::attach(HookPoint where, int prog_fd, const std::string &link_name) const {
+    return features.tcx ? TcHook::attach_tcx(where, prog_fd, config.pin_dir / link_name)
+                        : TcHook::attach_clsact(where, prog_fd, config.pin_dir / qdisc_mark_name(where.ifindex));
+}
+
+Result<TcHook> DataPath::Impl::adopt_hook(HookPoint where, const std::string &link_name) const {
+    if (!features.tcx)
+        return TcHook::adopt_clsact(where, map_id(maps.fd(XB_MAP_TABLE)),
+                                    config.pin_dir / qdisc_mark_name(where.ifindex));
+    auto hook = TcHook::adopt_tcx(where.direction, config.pin_dir / link_name);
+    if (hook && hook->where().ifindex != where.ifindex)
+        return fail(EPROTO, link_name + " is attached to ifindex " + std::to_string(hook->where().ifindex) +
+                                ", expected " + std::to_string(where.ifindex));
+    return hook;
+}
+
+bool DataPath::Impl::is_ours(std::uint32_t prog_id) const {
+    const auto info = program_info_by_id(prog_id);
+    return info && std::ranges::find(info->map_ids, map_id(maps.fd(XB_MAP_TABLE))) != info->map_ids.end();
+}
+
+Result<void> DataPath::Impl::open_maps() {
+    auto mapped = Table::map(maps.fd(XB_MAP_TABLE));
+    if (!mapped)
+        return tl::unexpected(mapped.error());
+    table = std::move(*mapped);
+    auto reader = EventReader::open(maps.fd(XB_MAP_EVENTS));
+    if (!reader)
+        return tl::unexpected(reader.error());
+    events = std::move(*reader);
+    return {};
+}
+
+Result<void> DataPath::Impl::pin_programs(const Programs &which) const {
+    for (const auto &[program, place] : Programs::all)
+        if (which.*place)
+            if (auto pinned = replace_pin((which.*place).get(), config.pin_dir / program); !pinned)
+                return pinned;
+    return {};
+}
+
+Result<void> DataPath::Impl::create() {
+    if (auto made = make_pin_dir(config.pin_dir); !made)
+        return made;
+    auto loaded = load_programs(make_config(config, set), features.carrier, maps);
+    if (!loaded)
+        return tl::unexpected(loaded.error());
+    programs = std::move(*loaded);
+    if (features.af_xdp) { // for its map, which the XDP programs of all slaves share
+        auto xdp = Object::open(ObjectKind::xdp, CarrierCheck::none, make_config(config, set));
+        auto ready = xdp ? xdp->load(maps) : tl::unexpected(xdp.error());
+        if (!ready)
+            return ready;
+    }
+    if (auto opened = open_maps(); !opened)
+        return opened;
+    table.initialise();
+    if (auto pinned = maps.pin_all(config.pin_dir); !pinned)
+        return pinned;
+    if (auto pinned = pin_programs(programs); !pinned)
+        return pinned;
+    if (auto marked = make_pin_dir(config.pin_dir / carrier_mark(features.carrier)); !marked)
+        return marked;
+    auto bond = attach({config.bond_ifindex, Direction::egress}, programs.tx.get(), "tx_bond");
+    if (!bond)
+        return tl::unexpected(bond.error());
+    tx_bond = std::move(*bond);
+    auto peer = attach({config.peer_ifindex, Direction::ingress}, programs.tx.get(), "tx_peer");
+    if (!peer)
+        return tl::unexpected(peer.error());
+    tx_peer = std::move(*peer);
+    return {};
+}
+
+Result<void> DataPath::Impl::adopt() {
+    auto opened = Maps::open_pins(config.pin_dir);
+    if (!opened)
+        return tl::unexpected(opened.error());
+    maps = std::move(*opened);
+    for (const auto &[map, size, entries] : {std::tuple{XB_MAP_TABLE, sizeof(xb_table), 1U},
+                                             std::tuple{XB_MAP_STATS, sizeof(xb_counters), unsigned{XB_STATS_ENTRIES}},
+                                             std::tuple{XB_MAP_WATCH, sizeof(xb_watch), 1U}})
+        if (maps.fd(map) >= 0)
+            if (auto shape = expect_shape(maps.fd(map), map, size, entries); !shape)
+                return shape;
+    if (auto ready = open_maps(); !ready)
+        return ready;
+    if (table.layout() != XB_LAYOUT_VERSION)
+        return fail(EPROTO, "the pinned data path has layout version " + std::to_string(table.layout()) +
+                                ", expected " + std::to_string(XB_LAYOUT_VERSION) +
+                                ": tear the bond down and create it anew");
+    if (auto adopted = adopt_programs(); !adopted)
+        return tl::unexpected(to_proto(adopted.error()));
+    std::error_code ignored;
+    features.tcx = fs::exists(config.pin_dir / "tx_bond", ignored);
+    for (const auto &[place, where, link] :
+         {std::tuple{&tx_bond, HookPoint{config.bond_ifindex, Direction::egress}, "tx_bond"},
+          std::tuple{&tx_peer, HookPoint{config.peer_ifindex, Direction::ingress}, "tx_peer"}}) {
+        auto hook = adopt_hook(where, link);
+        if (!hook)
+            return tl::unexpected(to_proto(hook.error()));
+        *place = std::move(*hook);
+    }
+    if (auto adopted = adopt_slaves(); !adopted)
+        return adopted;
+    judge_age();
+    return finish_swap();
+}
+
+Result<void> DataPath::Impl::adopt_programs() {
+    std::error_code ignored;
+    for (const CarrierCheck check : {CarrierCheck::kfunc, CarrierCheck::probe_read, CarrierCheck::none})
+        if (fs::exists(config.pin_dir / carrier_mark(check), ignored))
+            features.carrier = check;
+    for (const auto &[program, place] : Programs::all) {
+        auto fd = open_pin(config.pin_dir / program);
+        if (fd)
+            programs.*place = std::move(*fd);
+        else if (features.carrier != CarrierCheck::none || place == &Programs::tx || place == &Programs::rx)
+            return tl::unexpected(fd.error());
+    }
+    auto frozen = read_config(programs.tx.get());
+    if (!frozen)
+        return tl::unexpected(frozen.error());
+    if (frozen->bond_ifindex != config.bond_ifindex || frozen->peer_ifindex != config.peer_ifindex)
+        return fail(EPROTO, "the pinned programs serve ifindexes " + std::to_string(frozen->bond_ifindex) + " and " +
+                                std::to_string(frozen->peer_ifindex) + ", the bond has " +
+                                std::to_string(config.bond_ifindex) + " and " + std::to_string(config.peer_ifindex));
+    set = {static_cast<Mode>(frozen->mode), static_cast<HashPolicy>(frozen->policy), frozen->packets_per_slave};
+    return {};
+}
+
+Result<void> DataPath::Impl::adopt_slaves() {
+    for (unsigned slot = 0; slot < XB_MAX_SLAVES; ++slot) {
+        const std::string link = "rx_" + std::to_string(slot);
+        auto hook = features.tcx
+                        ? TcHook::adopt_tcx(Direction::ingress, config.pin_dir / link)
+                        : adopt_hook({table.slot_ifindex(static_cast<SlotId>(slot)), Direction::ingress}, link);
+        if (!hook && hook.error().code != ENOENT)
+            return tl::unexpected(hook.error());
+        if (!hook)
+            continue;
+        if (hook->where().ifindex == 0)
+            hook->detach(); // the device has gone while nobody looked
+        else
+            rx[slot] = std::move(*hook);
+    }
+    return {};
+}
+
+// Whether this build would load other instructions than those that run. Loading is the only way to know: the tag is
+// taken after relocation against the running kernel.
+void DataPath::Impl::judge_age() {
+    const auto fresh = load_programs(make_config(config, set), features.carrier, maps);
+    outdated = !fresh || std::ranges::any_of(Programs::all, [&](const auto &named) {
+        if (!(programs.*named.place) || !((*fresh).*named.place))
+            return false;
+        const auto running = program_info((programs.*named.place).get());
+        const auto built = program_info(((*fresh).*named.place).get());
+        return !running || !built || running->tag != built->tag;
+    });
+}
+
+// A controller may have died in the middle of use_programs(): pins first, hooks after, so the pins say what is meant.
+Result<void> DataPath::Impl::finish_swap() {
+    const auto rx_config = read_config(programs.rx.get());
+    const auto wanted = make_config(config, set);
+    if (rx_config && rx_config->mode == wanted.mode && rx_config->policy == wanted.policy &&
+        rx_config->packets_per_slave == wanted.packets_per_slave)
+        return swap_hooks(programs);
+    outdated = true; // xb_tx and xb_rx of two sets: load a whole one
+    return reprogram(set);
+}
+
+Result<void> DataPath::Impl::reprogram(const ProgramSet &next) {
+    if (next == set && !outdated)
+        return {};
+    auto loaded = load_programs(make_config(config, next), features.carrier, maps);
+    if (!loaded)
+        return tl::unexpected(loaded.error());
+    if (auto used = use_programs(std::move(*loaded)); !used)
+        return used;
+    set = next;
+    outdated = false;
+    return {};
+}
+
+Result<void> DataPath::Impl::use_programs(Programs next) {
+    auto swapped = pin_programs(next);
+    if (swapped)
+        swapped = swap_hooks(next);
+    if (!swapped) { // both were possible a moment ago
+        (void)swap_hooks(programs);
+        (void)pin_programs(programs);
+        return swapped;
+    }
+    programs = std::move(next);
+    if (programs.watch_arm) // the timer that runs goes on with the new callback
+        if (auto armed = run_once(programs.watch_arm.get(), 0, 0); !armed)
+            return tl::unexpected(armed.error());
+    return {};
+}
+
+Result<void> DataPath::Impl::swap_hooks(const Programs &which) {
+    const auto swap = [](std::optional<TcHook> &hook, const Fd &program) -> Result<void> {
+        const auto info = program_info(program.get());
+        if (!hook || (info && hook->prog_id() == info->id))
+            return {};
+        auto updated = hook->update(program.get());
+        // A device that has just gone took its hook along; the controller hears of it and detaches.
+        if (!updated && !device_exists(hook->where().ifindex))
+            return {};
+        return updated;
+    };
+    for (auto *const hook : {&tx_bond, &tx_peer})
+        if (auto swapped = swap(*hook, which.tx); !swapped)
+            return swapped;
+    for (auto &hook : rx)
+        if (auto swapped = swap(hook, which.rx); !swapped)
+            return swapped;
+    return {};
+}
+
+Result<DataPath> DataPath::create(const Config &config, const Features &features) {
+    capture_library_log();
+    prepare_libxdp(features.freplace);
+    std::error_code ignored;
+    if (fs::exists(config.pin_dir, ignored) && !fs::is_empty(config.pin_dir, ignored))
+        return fail(EEXIST, config.pin_dir.string() + " holds pins of a data path: adopt it, or remove it first");
+    auto impl = std::make_unique<Impl>(config, features);
+    if (auto created = impl->create(); !created) {
+        impl.reset();
+        remove_pins(config.pin_dir);
+        return tl::unexpected(created.error());
+    }
+    return DataPath(std::move(impl));
+}
+
+Result<DataPath> DataPath::adopt(const Config &config, const Features &features) {
+    capture_library_log();
+    prepare_libxdp(features.freplace);
+    auto impl = std::make_unique<Impl>(config, features);
+    if (auto adopted = impl->adopt(); !adopted)
+        return tl::unexpected(adopted.error());
+    return DataPath(std::move(impl));
+}
+
+} // namespace xbond::loader

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: MIT
+#include "loader/features.h"
+
+#include <array>
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <cerrno>
+#include <climits>
+#include <cstring>
+#include <sys/socket.h>
+
+#include "loader/kernel.h"
+#include "loader/programs.h"
+
+namespace xbond::loader {
+namespace {
+
+constexpr CarrierCheck checks[] = {CarrierCheck::kfunc, CarrierCheck::probe_read};
+
+// The smallest TC program: returns TC_ACT_UNSPEC.
+Result<Fd> load_nothing() {
+    std::array<bpf_insn, 2> code{};
+    code[0].code = BPF_ALU64 | BPF_MOV | BPF_K;
+    code[0].imm = -1;
+    code[1].code = BPF_JMP | BPF_EXIT;
+    Fd program(bpf_prog_load(BPF_PROG_TYPE_SCHED_CLS, "xb_probe", "GPL", code.data(), code.size(), nullptr));
+    if (!program)
+        return kernel_error(errno,
+                            "cannot load a BPF program (CAP_BPF, CAP_NET_ADMIN and a kernel with BPF_SYSCALL and "
+                            "NET_CLS_BPF are needed)");
+    return program;
+}
+
+// A link on a device that cannot exist: a kernel with tcx looks for the device, one without does not know the hook.
+Feature probe_tcx(int prog_fd) {
+    const auto link = create_tcx_link(prog_fd, {INT_MAX, Direction::ingress});
+    const int code = link ? 0 : link.error().code;
+    if (code == ENODEV)
+        return {"tcx", true, "links on tcx hooks"};
+    return {"tcx", false, std::string("clsact filters are used instead (") + std::strerror(code) + ")"};
+}
+
+Result<Object> load_object(ObjectKind kind, CarrierCheck check) {
+    Maps maps;
+    auto object = Object::open(kind, check, {});
+    if (object)
+        if (auto loaded = object->load(maps); !loaded)
+            return tl::unexpected(loaded.error());
+    return object;
+}
+
+// The transmit program, and the object that learns the devices.
+Feature probe_carrier(CarrierCheck check) {
+    const std::string feature = "carrier_" + std::string(name(check));
+    for (const ObjectKind kind : {ObjectKind::tx, ObjectKind::watch})
+        if (auto object = load_object(kind, check); !object)
+            return {feature, false, object.error().message};
+    return {feature, true, "loads"};
+}
+
+Feature probe_timer(CarrierCheck check) {
+    auto object = load_object(ObjectKind::watch, check);
+    auto arm = object ? object->program("xb_watch_arm") : tl::unexpected(object.error());
+    auto answer = arm ? run_once(arm->get(), 0, 0) : tl::unexpected(arm.error());
+    if (answer && *answer == 0)
+        return {"bpf_timer", true, "carrier watch without traffic"};
+    return {"bpf_timer", false, "no carrier watch: " + (answer ? "the timer is refused" : answer.error().message)};
+}
+
+Feature probe_freplace() {
+    if (libbpf_probe_bpf_prog_type(BPF_PROG_TYPE_EXT, nullptr) == 1)
+        return {"freplace", true, "XDP programs share a device through libxdp's dispatcher"};
+    return {"freplace", false, "one XDP program a device, without libxdp's dispatcher"};
+}
+
+Feature probe_af_xdp() {
+    if (const Fd socket(::socket(AF_XDP, SOCK_RAW | SOCK_CLOEXEC, 0)); socket)
+        return {"af_xdp", true, "slow protocols can be read through AF_XDP"};
+    return {"af_xdp", false,
+            std::string("no xdp, slow protocols are read through AF_PACKET (") + std::strerror(errno) + ")"};
+}
+
+} // namespace
+
+std::string_view name(CarrierCheck c) {
+    switch (c) {
+    case CarrierCheck::kfunc:
+        return "kfunc";
+    case CarrierCheck::probe_read:
+        return "probe_read";
+    case CarrierCheck::none:
+        break;
+    }
+    return "none";
+}
+
+Result<Features> probe_features() {
+    capture_library_log();
+    const auto nothing = load_nothing();
+    if (!nothing)
+        return tl::unexpected(nothing.error());
+    Features features;
+    const auto add = [&features](Feature feature) {
+        features.list.push_back(std::move(feature));
+        return features.list.back().available;
+    };
+    features.tcx = add(probe_tcx(nothing->get()));
+    for (const CarrierCheck check : checks)
+        if (add(probe_carrier(check)) && features.carrier == CarrierCheck::none)
+            features.carrier = check;
+    features.bpf_timer = add(probe_timer(features.carrier));
+    features.freplace = add(probe_freplace());
+    features.af_xdp = add(probe_af_xdp());
+    return features;
+}
+
+} // namespace xbond::loader

@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: MIT
+#include "loader/programs.h"
+
+#include <algorithm>
+#include <bpf/bpf.h>
+#include <bpf/btf.h>
+#include <bpf/libbpf.h>
+#include <cstring>
+#include <fcntl.h>
+
+#include "loader/kernel.h"
+#include "loader/pins.h"
+#include "xb_rx.skel.h"
+#include "xb_tx_kfunc.skel.h"
+#include "xb_tx_none.skel.h"
+#include "xb_tx_probe.skel.h"
+#include "xb_watch_kfunc.skel.h"
+#include "xb_watch_probe.skel.h"
+#include "xb_xdp.skel.h"
+
+namespace xbond::loader {
+namespace {
+
+std::size_t index_of(std::string_view name) {
+    return static_cast<std::size_t>(std::ranges::find(Maps::names, name) - Maps::names.begin());
+}
+
+Result<Fd> duplicate(int fd, std::string_view what) {
+    Fd copy(fcntl(fd, F_DUPFD_CLOEXEC, 0));
+    if (!copy)
+        return kernel_error(errno, what);
+    return copy;
+}
+
+// Offset of `xb_cfg` in a .rodata map, by the map's BTF.
+Result<std::uint32_t> config_offset(const bpf_map_info &info) {
+    const std::unique_ptr<btf, decltype(&btf__free)> types(btf__load_from_kernel_by_id(info.btf_id), btf__free);
+    const btf_type *const section = types ? btf__type_by_id(types.get(), info.btf_value_type_id) : nullptr;
+    if (section == nullptr || !btf_is_datasec(section))
+        return fail(EPROTO, "a program's read-only data has no type information");
+    const btf_var_secinfo *const variables = btf_var_secinfos(section);
+    for (unsigned i = 0; i < btf_vlen(section); ++i) {
+        const btf_type *const variable = btf__type_by_id(types.get(), variables[i].type);
+        if (std::string_view(btf__name_by_offset(types.get(), variable->name_off)) == "xb_cfg" &&
+            variables[i].size == sizeof(xb_config) && variables[i].offset + sizeof(xb_config) <= info.value_size)
+            return variables[i].offset;
+    }
+    return fail(EPROTO, "a program's read-only data has no xb_cfg of this layout");
+}
+
+} // namespace
+
+int Maps::fd(std::string_view name) const {
+    const std::size_t i = index_of(name);
+    return i < fds_.size() ? fds_[i].get() : -1;
+}
+
+void Maps::add(std::string_view name, Fd fd) { fds_.at(index_of(name)) = std::move(fd); }
+
+Result<void> Maps::pin_all(const std::filesystem::path &dir) const {
+    for (std::size_t i = 0; i < names.size(); ++i)
+        if (fds_[i])
+            if (auto pinned = pin(fds_[i].get(), dir / names[i]); !pinned)
+                return pinned;
+    return {};
+}
+
+Result<Maps> Maps::open_pins(const std::filesystem::path &dir) {
+    Maps maps;
+    for (const std::string_view name : names) {
+        auto fd = open_pin(dir / name);
+        if (fd)
+            maps.add(name, std::move(*fd));
+        else if (fd.error().code != ENOENT || (name != XB_MAP_WATCH && name != XB_MAP_XSK))
+            return tl::unexpected(fd.error());
+    }
+    return maps;
+}
+
+template <typename Skeleton> Result<Object> Object::open_skeleton(const xb_config &config) {
+    Skeleton *const skeleton = Skeleton::open();
+    if (skeleton == nullptr)
+        return kernel_error(errno, "cannot open a BPF object");
+    Object object;
+    object.skeleton_ = std::shared_ptr<void>(skeleton, [](void *p) { Skeleton::destroy(static_cast<Skeleton *>(p)); });
+    object.object_ = skeleton->obj;
+    if constexpr (requires { skeleton->rodata->xb_cfg; })
+        std::memcpy(const_cast<xb_config *>(&skeleton->rodata->xb_cfg), &config, sizeof(config));
+    return object;
+}
+
+Result<Object> Object::open(ObjectKind kind, CarrierCheck carrier, const xb_config &config) {
+    const bool kfunc = carrier == CarrierCheck::kfunc;
+    const bool probe = carrier == CarrierCheck::probe_read;
+    switch (kind) {
+    case ObjectKind::tx:
+        return kfunc   ? open_skeleton<xb_tx_kfunc>(config)
+               : probe ? open_skeleton<xb_tx_probe>(config)
+                       : open_skeleton<xb_tx_none>(config);
+    case ObjectKind::watch:
+        if (!kfunc && !probe)
+            return fail(EOPNOTSUPP, "this kernel offers no carrier check, so there is no carrier watch");
+        return kfunc ? open_skeleton<xb_watch_kfunc>(config) : open_skeleton<xb_watch_probe>(config);
+    case ObjectKind::rx:
+        return open_skeleton<xb_rx>(config);
+    case ObjectKind::xdp:
+        return open_skeleton<xb_xdp>(config);
+    }
+    return fail(EINVAL, "no such BPF object");
+}
+
+Result<void> Object::reuse_maps(const Maps &maps) {
+    bpf_map *map = nullptr;
+    bpf_object__for_each_map(map, object_) {
+        const int fd = maps.fd(bpf_map__name(map));
+        if (fd < 0)
+            continue;
+        if (const int error = bpf_map__reuse_fd(map, fd); error != 0)
+            return kernel_error(error, std::string("cannot share map ") + bpf_map__name(map));
+    }
+    return {};
+}
+
+Result<void> Object::keep_maps(Maps &maps) {
+    for (const std::string_view name : Maps::names) {
+        const bpf_map *const map = bpf_object__find_map_by_name(object_, name.data());
+        if (map == nullptr || maps.fd(name) >= 0)
+            continue;
+        auto copy = duplicate(bpf_map__fd(map), "cannot keep map " + std::string(name));
+        if (!copy)
+            return tl::unexpected(copy.error());
+        maps.add(name, std::move(*copy));
+    }
+    return {};
+}
+
+Result<void> Object::load(Maps &maps) {
+    if (auto reused = reuse_maps(maps); !reused)
+        return reused;
+    if (const int error = bpf_object__load(object_); error != 0)
+        return kernel_error(error, std::string("cannot load BPF object ") + bpf_object__name(object_));
+    return keep_maps(maps);
+}
+
+Result<Fd> Object::program(const char *name) const {
+    const bpf_program *const program = bpf_object__find_program_by_name(object_, name);
+    if (program == nullptr)
+        return fail(ENOENT, std::string("BPF object ") + bpf_object__name(object_) + " has no program " + name);
+    return duplicate(bpf_program__fd(program), std::string("cannot keep program ") + name);
+}
+
+xb_config make_config(const DataPath::Config &config, const ProgramSet &programs) {
+    xb_config result{};
+    result.bond_ifindex = config.bond_ifindex;
+    result.peer_ifindex = config.peer_ifindex;
+    result.mode = static_cast<std::uint32_t>(programs.mode);
+    result.policy = static_cast<std::uint32_t>(programs.policy);
+    result.packets_per_slave = programs.packets_per_slave;
+    return result;
+}
+
+const std::array<Programs::Named, 4> Programs::all{{{"xb_tx", &Programs::tx},
+                                                    {"xb_rx", &Programs::rx},
+                                                    {"xb_learn", &Programs::learn},
+                                                    {"xb_watch_arm", &Programs::watch_arm}}};
+
+Result<Programs> load_programs(const xb_config &config, CarrierCheck carrier, Maps &maps) {
+    std::vector<ObjectKind> kinds{ObjectKind::tx, ObjectKind::rx};
+    if (carrier != CarrierCheck::none)
+        kinds.push_back(ObjectKind::watch);
+    Programs programs;
+    for (const ObjectKind kind : kinds) {
+        auto object = Object::open(kind, carrier, config);
+        if (!object)
+            return tl::unexpected(object.error());
+        if (auto loaded = object->load(maps); !loaded)
+            return tl::unexpected(loaded.error());
+        for (const auto &[name, place] : Programs::all)
+            if (auto program = object->program(name); program)
+                programs.*place = std::move(*program);
+            else if (program.error().code != ENOENT)
+                return tl::unexpected(program.error());
+    }
+    return programs;
+}
+
+Result<xb_config> read_config(int prog_fd) {
+    auto program = program_info(prog_fd);
+    if (!program)
+        return tl::unexpected(program.error());
+    for (const std::uint32_t id : program->map_ids) {
+        const Fd map(bpf_map_get_fd_by_id(id));
+        bpf_map_info info{};
+        std::uint32_t size = sizeof(info);
+        if (!map || bpf_obj_get_info_by_fd(map.get(), &info, &size) != 0)
+            return kernel_error(errno, "cannot read a program's map");
+        if (std::string_view(info.name).find(".rodata") == std::string_view::npos)
+            continue;
+        auto offset = config_offset(info);
+        if (!offset)
+            return tl::unexpected(offset.error());
+        std::vector<std::byte> value(info.value_size);
+        const std::uint32_t key = 0;
+        if (bpf_map_lookup_elem(map.get(), &key, value.data()) != 0)
+            return kernel_error(errno, "cannot read a program's read-only data");
+        xb_config config{};
+        std::memcpy(&config, value.data() + *offset, sizeof(config));
+        return config;
+    }
+    return fail(EPROTO, "a program has no read-only data");
+}
+
+} // namespace xbond::loader

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: MIT
+#include "loader/table.h"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <sys/mman.h>
+#include <utility>
+
+#include "loader/datapath.h"
+#include "loader/kernel.h"
+
+namespace xbond::loader {
+namespace {
+
+template <typename T> T load(const T &value) { return __atomic_load_n(&value, __ATOMIC_ACQUIRE); }
+template <typename T> void store(T &place, T value) { __atomic_store_n(&place, value, __ATOMIC_RELEASE); }
+
+constexpr std::size_t bank_words = sizeof(xb_bank) / sizeof(std::uint32_t);
+static_assert(sizeof(xb_bank) % sizeof(std::uint32_t) == 0);
+
+// Stragglers may be reading: whole words, so that no value is torn.
+void write_bank(xb_bank &place, const xb_bank &bank) {
+    std::array<std::uint32_t, bank_words> words;
+    std::memcpy(words.data(), &bank, sizeof(bank));
+    auto *const target = reinterpret_cast<std::uint32_t *>(&place);
+    for (std::size_t i = 0; i < bank_words; ++i)
+        __atomic_store_n(target + i, words[i], __ATOMIC_RELAXED);
+}
+
+} // namespace
+
+Bank empty_bank() {
+    Bank bank{};
+    bank.active = bank.igmp = XB_NO_SLOT;
+    std::ranges::fill(bank.pick, static_cast<std::uint8_t>(XB_NO_SLOT));
+    for (auto &slot : bank.slot)
+        slot.fallback = XB_NO_SLOT;
+    return bank;
+}
+
+Result<Table> Table::map(int table_fd) {
+    void *const memory = mmap(nullptr, sizeof(xb_table), PROT_READ | PROT_WRITE, MAP_SHARED, table_fd, 0);
+    if (memory == MAP_FAILED)
+        return kernel_error(errno, "cannot map " XB_MAP_TABLE);
+    return Table(static_cast<xb_table *>(memory));
+}
+
+Table::Table(Table &&other) noexcept : table_(std::exchange(other.table_, nullptr)) {}
+
+Table &Table::operator=(Table &&other) noexcept {
+    std::swap(table_, other.table_);
+    return *this;
+}
+
+Table::~Table() {
+    if (table_ != nullptr)
+        munmap(table_, sizeof(xb_table));
+}
+
+std::uint32_t Table::layout() const { return load(table_->layout); }
+
+void Table::initialise() {
+    const xb_bank bank = empty_bank();
+    write_bank(table_->banks[0], bank);
+    write_bank(table_->banks[1], bank);
+    store(table_->layout, std::uint32_t{XB_LAYOUT_VERSION});
+}
+
+const xb_bank &Table::published() const { return table_->banks[load(table_->bank) & 1]; }
+
+void Table::publish(const xb_bank &bank) {
+    xb_bank next = bank;
+    next.n_pick = std::min<std::uint32_t>(next.n_pick, XB_MAX_SLAVES);
+    std::fill(next.pick + next.n_pick, std::end(next.pick), static_cast<std::uint8_t>(XB_NO_SLOT));
+    if (std::memcmp(&next, &published(), sizeof(next)) == 0)
+        return;
+    const std::uint32_t inactive = 1 - (load(table_->bank) & 1);
+    write_bank(table_->banks[inactive], next);
+    store(table_->bank, inactive); // the flip; the programs' reads depend on the index, so they need no barrier
+}
+
+std::uint32_t Table::slot_ifindex(SlotId slot) const { return load(table_->slot[slot].ifindex); }
+
+bool Table::slot_has_device(SlotId slot) const { return load(table_->slot[slot].dev) != 0; }
+
+void Table::name_slot(SlotId slot, std::uint32_t ifindex) {
+    store(table_->slot[slot].ifindex, ifindex);
+    count_slots();
+}
+
+void Table::clear_slot(SlotId slot) {
+    xb_slot &place = table_->slot[slot];
+    store(place.ifindex, std::uint32_t{0});
+    store(place.dev, decltype(xb_slot::dev){0});
+    store(place.latched, std::uint32_t{0});
+    count_slots();
+}
+
+void Table::count_slots() {
+    std::uint32_t count = XB_MAX_SLAVES;
+    while (count > 0 && load(table_->slot[count - 1].ifindex) == 0)
+        --count;
+    store(table_->n_slots, count);
+}
+
+void Table::rearm(SlotId slot) { store(table_->slot[slot].latched, std::uint32_t{0}); }
+
+} // namespace xbond::loader

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: MIT
+#include "loader/xdp_attach.h"
+
+#include <bpf/libbpf.h>
+#include <cstdlib>
+#include <memory>
+#include <xdp/libxdp.h>
+
+#include "loader/kernel.h"
+
+namespace xbond::loader {
+namespace {
+
+using Attached = XdpState::Attached;
+
+struct CloseProgram {
+    void operator()(xdp_program *program) const { xdp_program__close(program); }
+};
+struct CloseSet {
+    void operator()(xdp_multiprog *set) const { xdp_multiprog__close(set); }
+};
+
+std::string on(std::uint32_t ifindex) { return "on " + describe({ifindex, Direction::ingress}); }
+
+struct Found {
+    xdp_attach_mode mode = XDP_MODE_UNSPEC;
+    std::uint32_t prog_id = 0;
+};
+
+// The first program of ours among those on the device.
+Found find_ours(std::uint32_t ifindex, const IsOurs &is_ours) {
+    xdp_multiprog *const raw = xdp_multiprog__get_from_ifindex(static_cast<int>(ifindex));
+    if (raw == nullptr || libxdp_get_error(raw) != 0)
+        return {};
+    const std::unique_ptr<xdp_multiprog, CloseSet> set(raw);
+    const bool alone = xdp_multiprog__is_legacy(raw);
+    for (xdp_program *program = alone ? xdp_multiprog__main_prog(raw) : xdp_multiprog__next_prog(nullptr, raw);
+         program != nullptr; program = alone ? nullptr : xdp_multiprog__next_prog(program, raw))
+        if (const std::uint32_t id = xdp_program__id(program); is_ours(id))
+            return {xdp_multiprog__attach_mode(raw), id};
+    return {};
+}
+
+} // namespace
+
+void prepare_libxdp(bool freplace) {
+    if (!freplace)
+        setenv("LIBXDP_SKIP_DISPATCHER", "1", 1);
+}
+
+Result<void> attach_xdp(std::uint32_t ifindex, Attached mode, const xb_config &config, const Maps &maps) {
+    // An object per device: a program loaded for a dispatcher cannot run alone, and the other way round.
+    auto object = Object::open(ObjectKind::xdp, CarrierCheck::none, config);
+    if (!object)
+        return tl::unexpected(object.error());
+    if (auto reused = object->reuse_maps(maps); !reused)
+        return reused;
+    const bpf_program *const code = bpf_object__find_program_by_name(object->get(), "xb_xdp");
+    xdp_program *const raw = xdp_program__from_bpf_obj(object->get(), bpf_program__section_name(code));
+    if (const long error = libxdp_get_error(raw); error != 0)
+        return kernel_error(static_cast<int>(error), "cannot give xb_xdp to libxdp");
+    const std::unique_ptr<xdp_program, CloseProgram> program(raw);
+    const int error = xdp_program__attach(raw, static_cast<int>(ifindex),
+                                          mode == Attached::native ? XDP_MODE_NATIVE : XDP_MODE_SKB, 0);
+    if (error != 0)
+        return kernel_error(error, "cannot attach xb_xdp " + on(ifindex));
+    return {};
+}
+
+Attached find_xdp(std::uint32_t ifindex, const IsOurs &is_ours) {
+    switch (find_ours(ifindex, is_ours).mode) {
+    case XDP_MODE_NATIVE:
+    case XDP_MODE_HW:
+        return Attached::native;
+    case XDP_MODE_SKB:
+        return Attached::generic;
+    case XDP_MODE_UNSPEC:
+        break;
+    }
+    return Attached::none;
+}
+
+Result<void> detach_xdp(std::uint32_t ifindex, const IsOurs &is_ours) {
+    const Found found = find_ours(ifindex, is_ours);
+    if (found.prog_id == 0)
+        return {};
+    xdp_program *const raw = xdp_program__from_id(found.prog_id);
+    if (const long error = libxdp_get_error(raw); error != 0)
+        return kernel_error(static_cast<int>(error), "cannot open the XDP program " + on(ifindex));
+    const std::unique_ptr<xdp_program, CloseProgram> program(raw);
+    const int error = xdp_program__detach(raw, static_cast<int>(ifindex), found.mode, 0);
+    if (error != 0)
+        return kernel_error(error, "cannot detach xb_xdp " + on(ifindex));
+    return {};
+}
+
+} // namespace xbond::loader
