@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The config file (docs/control-protocol.md): everything is checked before anything is applied.
 #include <algorithm>
-#include <array>
 #include <charconv>
 #include <map>
 
@@ -16,14 +15,15 @@ namespace {
 
 constexpr std::uint32_t max_queue_id = 16; // tx queues of a bond (1.9)
 
-// The order in which netlink applies the options of one request (6.3). Those not listed keep the file's order behind.
-constexpr std::array<std::string_view, 19> apply_order{
-    "mode",          "miimon",           "updelay",           "downdelay",        "peer_notify_delay",
-    "peer_notif_delay", "use_carrier",   "arp_interval",      "arp_ip_target",    "arp_validate",
-    "primary",       "primary_reselect", "fail_over_mac",     "xmit_hash_policy", "resend_igmp",
-    "num_grat_arp",  "all_slaves_active", "min_links",        "packets_per_slave"};
-
-auto rank(const core::OptionValue &o) { return std::find(apply_order.begin(), apply_order.end(), o.name); }
+// The option table is in the order in which netlink applies the options of one request (6.3); unknown names come last.
+std::ptrdiff_t rank(const core::OptionValue &option) {
+    const auto table = core::option_table();
+    const auto is_it = [&](const core::OptionInfo &info) {
+        const std::string aliases = " " + std::string(info.alias) + " ";
+        return info.name == option.name || aliases.find(" " + option.name + " ") != std::string::npos;
+    };
+    return std::find_if(table.begin(), table.end(), is_it) - table.begin();
+}
 
 // Options may be written as string, number or true/false; the checks take what a command line would carry.
 std::optional<std::string> option_text(const ordered_json &value) {
@@ -110,8 +110,8 @@ private:
             return;
         }
         if (!list->is_array() || list->size() > XB_MAX_SLAVES) {
-            return in.refuse("slaves", "expected a list of at most " + std::to_string(XB_MAX_SLAVES) +
-                                           " slaves, got " + shown(*list));
+            return in.refuse("slaves", "expected a list of at most " + std::to_string(XB_MAX_SLAVES) + " slaves, got " +
+                                           shown(*list));
         }
         std::map<std::string, std::string> queue_ids;
         for (std::size_t i = 0; i < list->size(); ++i) {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // What `ip link show` says of a kernel bond and its slaves (peers.md 4.3), in iproute2's order and spelling, which
 // differs from the option keywords: peer_notify_delay, num_peer_notif, ad_lacp_active, ad_lacp_rate, arp_validate null.
+#include <algorithm>
 #include <array>
-#include <cctype>
 #include <linux/if.h>
 #include <nlohmann/json.hpp>
 
@@ -238,7 +238,7 @@ std::string column_rows(const std::string &heading, const std::array<const char 
         top += std::string(width - title.size(), ' ') + title + " ";
         row += std::string(width - value.size(), ' ') + value + " ";
     }
-    return "\n" + top + "\n" + row;
+    return "\n" + top + std::string(10, ' ') + "\n" + row; // ip leaves room for a seventh column
 }
 
 std::string stats_text(const ordered_json &stats) {

@@ -60,11 +60,10 @@ std::string shown(const ordered_json &value) {
 Result<ordered_json> parse_json(std::string_view text) {
     Guard guard;
     try {
-        return ordered_json::parse(
-            text.begin(), text.end(),
-            [&guard](int depth, ordered_json::parse_event_t event, ordered_json &value) {
-                return guard(depth, event, value);
-            });
+        return ordered_json::parse(text.begin(), text.end(),
+                                   [&guard](int depth, ordered_json::parse_event_t event, ordered_json &value) {
+                                       return guard(depth, event, value);
+                                   });
     } catch (const ordered_json::parse_error &e) {
         return fail(EINVAL, "not valid JSON at " + position(text, e.byte));
     } catch (const ordered_json::exception &) { // a number that no double holds

@@ -10,9 +10,9 @@ namespace xbond::control {
 namespace {
 
 constexpr std::array<std::string_view, 7> mode_texts{
-    "load balancing (round-robin)",          "fault-tolerance (active-backup)", "load balancing (xor)",
-    "fault-tolerance (broadcast)",           "IEEE 802.3ad Dynamic link aggregation",
-    "transmit load balancing",               "adaptive load balancing"};
+    "load balancing (round-robin)", "fault-tolerance (active-backup)",       "load balancing (xor)",
+    "fault-tolerance (broadcast)",  "IEEE 802.3ad Dynamic link aggregation", "transmit load balancing",
+    "adaptive load balancing"};
 
 std::string line(std::string_view label, std::string_view value) {
     return std::string(label) + ": " + std::string(value) + "\n";

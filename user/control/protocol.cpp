@@ -17,8 +17,7 @@ namespace {
 constexpr std::size_t max_ifname = 15, max_bond_name = 14; // IFNAMSIZ without its NUL; room for the pair's "p"
 constexpr std::size_t max_frame = 65535;
 constexpr std::size_t max_options = 256;
-constexpr std::string_view denied_message =
-    "permission denied: changing bonds needs root or the group that the daemon's config file names";
+constexpr std::string_view denied_reason = " may only read: changes need root or the group of the config file";
 
 // ---- reading ----
 
@@ -248,8 +247,8 @@ std::string encode_ok(const ordered_json &result) { return line({{"ok", true}, {
 
 std::string encode_error(const Error &error) {
     const char *name = ::strerrorname_np(error.code);
-    return line({{"ok", false},
-                 {"error", {{"errno", error.code}, {"name", name ? name : "?"}, {"message", error.message}}}});
+    return line(
+        {{"ok", false}, {"error", {{"errno", error.code}, {"name", name ? name : "?"}, {"message", error.message}}}});
 }
 
 Result<ordered_json> parse_reply(std::string_view text) {
@@ -268,9 +267,9 @@ Result<ordered_json> parse_reply(std::string_view text) {
     return fail((*error)["errno"].get<int>(), (*error)["message"].get<std::string>());
 }
 
-Error denied() { return {EPERM, std::string(denied_message)}; }
+Error denied(std::uint32_t uid) { return {EPERM, "uid " + std::to_string(uid) + std::string(denied_reason)}; }
 
-bool is_denied(const Error &error) { return error.code == EPERM && error.message == denied_message; }
+bool is_denied(const Error &error) { return error.code == EPERM && error.message.ends_with(denied_reason); }
 
 Result<void> check_ifname(std::string_view name) {
     const auto forbidden = [](unsigned char c) { return c == '/' || c == ':' || c <= ' ' || c == 0x7f; };

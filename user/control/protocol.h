@@ -64,7 +64,7 @@ struct Apply {
 };
 using Request = std::variant<LinkAdd, LinkDel, LinkSet, Status, LinkShow, Proc, Monitor, Explain, Apply>;
 
-bool is_write(const Request &); // needs root or the daemon's group
+bool is_write(const Request &);            // needs root or the daemon's group
 std::string_view command(const Request &); // "link.add", ...
 
 // Strict: unknown command or key, wrong type, missing key: EINVAL with the name. Never throws.
@@ -75,9 +75,9 @@ std::string encode_error(const Error &);
 // The result, or the error it carries. Ordered: what the daemon rendered keeps its order.
 Result<nlohmann::ordered_json> parse_reply(std::string_view line);
 
-// What the daemon answers to a peer that may not write. A type of error of its own for the command line's exit code:
-// EPERM alone is also what bonding says of a device that is up (1.5).
-Error denied();
+// What the daemon answers to a peer that may not write. Told apart for the command line's exit code: EPERM alone is
+// also what bonding says of a device that is up (1.5).
+Error denied(std::uint32_t uid);
 bool is_denied(const Error &);
 
 // Names as the kernel takes them: 1..15 bytes, no '/', ':' or blank, not "." or "..". A bond's at most 14, since the

@@ -43,14 +43,13 @@ ordered_json name_or_null(const BondView &bond, SlotId slot) {
 }
 
 ordered_json counters_json(const xb_counters &c) {
-    return {{"tx_packets", c.tx_packets},       {"tx_bytes", c.tx_bytes},
-            {"rx_packets", c.rx_packets},       {"rx_bytes", c.rx_bytes},
-            {"rx_suppressed", c.rx_suppressed}, {"rx_link_local", c.rx_link_local},
-            {"failover_tx", c.failover_tx},     {"tx_override", c.tx_override}};
+    return {{"tx_packets", c.tx_packets},   {"tx_bytes", c.tx_bytes},           {"rx_packets", c.rx_packets},
+            {"rx_bytes", c.rx_bytes},       {"rx_suppressed", c.rx_suppressed}, {"rx_link_local", c.rx_link_local},
+            {"failover_tx", c.failover_tx}, {"tx_override", c.tx_override}};
 }
 
 bool is_digits(std::string_view s) {
-    return !s.empty() && s.size() < 10 &&
+    return !s.empty() && s.size() <= 10 &&
            std::all_of(s.begin(), s.end(), [](unsigned char c) { return std::isdigit(c) != 0; });
 }
 
@@ -63,7 +62,8 @@ ordered_json options_json(const core::Options &options) {
             continue; // active_slave: an action, its state is the bond's active_slave
         }
         const bool numeric = !info.values.empty() && std::isdigit(static_cast<unsigned char>(info.values.front()));
-        out[std::string(info.name)] = numeric && is_digits(*text) ? ordered_json(std::stoul(*text)) : *text;
+        out[std::string(info.name)] =
+            numeric && is_digits(*text) ? ordered_json(std::stoull(*text)) : ordered_json(*text);
     }
     return out;
 }
@@ -154,20 +154,16 @@ ordered_json bond_json(const BondView &bond) {
 } // namespace
 
 ordered_json transition_json(const std::string &bond, const core::Transition &t) {
-    return {{"bond", bond},
-            {"time_ns", t.when.count()},
-            {"machine", t.machine},
-            {"slave", t.slave.empty() ? ordered_json() : ordered_json(t.slave)},
-            {"from", t.from},
-            {"to", t.to},
+    return {{"bond", bond},         {"time_ns", t.when.count()},
+            {"machine", t.machine}, {"slave", t.slave.empty() ? ordered_json() : ordered_json(t.slave)},
+            {"from", t.from},       {"to", t.to},
             {"cause", t.cause}};
 }
 
 ordered_json status_json(const Snapshot &snapshot) {
     auto features = ordered_json::array();
     for (const auto &f : snapshot.features) {
-        features.push_back(
-            ordered_json{{"name", f.name}, {"available", f.available}, {"detail", f.detail}});
+        features.push_back(ordered_json{{"name", f.name}, {"available", f.available}, {"detail", f.detail}});
     }
     auto bonds = ordered_json::array();
     for (const auto &b : snapshot.bonds) {

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: MIT
+// A cursor over the arguments, and iproute2's prefix rule.
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "user/cli/command.h"
+
+namespace xbond::cli {
+
+class Args {
+public:
+    explicit Args(std::span<const std::string> args) : args_(args) {}
+
+    bool empty() const { return args_.empty(); }
+    const std::string &peek() const { return args_.front(); }
+    const std::string &take() {
+        const auto &first = args_.front();
+        args_ = args_.subspan(1);
+        return first;
+    }
+    // The value behind a keyword that was just taken.
+    Result<std::string> value(std::string_view keyword);
+
+private:
+    std::span<const std::string> args_;
+};
+
+// iproute2's `matches`: the word is the keyword or a beginning of it.
+inline bool matches(std::string_view word, std::string_view keyword) {
+    return !word.empty() && keyword.starts_with(word);
+}
+
+Result<std::uint32_t> parse_number(std::string_view text, std::string_view what, std::uint32_t min, std::uint32_t max);
+Result<MacAddr> parse_address(std::string_view text);
+
+// Takes one global option (-j, -n NS, ...) if the next argument is one.
+Result<bool> take_global(Args &, Globals &);
+
+Result<Invocation> parse_link(Args, Invocation);    // behind "link"
+Result<Invocation> parse_explain(Args, Invocation); // behind "explain"
+
+} // namespace xbond::cli

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: MIT
+// The command line, parsed: what is asked for, with nothing done yet. One hand-written parser for everything, because
+// iproute2's grammar (options before the object, keywords without dashes, prefixes) fits no option library.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "user/control/protocol.h"
+#include "xbond/result.h"
+#include "xbond/types.h"
+
+namespace xbond::cli {
+
+enum ExitCode { exit_ok = 0, exit_refused = 1, exit_usage = 2, exit_no_daemon = 3, exit_denied = 4 };
+
+struct Globals {
+    std::optional<std::string> netns;
+    std::optional<std::filesystem::path> socket;
+    bool json = false, pretty = false, details = false, statistics = false;
+};
+
+struct ShowFilter { // of `link show`
+    bool bonds_only = false;
+    std::optional<std::string> master;
+};
+
+struct ApplyFile {
+    std::string path; // "-": standard input
+    bool dry_run = false;
+};
+struct ExplainOffline {
+    HashPolicy policy = HashPolicy::layer2;
+    std::uint32_t slaves = 1;
+    std::vector<std::uint8_t> frame;
+    std::uint16_t vlan_tci = 0;
+};
+struct Doctor {};
+struct OptionTable {
+    bool markdown = false;
+};
+struct Help {
+    std::string topic; // "", "link", "bond"
+};
+struct Version {};
+
+struct Invocation {
+    Globals globals;
+    std::variant<control::Request, ApplyFile, ExplainOffline, Doctor, OptionTable, Help, Version> action;
+    ShowFilter filter;
+};
+
+// Arguments without argv[0]. An error is a usage error: the message says what was expected.
+Result<Invocation> parse_command(std::span<const std::string> args);
+
+std::string help_text(const Help &);
+std::string option_table_text(const OptionTable &);
+
+} // namespace xbond::cli

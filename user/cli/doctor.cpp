@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: MIT
+#include "user/cli/doctor.h"
+
+#include <charconv>
+#include <linux/magic.h>
+#include <net/if.h>
+#include <nlohmann/json.hpp>
+#include <sys/utsname.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "loader/xdp_policy.h"
+#include "user/sys/ethtool.h"
+#include "user/sys/sysctl.h"
+
+namespace xbond::cli {
+
+using nlohmann::ordered_json;
+
+namespace {
+
+constexpr long small_backlog = 1000; // the kernel's default; a burst of small packets on one CPU overruns it
+
+std::optional<long> sysctl_number(std::string_view path) {
+    const auto text = sys::read_sysctl(path);
+    long value = 0;
+    if (!text || std::from_chars(text->data(), text->data() + text->size(), value).ec != std::errc{}) {
+        return std::nullopt;
+    }
+    return value;
+}
+
+std::vector<Nic> nics() {
+    std::vector<Nic> out;
+    const auto ethtool = sys::Ethtool::open();
+    auto *list = ::if_nameindex();
+    if (!list || !ethtool) {
+        return out;
+    }
+    for (auto *i = list; i->if_index != 0; ++i) {
+        const std::string name = i->if_name, driver = ethtool->driver(name);
+        if (name != "lo") {
+            const auto &rule = loader::xdp_rule(driver);
+            out.push_back({name, driver, rule.native, std::string(rule.reason)});
+        }
+    }
+    ::if_freenameindex(list);
+    return out;
+}
+
+bool on_bpffs(const char *path) {
+    struct statfs fs {};
+    return ::statfs(path, &fs) == 0 && fs.f_type == BPF_FS_MAGIC;
+}
+
+// What a missing feature costs: each has a next best.
+std::string missing_feature_advice(const std::string &name) {
+    if (name == "tcx") {
+        return "clsact is used: a packet costs some 50 ns more. Linux 6.6 has tcx";
+    }
+    if (name == "carrier_kfunc") {
+        return "carrier_probe_read is used if it is there: some 45 ns more a packet. Linux 6.12 has the kfuncs";
+    }
+    if (name == "carrier_probe_read") {
+        return "matters only where carrier_kfunc is missing too: then a failover waits for the controller";
+    }
+    if (name == "bpf_timer") {
+        return "no carrier watch: a link without traffic is noticed by netlink or the next miimon poll";
+    }
+    if (name == "freplace") {
+        return "a NIC's XDP program cannot be shared: use xdp off where another program must have it";
+    }
+    if (name == "af_xdp") {
+        return "slow protocols are read with packet sockets instead";
+    }
+    return "the next best is used";
+}
+
+Finding feature_finding(const loader::Feature &f) {
+    if (f.available) {
+        return {Severity::ok, f.name, f.detail.empty() ? "available" : f.detail, ""};
+    }
+    return {Severity::note, f.name, "missing: " + f.detail, missing_feature_advice(f.name)};
+}
+
+const char *word(Severity s) {
+    switch (s) {
+    case Severity::ok:
+        return "ok";
+    case Severity::note:
+        return "note";
+    case Severity::warning:
+        return "warning";
+    case Severity::problem:
+        return "problem";
+    }
+    return "?";
+}
+
+void judge_access(const DoctorFacts &facts, std::vector<Finding> &out) {
+    if (facts.daemon) {
+        out.push_back({Severity::ok, "xbondd", "answers at " + *facts.daemon, ""});
+    } else {
+        out.push_back({Severity::note, "xbondd", "none answers in this network namespace", "start one: xbondd"});
+    }
+    if (!facts.features.empty()) {
+        return;
+    }
+    if (facts.root) {
+        out.push_back({Severity::problem, "bpf", facts.probe_error,
+                       "xbond needs CAP_BPF, CAP_NET_ADMIN and a kernel with CONFIG_BPF_SYSCALL"});
+    } else {
+        out.push_back({Severity::warning, "permission", "without root the kernel cannot be probed",
+                       "run xbond doctor as root, or start xbondd"});
+    }
+}
+
+} // namespace
+
+DoctorFacts gather(std::vector<loader::Feature> features, std::optional<std::string> daemon) {
+    DoctorFacts out;
+    utsname uts{};
+    ::uname(&uts);
+    out.kernel = uts.release;
+    out.root = ::geteuid() == 0;
+    out.daemon = std::move(daemon);
+    out.features = std::move(features);
+    if (out.features.empty() && out.root) {
+        if (auto probed = loader::probe_features()) {
+            out.features = std::move(probed->list);
+        } else {
+            out.probe_error = probed.error().message;
+        }
+    }
+    out.bpffs = on_bpffs("/sys/fs/bpf");
+    out.backlog = sysctl_number("core/netdev_max_backlog");
+    out.jit = sysctl_number("core/bpf_jit_enable");
+    out.nics = nics();
+    return out;
+}
+
+std::vector<Finding> judge(const DoctorFacts &facts) {
+    std::vector<Finding> out;
+    judge_access(facts, out);
+    for (const auto &f : facts.features) {
+        out.push_back(feature_finding(f));
+    }
+    out.push_back(facts.bpffs ? Finding{Severity::ok, "bpffs", "mounted on /sys/fs/bpf", ""}
+                              : Finding{Severity::note, "bpffs", "not mounted on /sys/fs/bpf here",
+                                        "xbondd mounts it; by hand: mount -t bpf bpf /sys/fs/bpf"});
+    if (facts.jit && *facts.jit == 0) {
+        out.push_back({Severity::warning, "bpf_jit", "BPF programs are interpreted, several times slower",
+                       "sysctl -w net.core.bpf_jit_enable=1"});
+    }
+    if (facts.backlog && *facts.backlog <= small_backlog) {
+        out.push_back(
+            {Severity::note, "netdev_max_backlog",
+             std::to_string(*facts.backlog) + ": what slaves receive goes through a queue of that length on each CPU",
+             "for bursts of small packets: sysctl -w net.core.netdev_max_backlog=10000"});
+    }
+    return out;
+}
+
+bool usable(const std::vector<Finding> &findings) {
+    for (const auto &f : findings) {
+        if (f.severity == Severity::problem) {
+            return false;
+        }
+    }
+    return true;
+}
+
+ordered_json doctor_json(const DoctorFacts &facts, const std::vector<Finding> &findings) {
+    auto list = ordered_json::array(), nics = ordered_json::array();
+    for (const auto &f : findings) {
+        list.push_back(ordered_json{
+            {"severity", word(f.severity)}, {"check", f.check}, {"detail", f.detail}, {"advice", f.advice}});
+    }
+    for (const auto &n : facts.nics) {
+        nics.push_back(ordered_json{
+            {"name", n.name}, {"driver", n.driver}, {"xdp_auto", n.native_xdp ? "native" : "off"}, {"why", n.reason}});
+    }
+    return {{"kernel", facts.kernel}, {"usable", usable(findings)}, {"findings", list}, {"nics", nics}};
+}
+
+std::string doctor_text(const DoctorFacts &facts, const std::vector<Finding> &findings) {
+    std::string out = "kernel " + facts.kernel + "\n";
+    for (const auto &f : findings) {
+        const std::string severity = word(f.severity);
+        out += severity + std::string(9 - severity.size(), ' ') + f.check + ": " + f.detail + "\n";
+        out += f.advice.empty() ? "" : "         -> " + f.advice + "\n";
+    }
+    out += facts.nics.empty() ? "" : "interfaces under xdp auto\n";
+    for (const auto &n : facts.nics) {
+        out += "  " + n.name + " (" + (n.driver.empty() ? "driver unknown" : n.driver) +
+               "): " + (n.native_xdp ? "native" : "off") + ", " + n.reason + "\n";
+    }
+    return out;
+}
+
+} // namespace xbond::cli

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: MIT
+// What this kernel and these NICs can do for xbond, and what to do about it. Gathering and judging are apart, so that
+// the judgement is tested without a machine that has the trouble.
+#pragma once
+
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "loader/features.h"
+#include "xbond/result.h"
+
+namespace xbond::cli {
+
+struct Nic {
+    std::string name, driver;
+    bool native_xdp = false; // what `xdp auto` does
+    std::string reason;
+};
+
+struct DoctorFacts {
+    std::string kernel;
+    bool root = false;
+    std::optional<std::string> daemon; // socket of the daemon that answered
+    std::vector<loader::Feature> features;
+    std::string probe_error;     // why there are none
+    bool bpffs = false;          // on /sys/fs/bpf
+    std::optional<long> backlog; // net.core.netdev_max_backlog; none: not visible in this namespace
+    std::optional<long> jit;     // net.core.bpf_jit_enable
+    std::vector<Nic> nics;
+};
+
+enum class Severity { ok, note, warning, problem };
+
+struct Finding {
+    Severity severity = Severity::ok;
+    std::string check;  // "tcx", "bpffs", ...
+    std::string detail; // what is so
+    std::string advice; // what to do; empty: nothing
+};
+
+// `features`: of the running daemon; without them they are probed, which needs root.
+DoctorFacts gather(std::vector<loader::Feature> features, std::optional<std::string> daemon);
+std::vector<Finding> judge(const DoctorFacts &);
+bool usable(const std::vector<Finding> &); // no problem among them
+
+nlohmann::ordered_json doctor_json(const DoctorFacts &, const std::vector<Finding> &);
+std::string doctor_text(const DoctorFacts &, const std::vector<Finding> &);
+
+} // namespace xbond::cli

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: MIT
+#include "user/cli/command.h"
+
+namespace xbond::cli {
+
+namespace {
+
+constexpr const char *general = R"(Usage: xbond [OPTIONS] COMMAND
+OPTIONS := -n NETNS | -j (JSON) | -p (pretty JSON) | -d (details) | -s (statistics) | --socket PATH | -V
+  link add [dev] BOND [address MAC] [mtu N] type bond [OPTION VALUE]...
+  link set [dev] DEV [master BOND | nomaster] [up | down] [address MAC] [mtu N]
+           [type bond OPTION VALUE... | type bond_slave OPTION VALUE...]
+  link delete [dev] BOND
+  link show [[dev] DEV] [type bond] [master BOND]      as ip prints a kernel bond
+  status [BOND]              the whole state
+  proc BOND                  the text of /proc/net/bonding/BOND
+  monitor                    changes as they happen
+  explain BOND --frame HEX [--vlan-tci N]              which slave would this frame take, and why
+  explain BOND --flow src=IP,dst=IP,proto=tcp,sport=N,dport=N[,smac=MAC,dmac=MAC,vlan=ID]
+  explain --policy POLICY --slaves N --frame HEX       the same without a bond
+  doctor                     what this kernel and these NICs can do
+  apply FILE [--dry-run]     make the bonds of a config file, all or nothing
+  options [--markdown]       every bond option
+  help [link | bond]
+Exit code: 0 done, 1 refused, 2 usage, 3 no daemon, 4 permission denied
+)";
+
+std::string bond_help() { return "... type bond [OPTION VALUE]..., where OPTION is\n" + option_table_text({}); }
+
+std::string cell(std::string_view text) { // a table cell: '|' would end it
+    std::string out;
+    for (const char c : text) {
+        out += c == '|' ? std::string("\\|") : std::string(1, c);
+    }
+    return out;
+}
+
+std::string rules(const core::OptionInfo &o) {
+    std::string out = o.needs_no_slaves ? "no slaves" : "";
+    return out + (o.needs_down ? out.empty() ? "bond down" : ", bond down" : "");
+}
+
+std::string markdown_table() {
+    std::string out = "| option | values | default | modes | changeable only with | what it does |\n"
+                      "|---|---|---|---|---|---|\n";
+    for (const auto &o : core::option_table()) {
+        const std::string alias = o.alias.empty() ? "" : " (" + cell(o.alias) + ")";
+        out += "| `" + cell(o.name) + "`" + alias + " | " + cell(o.values) + " | " + cell(o.fallback) + " | " +
+               cell(o.modes) + " | " + rules(o) + " | " + cell(o.help) + " |\n";
+    }
+    return out;
+}
+
+} // namespace
+
+std::string option_table_text(const OptionTable &wanted) {
+    if (wanted.markdown) {
+        return markdown_table();
+    }
+    std::string out;
+    for (const auto &o : core::option_table()) {
+        out += "  " + std::string(o.name) + (o.alias.empty() ? "" : " (" + std::string(o.alias) + ")") + "  " +
+               std::string(o.values) + (o.fallback.empty() ? "" : "  [" + std::string(o.fallback) + "]") + "\n      " +
+               std::string(o.help);
+        const std::string only = rules(o);
+        out += (o.modes == "all" ? "" : "; modes " + std::string(o.modes)) +
+               (only.empty() ? "" : "; changeable only with " + only) + "\n";
+    }
+    return out;
+}
+
+std::string help_text(const Help &wanted) {
+    if (wanted.topic == "bond") {
+        return bond_help();
+    }
+    if (wanted.topic == "bond_slave") {
+        return "... type bond_slave [prio -2147483648..2147483647] [queue_id 0..16]\n";
+    }
+    return general;
+}
+
+} // namespace xbond::cli

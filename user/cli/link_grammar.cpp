@@ -1,0 +1,332 @@
+// SPDX-License-Identifier: MIT
+// `link add|set|delete|show` in iproute2's grammar: keywords in any order, a word that is no keyword is the device,
+// everything behind `type KIND` belongs to the kind.
+#include <array>
+
+#include "user/cli/args.h"
+
+namespace xbond::cli {
+
+namespace {
+
+using core::OptionValue;
+
+// iproute2's bond keywords in the order in which a prefix is tried, then xbond's own.
+constexpr std::array<std::string_view, 37> bond_keywords{"mode",
+                                                         "active_slave",
+                                                         "clear_active_slave",
+                                                         "miimon",
+                                                         "updelay",
+                                                         "downdelay",
+                                                         "peer_notify_delay",
+                                                         "use_carrier",
+                                                         "arp_interval",
+                                                         "arp_ip_target",
+                                                         "ns_ip6_target",
+                                                         "arp_validate",
+                                                         "arp_all_targets",
+                                                         "primary",
+                                                         "primary_reselect",
+                                                         "fail_over_mac",
+                                                         "xmit_hash_policy",
+                                                         "resend_igmp",
+                                                         "num_grat_arp",
+                                                         "num_unsol_na",
+                                                         "all_slaves_active",
+                                                         "min_links",
+                                                         "lp_interval",
+                                                         "packets_per_slave",
+                                                         "lacp_rate",
+                                                         "lacp_active",
+                                                         "ad_select",
+                                                         "ad_user_port_key",
+                                                         "ad_actor_sys_prio",
+                                                         "ad_actor_system",
+                                                         "tlb_dynamic_lb",
+                                                         "arp_missed_max",
+                                                         "coupled_control",
+                                                         "broadcast_neighbor",
+                                                         "xdp",
+                                                         "visibility",
+                                                         "carrier_watch"};
+constexpr std::array<std::string_view, 2> slave_keywords{"queue_id", "prio"};
+
+// The keyword that a word means; a word that is none goes to the daemon as it is, which knows what to say.
+std::string keyword(std::string_view word, std::span<const std::string_view> known) {
+    for (const auto name : known) {
+        if (word == name) {
+            return std::string(word);
+        }
+    }
+    for (const auto name : known) {
+        if (matches(word, name)) {
+            return std::string(name);
+        }
+    }
+    return std::string(word);
+}
+
+Result<std::vector<OptionValue>> parse_options(Args &args, std::span<const std::string_view> known) {
+    std::vector<OptionValue> out;
+    while (!args.empty()) {
+        const std::string name = keyword(args.take(), known);
+        if (name == "clear_active_slave") {
+            out.push_back({"active_slave", ""});
+            continue;
+        }
+        auto value = args.value(name);
+        if (!value) {
+            return tl::unexpected(value.error());
+        }
+        out.push_back({name, *value});
+    }
+    return out;
+}
+
+// What the keywords of add and set may say.
+struct LinkWords {
+    std::optional<std::string> device;
+    std::optional<std::string> master;
+    std::optional<bool> up;
+    std::optional<MacAddr> address;
+    std::optional<std::uint32_t> mtu;
+    std::optional<std::string> kind;
+    std::vector<OptionValue> options;
+    bool help = false;
+};
+
+Result<void> set_device(LinkWords &out, const std::string &name) {
+    if (out.device) {
+        return fail(EINVAL, "two devices: \"" + *out.device + "\" and \"" + name + "\"; which one is it?");
+    }
+    out.device = name;
+    return {};
+}
+
+Result<void> parse_kind(Args &args, LinkWords &out) {
+    auto kind = args.value("type");
+    if (!kind) {
+        return tl::unexpected(kind.error());
+    }
+    out.kind = *kind;
+    if (*kind != "bond" && *kind != "bond_slave") {
+        return fail(EINVAL, "type " + *kind + ": xbond knows the types bond and bond_slave");
+    }
+    if (!args.empty() && args.peek() == "help") {
+        out.help = true;
+        return {};
+    }
+    auto options = parse_options(args, *kind == "bond" ? std::span<const std::string_view>(bond_keywords)
+                                                       : std::span<const std::string_view>(slave_keywords));
+    if (!options) {
+        return tl::unexpected(options.error());
+    }
+    out.options = std::move(*options);
+    return {};
+}
+
+Result<void> parse_mtu(Args &args, LinkWords &out) {
+    auto text = args.value("mtu");
+    auto mtu = text ? parse_number(*text, "mtu", 68, 65535) : tl::unexpected(text.error());
+    if (!mtu) {
+        return tl::unexpected(mtu.error());
+    }
+    out.mtu = *mtu;
+    return {};
+}
+
+Result<void> parse_mac(Args &args, LinkWords &out) {
+    auto text = args.value("address");
+    auto mac = text ? parse_address(*text) : tl::unexpected(text.error());
+    if (!mac) {
+        return tl::unexpected(mac.error());
+    }
+    out.address = *mac;
+    return {};
+}
+
+Result<void> parse_word(Args &args, LinkWords &out) {
+    const std::string word = args.take();
+    if (word == "up" || word == "down") {
+        out.up = word == "up";
+        return {};
+    }
+    if (word == "nomaster") {
+        out.master = "";
+        return {};
+    }
+    if (word == "mtu") {
+        return parse_mtu(args, out);
+    }
+    if (word == "master" || word == "dev" || word == "name") {
+        auto value = args.value(word);
+        if (!value) {
+            return tl::unexpected(value.error());
+        }
+        if (word != "master") {
+            return set_device(out, *value);
+        }
+        out.master = *value;
+        return {};
+    }
+    if (matches(word, "address")) {
+        return parse_mac(args, out);
+    }
+    if (matches(word, "type")) {
+        return parse_kind(args, out);
+    }
+    if (word == "help") {
+        out.help = true;
+        return {};
+    }
+    return set_device(out, word);
+}
+
+Result<LinkWords> parse_words(Args args) {
+    LinkWords out;
+    while (!args.empty() && !out.help) {
+        if (auto ok = parse_word(args, out); !ok) {
+            return tl::unexpected(ok.error());
+        }
+    }
+    if (!out.device && !out.help) {
+        return fail(EINVAL, "which device? It is missing");
+    }
+    if (out.device) {
+        if (auto ok = control::check_ifname(*out.device); !ok) {
+            return tl::unexpected(ok.error());
+        }
+    }
+    return out;
+}
+
+Invocation help_about(Invocation out, const LinkWords &words) {
+    out.action = Help{words.kind.value_or("link")};
+    return out;
+}
+
+Result<Invocation> parse_add(Args args, Invocation out) {
+    auto words = parse_words(args);
+    if (!words) {
+        return fail(EINVAL, "link add: " + words.error().message);
+    }
+    if (words->help) {
+        return help_about(std::move(out), *words);
+    }
+    if (words->kind != "bond") {
+        return fail(EINVAL, "link add: expected type bond: xbond link add " + *words->device + " type bond mode ...");
+    }
+    if (words->up || words->master) {
+        return fail(EINVAL, "link add: up, down and master are for link set, after the bond is there");
+    }
+    if (auto ok = control::check_bond_name(*words->device); !ok) {
+        return fail(EINVAL, "link add: " + ok.error().message);
+    }
+    out.action =
+        control::Request(control::LinkAdd{*words->device, std::move(words->options), words->address, words->mtu});
+    return out;
+}
+
+Result<Invocation> parse_set(Args args, Invocation out) {
+    auto words = parse_words(args);
+    if (!words) {
+        return fail(EINVAL, "link set: " + words.error().message);
+    }
+    if (words->help) {
+        return help_about(std::move(out), *words);
+    }
+    control::LinkSet set{.name = *words->device, .master = words->master, .up = words->up};
+    set.address = words->address;
+    set.mtu = words->mtu;
+    if (words->master && !words->master->empty()) {
+        if (auto ok = control::check_ifname(*words->master); !ok) {
+            return fail(EINVAL, "link set: master: " + ok.error().message);
+        }
+    }
+    (words->kind == "bond_slave" ? set.slave_options : set.options) = std::move(words->options);
+    if (!set.master && !set.up && !set.address && !set.mtu && set.options.empty() && set.slave_options.empty()) {
+        return fail(EINVAL, "link set: what about " + set.name +
+                                "? Expected master, nomaster, up, down, address, mtu or type bond with options");
+    }
+    out.action = control::Request(std::move(set));
+    return out;
+}
+
+Result<Invocation> parse_delete(Args args, Invocation out) {
+    auto words = parse_words(args);
+    if (!words) {
+        return fail(EINVAL, "link delete: " + words.error().message);
+    }
+    if (words->help) {
+        return help_about(std::move(out), *words);
+    }
+    if (words->master || words->up || words->address || words->mtu || !words->options.empty()) {
+        return fail(EINVAL, "link delete: takes a bond and nothing else");
+    }
+    out.action = control::Request(control::LinkDel{*words->device});
+    return out;
+}
+
+Result<Invocation> parse_show(Args args, Invocation out) {
+    std::optional<std::string> device;
+    while (!args.empty()) {
+        if (const auto global = take_global(args, out.globals); !global) {
+            return tl::unexpected(global.error());
+        } else if (*global) {
+            continue;
+        }
+        const std::string word = args.take();
+        const bool keyword = word == "dev" || word == "type" || word == "master";
+        auto value = keyword ? args.value(word) : Result<std::string>(word);
+        if (!value) {
+            return fail(EINVAL, "link show: " + value.error().message);
+        }
+        if (word == "master") {
+            out.filter.master = *value;
+        } else if (word == "type") {
+            if (*value != "bond") {
+                return fail(EINVAL, "link show: type " + *value + ": xbond shows the type bond");
+            }
+            out.filter.bonds_only = true;
+        } else if (word == "up" || device) {
+            return fail(EINVAL, "link show: unexpected \"" + word + "\"; expected [dev X] [type bond] [master BOND]");
+        } else {
+            device = *value;
+        }
+    }
+    if (device) {
+        if (auto ok = control::check_ifname(*device); !ok) {
+            return fail(EINVAL, "link show: " + ok.error().message);
+        }
+    }
+    out.action = control::Request(control::LinkShow{device, out.globals.details, out.globals.statistics});
+    return out;
+}
+
+} // namespace
+
+Result<Invocation> parse_link(Args args, Invocation out) {
+    if (args.empty()) {
+        return parse_show(args, std::move(out));
+    }
+    const std::string verb = args.take(); // in ip's order: "s" is set, "sh" is show
+    if (matches(verb, "add")) {
+        return parse_add(args, std::move(out));
+    }
+    if (matches(verb, "set") || matches(verb, "change")) {
+        return parse_set(args, std::move(out));
+    }
+    if (matches(verb, "delete")) {
+        return parse_delete(args, std::move(out));
+    }
+    if (matches(verb, "show") || matches(verb, "lst") || matches(verb, "list")) {
+        return parse_show(args, std::move(out));
+    }
+    if (matches(verb, "help")) {
+        out.action = Help{"link"};
+        return out;
+    }
+    return fail(EINVAL, "link: unknown command \"" + verb + "\"; known: add, set, delete, show, help");
+}
+
+} // namespace xbond::cli

@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: MIT
+// Global options and the commands that are xbond's own.
+#include <array>
+#include <charconv>
+
+#include "user/cli/args.h"
+
+namespace xbond::cli {
+
+namespace {
+
+using Parse = Result<Invocation> (*)(Args, Invocation);
+
+tl::unexpected<Error> unexpected_word(std::string_view command, std::string_view word, std::string_view expected) {
+    return fail(EINVAL, std::string(command) + ": unexpected \"" + std::string(word) + "\"; expected " +
+                            std::string(expected) + ". See xbond help");
+}
+
+// Commands of the form: [WORD] [options of its own] [global options], in any order.
+struct Simple {
+    std::string_view name, expected;
+    std::string_view flag; // an option of its own, "" if it has none
+};
+
+struct SimpleArgs {
+    std::optional<std::string> word;
+    bool flag = false;
+};
+
+Result<SimpleArgs> parse_simple(Args args, Globals &globals, const Simple &command) {
+    SimpleArgs out;
+    while (!args.empty()) {
+        if (!command.flag.empty() && args.peek() == command.flag) {
+            args.take();
+            out.flag = true;
+            continue;
+        }
+        const auto global = take_global(args, globals);
+        if (!global) {
+            return tl::unexpected(global.error());
+        }
+        if (*global) {
+            continue;
+        }
+        if (out.word || args.peek().starts_with("--")) {
+            return unexpected_word(command.name, args.peek(), command.expected);
+        }
+        out.word = args.take();
+    }
+    return out;
+}
+
+Result<Invocation> parse_status(Args args, Invocation out) {
+    auto in = parse_simple(args, out.globals, {"status", "status [BOND] [-j]", ""});
+    if (!in) {
+        return tl::unexpected(in.error());
+    }
+    out.action = control::Request(control::Status{in->word});
+    return out;
+}
+
+Result<Invocation> parse_proc(Args args, Invocation out) {
+    auto in = parse_simple(args, out.globals, {"proc", "proc BOND", ""});
+    if (!in) {
+        return tl::unexpected(in.error());
+    }
+    if (!in->word) {
+        return fail(EINVAL, "proc: which bond? Usage: xbond proc BOND");
+    }
+    out.action = control::Request(control::Proc{*in->word});
+    return out;
+}
+
+Result<Invocation> parse_apply(Args args, Invocation out) {
+    auto in = parse_simple(args, out.globals, {"apply", "apply FILE [--dry-run]", "--dry-run"});
+    if (!in) {
+        return tl::unexpected(in.error());
+    }
+    if (!in->word) {
+        return fail(EINVAL, "apply: which file? Usage: xbond apply FILE [--dry-run], FILE - reads standard input");
+    }
+    out.action = ApplyFile{*in->word, in->flag};
+    return out;
+}
+
+template <typename Action> Result<Invocation> parse_wordless(Args args, Invocation out, std::string_view name) {
+    auto in = parse_simple(args, out.globals, {name, "nothing more", ""});
+    if (!in) {
+        return tl::unexpected(in.error());
+    }
+    if (in->word) {
+        return unexpected_word(name, *in->word, "nothing more");
+    }
+    out.action = Action{};
+    return out;
+}
+
+Result<Invocation> parse_monitor(Args args, Invocation out) {
+    auto parsed = parse_wordless<Doctor>(args, std::move(out), "monitor");
+    if (parsed) {
+        parsed->action = control::Request(control::Monitor{});
+    }
+    return parsed;
+}
+
+Result<Invocation> parse_doctor(Args args, Invocation out) {
+    return parse_wordless<Doctor>(args, std::move(out), "doctor");
+}
+
+Result<Invocation> parse_options(Args args, Invocation out) {
+    auto in = parse_simple(args, out.globals, {"options", "options [--markdown]", "--markdown"});
+    if (!in) {
+        return tl::unexpected(in.error());
+    }
+    if (in->word) {
+        return unexpected_word("options", *in->word, "--markdown");
+    }
+    out.action = OptionTable{in->flag};
+    return out;
+}
+
+Result<Invocation> parse_help(Args args, Invocation out) {
+    out.action = Help{args.empty() ? "" : args.take()};
+    return out;
+}
+
+struct Object {
+    std::string_view name;
+    Parse parse;
+};
+
+// A prefix finds the first that fits, as in ip: "l" and "li" are link.
+constexpr std::array<Object, 9> objects{{{"link", parse_link},
+                                         {"status", parse_status},
+                                         {"monitor", parse_monitor},
+                                         {"proc", parse_proc},
+                                         {"explain", parse_explain},
+                                         {"doctor", parse_doctor},
+                                         {"apply", parse_apply},
+                                         {"options", parse_options},
+                                         {"help", parse_help}}};
+
+std::string object_list() {
+    std::string out;
+    for (const auto &o : objects) {
+        out += (out.empty() ? "" : ", ") + std::string(o.name);
+    }
+    return out;
+}
+
+} // namespace
+
+Result<std::string> Args::value(std::string_view keyword) {
+    if (empty()) {
+        return fail(EINVAL, std::string(keyword) + " needs a value");
+    }
+    return take();
+}
+
+Result<std::uint32_t> parse_number(std::string_view text, std::string_view what, std::uint32_t min, std::uint32_t max) {
+    const bool hex = text.starts_with("0x");
+    const auto digits = hex ? text.substr(2) : text;
+    std::uint32_t number = 0;
+    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number, hex ? 16 : 10);
+    if (digits.empty() || error != std::errc{} || end != digits.data() + digits.size() || number < min ||
+        number > max) {
+        return fail(EINVAL, std::string(what) + ": expected a number " + std::to_string(min) + ".." +
+                                std::to_string(max) + ", got \"" + std::string(text) + "\"");
+    }
+    return number;
+}
+
+Result<MacAddr> parse_address(std::string_view text) {
+    const auto mac = MacAddr::parse(text);
+    if (!mac || !mac->is_valid_unicast()) {
+        return fail(EINVAL,
+                    "address: expected a unicast MAC address aa:bb:cc:dd:ee:ff, got \"" + std::string(text) + "\"");
+    }
+    return *mac;
+}
+
+Result<bool> take_global(Args &args, Globals &globals) {
+    std::string_view word = args.peek();
+    if (!word.starts_with('-') || word == "-" || word == "--") {
+        return false;
+    }
+    if (word.starts_with("--")) {
+        word.remove_prefix(1); // as ip does
+    }
+    const auto flag = [&](std::string_view name, bool &value) {
+        if (word.size() < 2 || !matches(word, name)) {
+            return false;
+        }
+        args.take();
+        value = true;
+        return true;
+    };
+    if (flag("-json", globals.json) || flag("-pretty", globals.pretty) || flag("-details", globals.details) ||
+        flag("-statistics", globals.statistics) || flag("-stats", globals.statistics)) {
+        return true;
+    }
+    const bool netns = matches(word, "-netns");
+    if (!netns && word != "-socket") {
+        return fail(EINVAL, "unknown option " + args.peek() +
+                                "; known: -n NETNS, -j, -p, -d, -s, --socket PATH, -V. See xbond help");
+    }
+    args.take();
+    auto value = args.value(netns ? "-n" : "--socket");
+    if (!value) {
+        return tl::unexpected(value.error());
+    }
+    if (netns) {
+        globals.netns = *value;
+    } else {
+        globals.socket = *value;
+    }
+    return true;
+}
+
+Result<Invocation> parse_command(std::span<const std::string> argv) {
+    Args args(argv);
+    Invocation out;
+    while (!args.empty() && args.peek().starts_with('-')) {
+        if (const auto &word = args.peek(); word == "-V" || word == "-Version" || word == "--version") {
+            out.action = Version{};
+            return out;
+        }
+        if (args.peek() == "-h" || args.peek() == "-help" || args.peek() == "--help") {
+            out.action = Help{};
+            return out;
+        }
+        auto global = take_global(args, out.globals);
+        if (!global || !*global) {
+            return global ? fail(EINVAL, "expected a command, got " + args.peek()) : tl::unexpected(global.error());
+        }
+    }
+    if (args.empty()) {
+        return fail(EINVAL, "what to do? Commands: " + object_list() + ". See xbond help");
+    }
+    const std::string &word = args.take();
+    for (const auto &object : objects) {
+        if (matches(word, object.name)) {
+            return object.parse(args, std::move(out));
+        }
+    }
+    return fail(EINVAL, "unknown command \"" + word + "\"; known: " + object_list() + ". See xbond help");
+}
+
+} // namespace xbond::cli

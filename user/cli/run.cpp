@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: MIT
+#include "user/cli/run.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <cstring>
+#include <fstream>
+#include <iostream>
+#include <iterator>
+#include <nlohmann/json.hpp>
+
+#include "user/cli/client.h"
+#include "user/cli/doctor.h"
+#include "user/control/explain.h"
+#include "user/control/render.h"
+#include "user/sys/netns.h"
+
+namespace xbond::cli {
+
+using nlohmann::ordered_json;
+
+namespace {
+
+int refused(const Error &error, int code = exit_refused) {
+    const char *name = ::strerrorname_np(error.code);
+    std::cerr << "xbond: " << error.message << " (" << (name ? name : "?") << ")\n";
+    return control::is_denied(error) ? exit_denied : code;
+}
+
+void print_json(const ordered_json &value, const Globals &globals) {
+    std::cout << value.dump(globals.pretty ? 4 : -1, ' ', false, ordered_json::error_handler_t::replace) << '\n';
+}
+
+Result<std::filesystem::path> socket_path(const Globals &globals) {
+    if (globals.socket) {
+        return *globals.socket;
+    }
+    const auto netns = sys::netns_inode();
+    return netns ? Result<std::filesystem::path>(sys::default_socket(*netns)) : tl::unexpected(netns.error());
+}
+
+// A connection, or the exit code after the trouble has been told.
+tl::expected<Client, int> connect(const Globals &globals) {
+    const auto path = socket_path(globals);
+    if (!path) {
+        return tl::unexpected(refused(path.error()));
+    }
+    auto client = Client::connect(*path);
+    if (client) {
+        return std::move(*client);
+    }
+    const int code = client.error().code;
+    if (code == EACCES || code == EPERM) {
+        return tl::unexpected(refused(client.error(), exit_denied));
+    }
+    std::cerr << "xbond: no daemon: nobody answers at " << path->string() << ": " << std::strerror(code)
+              << ".\nStart one in this network namespace: xbondd"
+              << (globals.netns ? "  (ip netns exec " + *globals.netns + " xbondd)" : "") << '\n';
+    return tl::unexpected(exit_no_daemon);
+}
+
+Result<ordered_json> call(Client &client, const control::Request &request) {
+    if (auto ok = client.send(control::encode_request(request)); !ok) {
+        return tl::unexpected(ok.error());
+    }
+    const auto line = client.receive();
+    return line ? control::parse_reply(*line) : tl::unexpected(line.error());
+}
+
+// `type bond` and `master B` of link show.
+ordered_json filtered(const ordered_json &links, const ShowFilter &filter) {
+    auto out = ordered_json::array();
+    for (const auto &link : links) {
+        const auto flags = link.value("flags", ordered_json::array());
+        const bool is_bond = std::find(flags.begin(), flags.end(), "MASTER") != flags.end();
+        if ((!filter.bonds_only || is_bond) && (!filter.master || link.value("master", "") == *filter.master)) {
+            out.push_back(link);
+        }
+    }
+    return out;
+}
+
+std::string event_text(const ordered_json &e) {
+    const auto ns = e.value("time_ns", std::int64_t{0});
+    char time[32];
+    std::snprintf(time, sizeof time, "%lld.%06lld", static_cast<long long>(ns / 1'000'000'000),
+                  static_cast<long long>(ns / 1000 % 1'000'000));
+    const auto slave = e.contains("slave") && e["slave"].is_string() ? " " + e["slave"].get<std::string>() : "";
+    return std::string(time) + " " + e.value("bond", "?") + " " + e.value("machine", "?") + slave + ": " +
+           e.value("from", "") + " -> " + e.value("to", "") + " (" + e.value("cause", "") + ")";
+}
+
+std::string changes_text(const ordered_json &result, bool dry_run) {
+    std::string out;
+    for (const auto &change : result.value("changes", ordered_json::array())) {
+        out += (dry_run ? "would: " : "") + (change.is_string() ? change.get<std::string>() : change.dump()) + "\n";
+    }
+    return out.empty() ? "nothing to change\n" : out;
+}
+
+void print_result(const Invocation &in, const control::Request &request, const ordered_json &result) {
+    const auto &g = in.globals;
+    if (control::is_write(request) && !std::holds_alternative<control::Apply>(request)) {
+        return; // as ip: silence is success
+    }
+    if (const auto *show = std::get_if<control::LinkShow>(&request)) {
+        const auto links = filtered(result, in.filter);
+        g.json ? print_json(links, g)
+               : void(std::cout << control::ip_link_text(links, show->details, show->statistics));
+    } else if (g.json) {
+        print_json(result, g);
+    } else if (std::holds_alternative<control::Status>(request)) {
+        std::cout << control::status_text(result);
+    } else if (std::holds_alternative<control::Explain>(request)) {
+        std::cout << control::explain_text(result);
+    } else if (const auto *apply = std::get_if<control::Apply>(&request)) {
+        std::cout << changes_text(result, apply->dry_run);
+    } else {
+        std::cout << (result.is_string() ? result.get<std::string>() : result.dump(4) + "\n");
+    }
+}
+
+int ask(const Invocation &in, const control::Request &request) {
+    auto client = connect(in.globals);
+    if (!client) {
+        return client.error();
+    }
+    const auto result = call(*client, request);
+    if (!result) {
+        return refused(result.error());
+    }
+    print_result(in, request, *result);
+    return exit_ok;
+}
+
+int watch(const Invocation &in) {
+    auto client = connect(in.globals);
+    if (!client) {
+        return client.error();
+    }
+    if (const auto ok = call(*client, control::Monitor{}); !ok) {
+        return refused(ok.error());
+    }
+    for (;;) {
+        const auto line = client->receive();
+        if (!line) {
+            return refused(line.error());
+        }
+        const auto event = ordered_json::parse(*line, nullptr, false);
+        if (in.globals.json || !event.is_object()) {
+            std::cout << *line << std::endl;
+        } else {
+            std::cout << event_text(event) << std::endl;
+        }
+        if (!std::cout) { // the reader has gone
+            return exit_ok;
+        }
+    }
+}
+
+// Checked here first, so that a mistake is told with the file's name and needs no daemon.
+int apply(const Invocation &in, const ApplyFile &what) {
+    std::ifstream file;
+    if (what.path != "-") {
+        file.open(what.path);
+        if (!file) {
+            return refused({errno, what.path + ": " + std::strerror(errno)});
+        }
+    }
+    std::istream &stream = what.path == "-" ? std::cin : file;
+    const std::string text{std::istreambuf_iterator<char>(stream), {}};
+    if (const auto config = control::parse_config(text, what.path == "-" ? "standard input" : what.path); !config) {
+        return refused(config.error());
+    }
+    return ask(in, control::Apply{text, what.dry_run});
+}
+
+int doctor(const Invocation &in) {
+    std::vector<loader::Feature> features;
+    std::optional<std::string> daemon;
+    if (const auto path = socket_path(in.globals)) {
+        if (auto client = Client::connect(*path)) {
+            if (const auto status = call(*client, control::Status{})) {
+                daemon = path->string();
+                for (const auto &f : status->value("features", ordered_json::array())) {
+                    features.push_back({f.value("name", ""), f.value("available", false), f.value("detail", "")});
+                }
+            }
+        }
+    }
+    const auto facts = gather(std::move(features), daemon);
+    const auto findings = judge(facts);
+    in.globals.json ? print_json(doctor_json(facts, findings), in.globals)
+                    : void(std::cout << doctor_text(facts, findings));
+    return usable(findings) ? exit_ok : exit_refused;
+}
+
+struct Runner {
+    const Invocation &in;
+
+    int operator()(const control::Request &r) const {
+        return std::holds_alternative<control::Monitor>(r) ? watch(in) : ask(in, r);
+    }
+    int operator()(const ApplyFile &a) const { return apply(in, a); }
+    int operator()(const ExplainOffline &e) const {
+        const auto result = control::explain_policy(e.policy, e.slaves, e.frame, e.vlan_tci);
+        in.globals.json ? print_json(result, in.globals) : void(std::cout << control::explain_text(result));
+        return exit_ok;
+    }
+    int operator()(const Doctor &) const { return doctor(in); }
+    int operator()(const OptionTable &t) const {
+        std::cout << option_table_text(t);
+        return exit_ok;
+    }
+    int operator()(const Help &h) const {
+        std::cout << help_text(h);
+        return exit_ok;
+    }
+    int operator()(const Version &) const {
+        std::cout << "xbond " XBOND_VERSION "\n";
+        return exit_ok;
+    }
+};
+
+} // namespace
+
+int run(const Invocation &in) {
+    if (in.globals.netns) {
+        if (auto ok = sys::enter_netns(*in.globals.netns); !ok) {
+            const bool denied = ok.error().code == EPERM || ok.error().code == EACCES;
+            return refused(ok.error(), denied ? exit_denied : exit_refused);
+        }
+    }
+    try {
+        return std::visit(Runner{in}, in.action);
+    } catch (const ordered_json::exception &e) { // a daemon of another version
+        return refused({EPROTO, std::string("the daemon's answer is not understood: ") + e.what()});
+    }
+}
+
+} // namespace xbond::cli
