@@ -28,6 +28,22 @@ static __always_inline const void *xb_at(const struct xb_frame *frame, __u32 off
 	return bpf_skb_load_bytes(frame->ctx, off, buf, len) ? 0 : buf;
 }
 
+/* The same at an offset without bounds. */
+static __always_inline const void *xb_copy(const struct xb_frame *frame, __u32 off, __u32 len, void *buf)
+{
+	return bpf_skb_load_bytes(frame->ctx, off, buf, len) ? 0 : buf;
+}
+
+static __always_inline __u16 xb_frame_protocol(const struct xb_frame *frame)
+{
+	return frame->ctx->protocol;
+}
+
+static __always_inline __u16 xb_frame_tci(const struct xb_frame *frame)
+{
+	return frame->ctx->vlan_present ? frame->ctx->vlan_tci : 0;
+}
+
 /* IPv4 with protocol IGMP, by the skb's protocol: not behind an in-band tag, and not MLD (1.2, mode 0). */
 static __always_inline int xb_is_igmp(const struct xb_frame *frame)
 {

@@ -1,19 +1,266 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR MIT)
  *
- * The transmit hash policies (reference section 2).
+ * The transmit hash policies (reference section 2), for the BPF programs and for `xbond explain`: one text, compiled by
+ * both. The includer defines, before it includes this file once:
+ *
+ *   struct xb_frame                                     a frame that starts at its destination MAC
+ *   __u16 xb_frame_protocol(const struct xb_frame *)    skb protocol, network byte order (2.1)
+ *   __u16 xb_frame_tci(const struct xb_frame *)         tag control word of an accelerated VLAN tag, or 0
+ *   const void *xb_at(const struct xb_frame *, __u32 off, __u32 len, void *buf)
+ *                                 `len` bytes at `off`, in place or copied into `buf`; null when the frame is shorter
+ *   const void *xb_copy(...)      the same, always copied: for offsets that the verifier cannot follow
+ *
+ * Addresses and ports are loaded in host byte order, as the kernel does: the values are those of little-endian hosts.
  */
 #ifndef XBOND_FLOW_HASH_H
 #define XBOND_FLOW_HASH_H
 
 #include "xbond/abi.h"
 
-static inline __attribute__((always_inline)) __u32 xb_flow_hash(const struct xb_frame *f, __u32 policy)
-{
-	__u8 buf[16] __attribute__((aligned(8)));
-	const __u8 *eth = (const __u8 *)xb_at(f, 0, 14, buf);
+#define XB_HASH_FN static inline __attribute__((always_inline))
+#define XB_BE16(x) ((__u16)((((x)&0xff) << 8) | ((x) >> 8 & 0xff)))
+#define XB_L2_LEN 14 /* where the network header starts; an in-band VLAN tag counts as network header (2.5) */
+#define XB_L4_NONE 256 /* no transport protocol known: later fragments */
 
-	(void)policy;
-	return eth ? eth[5] ^ eth[11] ^ (eth[12] << 8 | eth[13]) : 0;
+/* EtherTypes and protocol numbers under names of our own: the kernel's headers clash with libc's in C++. */
+enum {
+	XB_ETH_IPV4 = 0x0800,
+	XB_ETH_ARP = 0x0806,
+	XB_ETH_BATMAN = 0x4305,
+	XB_ETH_TEB = 0x6558,
+	XB_ETH_RARP = 0x8035,
+	XB_ETH_VLAN = 0x8100,
+	XB_ETH_IPV6 = 0x86dd,
+	XB_ETH_MPLS = 0x8847,
+	XB_ETH_MPLS_MC = 0x8848,
+	XB_ETH_PPPOE = 0x8864,
+	XB_ETH_QINQ = 0x88a8,
+	XB_ETH_TIPC = 0x88ca,
+	XB_ETH_PTP = 0x88f7,
+	XB_ETH_PRP = 0x88fb,
+	XB_ETH_CFM = 0x8902,
+	XB_ETH_FCOE = 0x8906,
+	XB_ETH_HSR = 0x892f,
+	XB_GRE_PPP = 0x880b,
+	XB_PPP_IPV4 = 0x0021,
+	XB_PPP_IPV6 = 0x0057,
+	XB_PPP_MPLS = 0x0281,
+	XB_PPP_MPLS_MC = 0x0283,
+};
+
+enum {
+	XB_L4_HOPOPTS = 0,
+	XB_L4_ICMP = 1,
+	XB_L4_IPIP = 4,
+	XB_L4_TCP = 6,
+	XB_L4_UDP = 17,
+	XB_L4_DCCP = 33,
+	XB_L4_IPV6 = 41,
+	XB_L4_ROUTING = 43,
+	XB_L4_FRAGMENT = 44,
+	XB_L4_GRE = 47,
+	XB_L4_ESP = 50,
+	XB_L4_AH = 51,
+	XB_L4_ICMPV6 = 58,
+	XB_L4_DSTOPTS = 60,
+	XB_L4_SCTP = 132,
+	XB_L4_UDPLITE = 136,
+	XB_L4_MPLS = 137,
+};
+
+struct xb_flow {
+	__u32 src; /* IPv6: its four words xored */
+	__u32 dst;
+	__u32 ports;
+	__u32 icmp; /* type | code << 8 | id << 16; 0 where the id is */
+};
+
+/* Where a parser stands. */
+struct xb_cursor {
+	__u32 at;       /* offset of the next header */
+	__u32 l4;       /* protocol number, or XB_L4_NONE */
+	__u16 protocol; /* EtherType, network byte order */
+};
+
+XB_HASH_FN __u16 xb_half(const __u8 *p) {
+#ifdef __bpf__
+	return *(const __u16 *)p;
+#else
+	__u16 value;
+
+	__builtin_memcpy(&value, p, sizeof(value));
+	return value;
+#endif
+}
+
+XB_HASH_FN __u32 xb_word(const __u8 *p) {
+#ifdef __bpf__
+	return *(const __u32 *)p;
+#else
+	__u32 value;
+
+	__builtin_memcpy(&value, p, sizeof(value));
+	return value;
+#endif
+}
+
+XB_HASH_FN __u32 xb_be16(const __u8 *p) {
+	return XB_BE16(xb_half(p));
+}
+
+/* 2.2, H2 */
+XB_HASH_FN __u32 xb_hash_mac(const struct xb_frame *frame) {
+	__u8 buf[16] __attribute__((aligned(8)));
+	const __u8 *eth = (const __u8 *)xb_at(frame, 0, XB_L2_LEN, buf);
+
+	return eth ? eth[5] ^ eth[11] ^ xb_be16(eth + 12) : 0;
+}
+
+/* 2.3 */
+XB_HASH_FN __u32 xb_hash_vlan_srcmac(const struct xb_frame *frame) {
+	__u8 buf[16] __attribute__((aligned(8)));
+	const __u8 *eth = (const __u8 *)xb_at(frame, 0, XB_L2_LEN, buf);
+	__u32 vendor, device;
+
+	if (!eth)
+		return 0;
+	vendor = (__u32)eth[6] << 16 | (__u32)eth[7] << 8 | eth[8];
+	device = (__u32)eth[9] << 16 | (__u32)eth[10] << 8 | eth[11];
+	return xb_frame_tci(frame) ^ vendor ^ device;
+}
+
+/* 2.4, PORTS */
+XB_HASH_FN __u32 xb_ports(const void *at) {
+	return at ? xb_word((const __u8 *)at) : 0;
+}
+
+/* Offset of the ports, or of the SPI that stands in for them, in a transport header; negative for protocols without. */
+XB_HASH_FN int xb_ports_offset(__u32 l4) {
+	switch (l4) {
+	case XB_L4_TCP:
+	case XB_L4_UDP:
+	case XB_L4_DCCP:
+	case XB_L4_ESP:
+	case XB_L4_SCTP:
+	case XB_L4_UDPLITE:
+		return 0;
+	case XB_L4_AH:
+		return 4;
+	default:
+		return -1;
+	}
+}
+
+XB_HASH_FN void xb_flow_ipv4(struct xb_flow *flow, const __u8 *ip) {
+	flow->src = xb_word(ip + 12);
+	flow->dst = xb_word(ip + 16);
+}
+
+XB_HASH_FN void xb_flow_ipv6(struct xb_flow *flow, const __u8 *ip) {
+	flow->src = xb_word(ip + 8) ^ xb_word(ip + 12) ^ xb_word(ip + 16) ^ xb_word(ip + 20);
+	flow->dst = xb_word(ip + 24) ^ xb_word(ip + 28) ^ xb_word(ip + 32) ^ xb_word(ip + 36);
+}
+
+XB_HASH_FN int xb_ipv4_is_fragment(const __u8 *ip) {
+	return (xb_half(ip + 6) & XB_BE16(0x3fff)) != 0;
+}
+
+/* Echo and timestamp messages carry an identifier; 0 is told apart from "none". The same list for both families. */
+XB_HASH_FN void xb_flow_icmp(struct xb_flow *flow, const __u8 *icmp) {
+	__u32 type = icmp[0], id;
+
+	if (type != 0 && type != 8 && type != 13 && type != 14 && type != 128 && type != 129)
+		return;
+	id = xb_be16(icmp + 4);
+	flow->icmp = type | (__u32)icmp[1] << 8 | (id ? id : 1) << 16;
+}
+
+XB_HASH_FN int xb_icmp_is_error(__u32 l4, __u32 type) {
+	if (l4 == XB_L4_ICMP)
+		return type == 3 || type == 4 || type == 5 || type == 11 || type == 12;
+	return type >= 1 && type <= 4;
+}
+
+/* 2.4, IP(n): 0 = FAIL. Extension headers are not walked. */
+XB_HASH_FN int xb_outer_ip(const struct xb_frame *frame, struct xb_cursor *c, struct xb_flow *flow, int want_ports) {
+	__u8 buf[40] __attribute__((aligned(8)));
+	const __u8 *ip;
+	int ports;
+
+	if (c->protocol == XB_BE16(XB_ETH_IPV4)) {
+		ip = (const __u8 *)xb_at(frame, c->at, 20, buf);
+		if (!ip)
+			return 0;
+		xb_flow_ipv4(flow, ip);
+		c->at += (__u32)(ip[0] & 15) << 2;
+		if (!xb_ipv4_is_fragment(ip))
+			c->l4 = ip[9];
+	} else if (c->protocol == XB_BE16(XB_ETH_IPV6)) {
+		ip = (const __u8 *)xb_at(frame, c->at, 40, buf);
+		if (!ip)
+			return 0;
+		xb_flow_ipv6(flow, ip);
+		c->at += 40;
+		c->l4 = ip[6];
+	} else {
+		return 0;
+	}
+	if (want_ports) {
+		ports = xb_ports_offset(c->l4);
+		flow->ports = ports < 0 ? 0 : xb_ports(xb_at(frame, c->at + (__u32)ports, 4, buf));
+	}
+	return 1;
+}
+
+/* layer2+3, layer3+4: the outer IP header, or the one that an ICMP error quotes. 0 = FAIL. */
+XB_HASH_FN int xb_flow_outer(const struct xb_frame *frame, struct xb_flow *flow, int want_ports) {
+	struct xb_cursor c = {XB_L2_LEN, XB_L4_NONE, xb_frame_protocol(frame)};
+	__u8 buf[8] __attribute__((aligned(8)));
+	const __u8 *icmp;
+
+	if (!xb_outer_ip(frame, &c, flow, want_ports))
+		return 0;
+	if (c.l4 != XB_L4_ICMP && c.l4 != XB_L4_ICMPV6)
+		return 1;
+	icmp = (const __u8 *)xb_at(frame, c.at, 8, buf);
+	if (!icmp)
+		return 1;
+	xb_flow_icmp(flow, icmp);
+	if (!xb_icmp_is_error(c.l4, icmp[0]))
+		return 1;
+	c.at += 8;
+	return xb_outer_ip(frame, &c, flow, want_ports);
+}
+
+#include "xbond/flow_dissect.h"
+
+/* 2.4 steps 4 and 5, from a flow record. */
+XB_HASH_FN __u32 xb_hash_fold(const struct xb_flow *flow, __u32 seed, int drop_lowest_bit) {
+	__u32 hash = seed ^ flow->src ^ flow->dst;
+
+	hash ^= hash >> 16;
+	hash ^= hash >> 8;
+	return drop_lowest_bit ? hash >> 1 : hash;
+}
+
+/* `policy`: enum xb_policy. The caller takes it modulo the number of slaves. */
+XB_HASH_FN __u32 xb_flow_hash(const struct xb_frame *frame, __u32 policy) {
+	const int encap = policy == XB_POLICY_ENCAP23 || policy == XB_POLICY_ENCAP34;
+	const int l34 = policy == XB_POLICY_LAYER34 || policy == XB_POLICY_ENCAP34;
+	struct xb_flow flow = {0, 0, 0, 0};
+	__u32 seed;
+
+	if (policy == XB_POLICY_LAYER2)
+		return xb_hash_mac(frame);
+	if (policy == XB_POLICY_VLAN_SRCMAC)
+		return xb_hash_vlan_srcmac(frame);
+	if (!(encap ? xb_flow_dissect(frame, &flow) : xb_flow_outer(frame, &flow, l34)))
+		return xb_hash_mac(frame);
+	if (l34)
+		seed = flow.icmp ? flow.icmp : flow.ports;
+	else
+		seed = xb_hash_mac(frame);
+	return xb_hash_fold(&flow, seed, l34);
 }
 
 #endif

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: MIT
+// The production objects of one bond, loaded side by side over one set of maps, without the loader: the table is
+// filled by hand and the programs run by BPF_PROG_TEST_RUN.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "tests/bpf/probe_select.h"
+#include "tests/harness/packet.h"
+#include "xbond/abi.h"
+
+struct bpf_object;
+struct bpf_program;
+
+namespace xbond::test {
+
+enum class Carrier { kfunc, probe, none };
+
+// The best variant that this kernel loads.
+Carrier best_carrier();
+bool carrier_available(Carrier);
+
+struct Run { // what a program did with a packet
+    int verdict = 0;
+    Bytes frame;
+};
+
+struct RunContext {
+    std::uint32_t ifindex = 0; // tc: skb->dev; XDP: the receiving device. 0 = none given
+    std::uint32_t mark = 0;
+    std::uint32_t gso_segs = 0;
+    std::uint32_t rx_queue = 0; // XDP
+};
+
+class DataPath {
+public:
+    // Loads xb_tx (in the given variant), xb_rx, xb_xdp, and xb_watch and the probe where the kernel can read carrier.
+    explicit DataPath(const xb_config &config, Carrier carrier = best_carrier());
+    ~DataPath();
+    DataPath(const DataPath &) = delete;
+    DataPath &operator=(const DataPath &) = delete;
+
+    xb_table &table() { return *table_; }
+    xb_bank &bank() { return table_->banks[table_->bank & 1]; }
+
+    // A slave in the table, its device learned where xb_watch is loaded. Returns the device's ifindex.
+    std::uint32_t set_slot(std::uint32_t slot, const std::string &interface);
+
+    Run tx(const Bytes &frame, const RunContext & = {});
+    Run rx(const Bytes &frame, const RunContext &);
+    Run xdp(const Bytes &frame, const RunContext &);
+    // The probe's record of the selection; knobs as in struct xb_probe.
+    xb_probe select(const Bytes &frame, std::uint32_t vlan_tci = 0, std::uint32_t queue_mapping = 0);
+
+    void arm_watch(std::uint64_t interval_ns);
+    xb_watch watch() const;
+
+    xb_counters counters(std::uint32_t entry) const; // sum over CPUs
+    std::uint64_t tx_packets(std::uint32_t slot) const { return counters(slot).tx_packets; }
+    std::vector<xb_event> events(); // those that wait
+
+    int map_fd(const std::string &name) const { return maps_.at(name); }
+    int program_fd(const std::string &name) const { return programs_.at(name); }
+
+private:
+    template <class Skeleton> void load(const xb_config &config);
+    Run run(const std::string &program, const Bytes &frame, const void *context, std::uint32_t context_size);
+    Run run_tc(const std::string &program, const Bytes &frame, const RunContext &context);
+
+    std::vector<std::shared_ptr<void>> objects_;
+    std::map<std::string, int> maps_;
+    std::map<std::string, int> programs_;
+    xb_table *table_ = nullptr;
+    xb_probe *probe_ = nullptr;
+};
+
+} // namespace xbond::test
