@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # SPDX-License-Identifier: MIT
 # Sourced by bench/path and bench/failover: options, namespaces with a clean-up, statistics, JSON.
 #   usage: bench/NAME [-b BINDIR] [-o FILE.json] [-q]      default: build/release/bin, JSON only with -o; -q: short run

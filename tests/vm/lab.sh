@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # SPDX-License-Identifier: MIT
 # Sourced by tests/vm/run and bench/vm/run: finds the VM lab and its kernels. `root` is the checkout.
 
