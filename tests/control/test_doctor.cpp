@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: MIT
+#include <catch2/catch.hpp>
+#include <nlohmann/json.hpp>
+
+#include "user/cli/doctor.h"
+
+using namespace xbond::cli;
+
+namespace {
+
+DoctorFacts healthy() {
+    DoctorFacts f;
+    f.kernel = "6.18";
+    f.root = true;
+    f.daemon = "/run/xbond/1/control";
+    f.features = {{"tcx", true, ""}, {"carrier_kfunc", true, ""}};
+    f.bpffs = true;
+    f.backlog = 10000;
+    f.jit = 1;
+    f.nics = {{"eth0", "igb", true, "physical NIC"}, {"v0", "veth", false, "copies every skb"}};
+    return f;
+}
+
+const Finding *find(const std::vector<Finding> &findings, const std::string &check) {
+    for (const auto &f : findings) {
+        if (f.check == check) {
+            return &f;
+        }
+    }
+    return nullptr;
+}
+
+} // namespace
+
+TEST_CASE("doctor: a healthy machine has nothing to do") {
+    const auto findings = judge(healthy());
+    CHECK(usable(findings));
+    for (const auto &f : findings) {
+        INFO(f.check);
+        CHECK(f.severity == Severity::ok);
+        CHECK(f.advice.empty());
+    }
+}
+
+TEST_CASE("doctor: each trouble is found, weighed, and told what to do about") {
+    auto facts = healthy();
+    facts.features[0] = {"tcx", false, "EINVAL"};
+    facts.daemon.reset();
+    facts.bpffs = false;
+    facts.backlog = 1000;
+    facts.jit = 0;
+    const auto findings = judge(facts);
+    CHECK(usable(findings));
+    for (const char *check : {"xbondd", "tcx", "bpffs", "netdev_max_backlog", "bpf_jit"}) {
+        INFO(check);
+        const auto *f = find(findings, check);
+        REQUIRE(f);
+        CHECK(f->severity != Severity::ok);
+        CHECK_FALSE(f->advice.empty());
+    }
+    CHECK(find(findings, "bpf_jit")->severity == Severity::warning);
+    CHECK(find(findings, "tcx")->detail == "missing: EINVAL");
+}
+
+TEST_CASE("doctor: without BPF xbond is not usable, without root it cannot say") {
+    auto facts = healthy();
+    facts.features.clear();
+    facts.probe_error = "cannot load a BPF program";
+    CHECK_FALSE(usable(judge(facts)));
+    CHECK(find(judge(facts), "bpf")->detail == "cannot load a BPF program");
+    facts.root = false;
+    CHECK(usable(judge(facts)));
+    CHECK(find(judge(facts), "permission")->severity == Severity::warning);
+}
+
+TEST_CASE("doctor: namespaces that do not see the sysctls get no advice on them") {
+    auto facts = healthy();
+    facts.backlog.reset();
+    facts.jit.reset();
+    CHECK_FALSE(find(judge(facts), "netdev_max_backlog"));
+    CHECK_FALSE(find(judge(facts), "bpf_jit"));
+}
+
+TEST_CASE("doctor: JSON and text") {
+    const auto facts = healthy();
+    const auto json = doctor_json(facts, judge(facts));
+    CHECK(json["usable"] == true);
+    CHECK(json["findings"][0]["check"] == "xbondd");
+    CHECK(json["nics"].dump() == R"([{"name":"eth0","driver":"igb","xdp_auto":"native","why":"physical NIC"},)"
+                                 R"({"name":"v0","driver":"veth","xdp_auto":"off","why":"copies every skb"}])");
+    CHECK(doctor_text(facts, judge(facts)).find("  v0 (veth): off, copies every skb\n") != std::string::npos);
+}
