@@ -108,7 +108,8 @@ class Files(unittest.TestCase):
 
     def test_sleep(self):
         self.expect("tests/a.sh", "# SPDX-License-Identifier: MIT\nsleep 1\n", "fixed sleep")
-        self.expect("tests/a.cpp", MIT + "std::this_thread::sleep_for(x);\n", "fixed sleep")
+        self.expect("tests/a.cpp", MIT + "std::this_thread::sleep_for(500ms);\n", "fixed sleep")
+        self.expect("tests/a.cpp", MIT + "std::this_thread::sleep_for(5ms);\n", None)
         self.expect("tests/harness/wait.h", MIT + "std::this_thread::sleep_for(5ms);\n", None)
 
 
