@@ -46,14 +46,14 @@ static int xb_watch_tick(void *map, __u32 *key, struct xb_watch *watch)
 		return 0;
 	for (__u32 i = 0; i < XB_MAX_SLAVES; i++) {
 		struct xb_slot *slot = &table->slot[i];
-		__u8 on;
+		struct xb_event event = { .type = XB_EVENT_CARRIER, .slot = i, .ifindex = slot->ifindex };
 
 		if (!slot->ifindex || !slot->dev)
 			continue;
-		on = xb_carrier_on(slot);
+		event.carrier = xb_carrier_on(slot);
 		/* Not told (ring full): the next tick tries again. */
-		if (on != watch->carrier[i] && !xb_emit(XB_EVENT_CARRIER, i, slot->ifindex, on))
-			watch->carrier[i] = on;
+		if (event.carrier != watch->carrier[i] && !xb_emit(&event))
+			watch->carrier[i] = event.carrier;
 	}
 	watch->runs++;
 	if (watch->interval_ns)

@@ -22,9 +22,11 @@ struct xb_choice {
 /* Wakes the controller, once a slot until it clears the latch. */
 static __noinline void xb_tell_no_carrier(struct xb_slot *slot, __u32 id)
 {
+	struct xb_event event = { .type = XB_EVENT_TX_NO_CARRIER, .slot = id, .ifindex = slot->ifindex };
+
 	if (slot->latched || __sync_lock_test_and_set(&slot->latched, 1))
 		return;
-	if (xb_emit(XB_EVENT_TX_NO_CARRIER, id, slot->ifindex, 0))
+	if (xb_emit(&event))
 		slot->latched = 0; /* ring full: the next packet tries again */
 }
 

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdio>
 #include <system_error>
 
 #include "tests/bpf/netns.h"
@@ -92,6 +93,9 @@ template <class Skeleton> void DataPath::load(const xb_config &config) {
 }
 
 DataPath::DataPath(const xb_config &config, Carrier carrier) {
+    libbpf_set_print([](libbpf_print_level level, const char *format, va_list args) {
+        return level == LIBBPF_WARN ? vfprintf(stderr, format, args) : 0;
+    });
     switch (carrier) {
     case Carrier::kfunc:
         load<xb_tx_kfunc>(config);

@@ -16,6 +16,7 @@
 #include <chrono>
 #include <cstdlib>
 #include <cstring>
+#include <fstream>
 #include <system_error>
 
 namespace xbond::test {
@@ -33,6 +34,8 @@ void ip(const std::string &args) {
 void enter_netns() {
     if (unshare(CLONE_NEWNET) != 0)
         throw_errno("unshare(CLONE_NEWNET)");
+    // No frame but the test's: no address detection, no membership reports.
+    std::ofstream("/proc/sys/net/ipv6/conf/default/disable_ipv6") << 1;
     ip("link set lo up");
     ip("link add bond0 type veth peer name bond0p");
     ip("link set bond0 up");

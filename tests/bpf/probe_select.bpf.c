@@ -6,6 +6,8 @@
 #include "lib/select.h"
 #include "tests/bpf/probe_select.h"
 
+#include <linux/pkt_cls.h>
+
 char LICENSE[] SEC("license") = "GPL";
 
 struct {
@@ -59,4 +61,12 @@ int probe_select(struct __sk_buff *ctx)
 	if (choice.slot < XB_MAX_SLAVES)
 		probe->slots[probe->n_slots++ & (XB_MAX_SLAVES - 1)] = choice.slot;
 	return 0;
+}
+
+/* Stands in for a user's `tc ... action skbedit queue_mapping 2` in front of xb_tx. */
+SEC("tc")
+int probe_queue_2(struct __sk_buff *ctx)
+{
+	ctx->queue_mapping = 2;
+	return TC_ACT_UNSPEC;
 }

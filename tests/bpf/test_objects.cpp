@@ -1,1 +1,172 @@
 // SPDX-License-Identifier: MIT
+// The objects as such: each verifies for every mode and policy it may be frozen to, and their structs are abi.h's.
+#include <catch2/catch.hpp>
+
+#include <bpf/bpf.h>
+#include <bpf/btf.h>
+
+#include <cstddef>
+#include <cstring>
+#include <iostream>
+#include <map>
+
+#include "tests/bpf/data_path.h"
+
+using namespace xbond;
+using namespace xbond::test;
+
+namespace {
+
+using Layout = std::map<std::string, std::size_t>; // member → offset; "" → size
+
+#define XB_MEMBER(type, member)                                                                                        \
+    { #member, offsetof(type, member) }
+
+const std::map<std::string, Layout> abi = {
+    {"xb_config",
+     {{"", sizeof(xb_config)},
+      XB_MEMBER(xb_config, bond_ifindex),
+      XB_MEMBER(xb_config, peer_ifindex),
+      XB_MEMBER(xb_config, mode),
+      XB_MEMBER(xb_config, policy),
+      XB_MEMBER(xb_config, packets_per_slave),
+      XB_MEMBER(xb_config, reserved)}},
+    {"xb_slot",
+     {{"", sizeof(xb_slot)}, XB_MEMBER(xb_slot, dev), XB_MEMBER(xb_slot, ifindex), XB_MEMBER(xb_slot, latched)}},
+    {"xb_bank_slot",
+     {{"", sizeof(xb_bank_slot)},
+      XB_MEMBER(xb_bank_slot, mac),
+      XB_MEMBER(xb_bank_slot, flags),
+      XB_MEMBER(xb_bank_slot, fallback),
+      XB_MEMBER(xb_bank_slot, queue_id),
+      XB_MEMBER(xb_bank_slot, reserved)}},
+    {"xb_bank",
+     {{"", sizeof(xb_bank)},
+      XB_MEMBER(xb_bank, n_pick),
+      XB_MEMBER(xb_bank, active),
+      XB_MEMBER(xb_bank, igmp),
+      XB_MEMBER(xb_bank, bond_mac),
+      XB_MEMBER(xb_bank, flags),
+      XB_MEMBER(xb_bank, pick),
+      XB_MEMBER(xb_bank, slot)}},
+    {"xb_table",
+     {{"", sizeof(xb_table)},
+      XB_MEMBER(xb_table, layout),
+      XB_MEMBER(xb_table, bank),
+      XB_MEMBER(xb_table, n_slots),
+      XB_MEMBER(xb_table, reserved),
+      XB_MEMBER(xb_table, slot),
+      XB_MEMBER(xb_table, banks)}},
+    {"xb_counters",
+     {{"", sizeof(xb_counters)},
+      XB_MEMBER(xb_counters, tx_packets),
+      XB_MEMBER(xb_counters, tx_bytes),
+      XB_MEMBER(xb_counters, rx_packets),
+      XB_MEMBER(xb_counters, rx_bytes),
+      XB_MEMBER(xb_counters, rx_suppressed),
+      XB_MEMBER(xb_counters, rx_link_local),
+      XB_MEMBER(xb_counters, failover_tx),
+      XB_MEMBER(xb_counters, tx_override),
+      XB_MEMBER(xb_counters, tx_dropped),
+      XB_MEMBER(xb_counters, rr_counter)}},
+    {"xb_event",
+     {{"", sizeof(xb_event)},
+      XB_MEMBER(xb_event, type),
+      XB_MEMBER(xb_event, slot),
+      XB_MEMBER(xb_event, ifindex),
+      XB_MEMBER(xb_event, carrier),
+      XB_MEMBER(xb_event, ktime_ns)}},
+    {"xb_watch",
+     {{"", sizeof(xb_watch)},
+      XB_MEMBER(xb_watch, timer),
+      XB_MEMBER(xb_watch, interval_ns),
+      XB_MEMBER(xb_watch, runs),
+      XB_MEMBER(xb_watch, carrier)}},
+};
+
+#undef XB_MEMBER
+
+Layout layout_of(const btf *types, const btf_type *type) {
+    Layout layout{{"", type->size}};
+    const btf_member *members = btf_members(type);
+    for (std::uint32_t i = 0; i < btf_vlen(type); i++)
+        layout[btf__name_by_offset(types, members[i].name_off)] = btf_member_bit_offset(type, i) / 8;
+    return layout;
+}
+
+// The BTF that the kernel keeps of a loaded program.
+btf *btf_of_program(int fd) {
+    bpf_prog_info info{};
+    __u32 size = sizeof(info);
+    REQUIRE(bpf_obj_get_info_by_fd(fd, &info, &size) == 0);
+    btf *types = btf__load_from_kernel_by_id(info.btf_id);
+    REQUIRE(types != nullptr);
+    return types;
+}
+
+} // namespace
+
+TEST_CASE("abi.h and the BTF of the loaded objects agree in every struct, member and offset") {
+    DataPath path({.mode = XB_MODE_XOR});
+    std::map<std::string, int> found;
+    for (const char *program : {"xb_tx", "xb_rx", "xb_xdp", "xb_learn"}) {
+        btf *types = btf_of_program(path.program_fd(program));
+        for (__u32 id = 1; id < btf__type_cnt(types); id++) {
+            const btf_type *type = btf__type_by_id(types, id);
+            const auto known = abi.find(btf__name_by_offset(types, type->name_off));
+            if (!btf_is_struct(type) || known == abi.end())
+                continue;
+            INFO(known->first << " in " << program);
+            CHECK(layout_of(types, type) == known->second);
+            found[known->first]++;
+        }
+        btf__free(types);
+    }
+    for (const auto &entry : abi) {
+        INFO(entry.first);
+        CHECK(found[entry.first] > 0);
+    }
+}
+
+TEST_CASE("the maps have the types, sizes and flags that abi.h names") {
+    DataPath path({.mode = XB_MODE_XOR});
+    struct Expected {
+        const char *name;
+        __u32 type, value_size, entries, flags;
+    };
+    for (const Expected &e : {Expected{XB_MAP_TABLE, BPF_MAP_TYPE_ARRAY, sizeof(xb_table), 1, BPF_F_MMAPABLE},
+                              {XB_MAP_STATS, BPF_MAP_TYPE_PERCPU_ARRAY, sizeof(xb_counters), XB_STATS_ENTRIES, 0},
+                              {XB_MAP_EVENTS, BPF_MAP_TYPE_RINGBUF, 0, XB_EVENTS_BYTES, 0},
+                              {XB_MAP_WATCH, BPF_MAP_TYPE_ARRAY, sizeof(xb_watch), 1, 0},
+                              {XB_MAP_XSK, BPF_MAP_TYPE_XSKMAP, sizeof(__u32), XB_XSK_ENTRIES, 0}}) {
+        INFO(e.name);
+        bpf_map_info info{};
+        __u32 size = sizeof(info);
+        REQUIRE(bpf_obj_get_info_by_fd(path.map_fd(e.name), &info, &size) == 0);
+        CHECK(std::string(info.name) == e.name);
+        CHECK(info.type == e.type);
+        CHECK(info.value_size == e.value_size);
+        CHECK(info.max_entries == e.entries);
+        CHECK(info.map_flags == e.flags);
+    }
+}
+
+TEST_CASE("every object verifies on this kernel for every mode and policy") {
+    for (const auto &[carrier, name] :
+         {std::pair{Carrier::kfunc, "kfunc"}, {Carrier::probe, "probe_read"}, {Carrier::none, "no carrier check"}}) {
+        if (!carrier_available(carrier)) {
+            std::cout << "SKIPPED: this kernel cannot read carrier by " << name << "\n";
+            continue;
+        }
+        for (const __u32 mode : {XB_MODE_ROUNDROBIN, XB_MODE_ACTIVEBACKUP, XB_MODE_BROADCAST})
+            CHECK_NOTHROW(DataPath({.mode = mode, .packets_per_slave = 2}, carrier));
+        for (__u32 policy = XB_POLICY_LAYER2; policy <= XB_POLICY_VLAN_SRCMAC; policy++)
+            CHECK_NOTHROW(DataPath({.mode = XB_MODE_XOR, .policy = policy}, carrier));
+    }
+}
+
+TEST_CASE("a mode that the data path does not know drops") {
+    DataPath path({.mode = 77});
+    path.bank().n_pick = 1;
+    CHECK(path.tx(Packet(test_mac(1), test_mac(2)).ipv4("10.0.0.1", "10.0.0.2").udp(1, 2).build()).verdict == 2);
+}
