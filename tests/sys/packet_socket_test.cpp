@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: MIT
+#include <algorithm>
+#include <arpa/inet.h>
+#include <catch2/catch.hpp>
+#include <linux/if_packet.h>
+#include <net/ethernet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include "tests/sys/private_netns.h"
+#include "user/sys/packet_socket.h"
+#include "user/sys/sysctl.h"
+#include "user/wire/announce.h"
+
+using namespace xbond;
+using namespace xbond::sys;
+
+namespace {
+
+Fd listen_all(std::uint32_t ifindex) {
+    Fd fd(::socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, htons(ETH_P_ALL)));
+    sockaddr_ll at{};
+    at.sll_family = AF_PACKET;
+    at.sll_protocol = htons(ETH_P_ALL);
+    at.sll_ifindex = static_cast<int>(ifindex);
+    REQUIRE(::bind(fd.get(), reinterpret_cast<sockaddr *>(&at), sizeof at) == 0);
+    return fd;
+}
+
+bool hears(const Fd &fd, const std::vector<std::uint8_t> &frame) {
+    return harness::wait_until([&] {
+        std::array<std::uint8_t, 2048> buffer;
+        for (ssize_t n; (n = ::recv(fd.get(), buffer.data(), buffer.size(), 0)) >= 0;) {
+            if (std::equal(frame.begin(), frame.end(), buffer.begin(), buffer.begin() + n)) {
+                return true;
+            }
+        }
+        return false;
+    });
+}
+
+} // namespace
+
+TEST_CASE("packet socket: a frame comes out of the other end as it was") {
+    const PrivateNetns ns;
+    if (!ns) {
+        return;
+    }
+    auto netlink = Netlink::open();
+    const auto socket = PacketSocket::open();
+    REQUIRE(netlink);
+    REQUIRE(socket);
+    const auto pair = make_pair(*netlink, true);
+    const auto other_end = listen_all(pair.x1);
+    const auto frame = wire::gratuitous_arp(MacAddr{{2, 0, 0, 0, 0, 1}}, {192, 0, 2, 1}, {});
+    REQUIRE(socket->send(pair.x0, frame));
+    CHECK(hears(other_end, frame));
+
+    CHECK(socket->send(pair.x0, std::span(frame).first(13)).error().code == EINVAL);
+    CHECK(socket->send(9999, frame).error().code == ENXIO);
+    REQUIRE(netlink->set_up(pair.x0, false));
+    CHECK(socket->send(pair.x0, frame).error().code == ENETDOWN);
+}
+
+TEST_CASE("filter lease: promiscuity and all-multicast are taken once and given back with the object") {
+    const PrivateNetns ns;
+    if (!ns) {
+        return;
+    }
+    auto netlink = Netlink::open();
+    REQUIRE(netlink);
+    const auto pair = make_pair(*netlink, true);
+    const auto counts = [&] {
+        const auto link = netlink->link(pair.x0);
+        return std::pair{link->promiscuity, link->allmulti};
+    };
+    using Counts = std::pair<std::uint32_t, std::uint32_t>;
+    {
+        auto lease = FilterLease::open(pair.x0);
+        auto second = FilterLease::open(pair.x0);
+        REQUIRE(lease);
+        REQUIRE(second);
+        REQUIRE(lease->set_promisc(true));
+        REQUIRE(lease->set_promisc(true));
+        REQUIRE(lease->set_allmulti(true));
+        CHECK(counts() == Counts{1, 1});
+        REQUIRE(second->set_promisc(true));
+        CHECK(counts() == Counts{2, 1});
+        REQUIRE(lease->set_allmulti(false));
+        REQUIRE(lease->set_allmulti(false));
+        CHECK(counts() == Counts{2, 0});
+        FilterLease moved = std::move(*lease);
+        CHECK(counts() == Counts{2, 0});
+    }
+    CHECK(counts() == Counts{0, 0});
+}
+
+TEST_CASE("filter lease: multicast addresses are diffed and given back") {
+    const PrivateNetns ns;
+    if (!ns) {
+        return;
+    }
+    auto netlink = Netlink::open();
+    REQUIRE(netlink);
+    const auto pair = make_pair(*netlink, false); // down: IPv6 joins nothing meanwhile
+    const MacAddr a{{1, 0, 0x5e, 1, 1, 1}}, b{{1, 0, 0x5e, 1, 1, 2}}, c{{0x33, 0x33, 0, 1, 2, 3}};
+    const auto joined = [](const MacAddr &mac) {
+        const auto list = joined_multicast("x0");
+        return std::count(list.begin(), list.end(), mac) == 1;
+    };
+    const auto before = joined_multicast("x0").size();
+    {
+        auto lease = FilterLease::open(pair.x0);
+        REQUIRE(lease);
+        REQUIRE(lease->set_multicast(std::array{a, b, b}));
+        CHECK((joined(a) && joined(b) && !joined(c)));
+        REQUIRE(lease->set_multicast(std::array{c, b}));
+        CHECK((!joined(a) && joined(b) && joined(c)));
+        CHECK(joined_multicast("x0").size() == before + 2);
+    }
+    CHECK(joined_multicast("x0").size() == before);
+    CHECK(joined_multicast("nope").empty());
+}
+
+TEST_CASE("filter lease: a device that went away takes its filters along") {
+    const PrivateNetns ns;
+    if (!ns) {
+        return;
+    }
+    auto netlink = Netlink::open();
+    REQUIRE(netlink);
+    const auto pair = make_pair(*netlink, true);
+    auto lease = FilterLease::open(pair.x0);
+    REQUIRE(lease);
+    REQUIRE(lease->set_promisc(true));
+    REQUIRE(lease->set_multicast(std::array{MacAddr{{1, 0, 0x5e, 1, 1, 1}}}));
+    REQUIRE(netlink->delete_link(pair.x0));
+    CHECK(lease->set_promisc(false));
+    CHECK(lease->set_multicast({}));
+    CHECK(lease->set_promisc(true).error().code == ENODEV);
+}
+
+TEST_CASE("joined IPv4 groups and the IGMP version spoken") {
+    const PrivateNetns ns;
+    if (!ns) {
+        return;
+    }
+    auto netlink = Netlink::open();
+    REQUIRE(netlink);
+    const auto pair = make_pair(*netlink, true);
+    const Fd socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    for (const auto *group : {"239.1.2.3", "224.0.0.251"}) {
+        ip_mreqn request{};
+        request.imr_multiaddr.s_addr = ::inet_addr(group);
+        request.imr_ifindex = static_cast<int>(pair.x0);
+        REQUIRE(::setsockopt(socket.get(), IPPROTO_IP, IP_ADD_MEMBERSHIP, &request, sizeof request) == 0);
+    }
+    auto joined = joined_ipv4_groups("x0");
+    std::sort(joined.groups.begin(), joined.groups.end());
+    CHECK(joined.igmp_version == 3);
+    CHECK(joined.groups == std::vector<std::array<std::uint8_t, 4>>{{224, 0, 0, 251}, {239, 1, 2, 3}});
+
+    REQUIRE(write_sysctl("ipv4/conf/x0/force_igmp_version", "2"));
+    REQUIRE(write_sysctl("ipv4/igmp_link_local_mcast_reports", "0"));
+    joined = joined_ipv4_groups("x0");
+    CHECK(joined.igmp_version == 2);
+    CHECK(joined.groups == std::vector<std::array<std::uint8_t, 4>>{{239, 1, 2, 3}});
+    CHECK(joined_ipv4_groups("x1").groups.empty());
+}
