@@ -70,7 +70,8 @@ Result<void> DataPath::set_slot(SlotId slot, std::uint32_t ifindex) {
         return ok;
     char ifname[IF_NAMESIZE];
     if (if_indextoname(ifindex, ifname) == nullptr)
-        return kernel_error(errno, "cannot give a slot to ifindex " + std::to_string(ifindex));
+        return fail(ENODEV, "cannot give slot " + std::to_string(slot) + " to ifindex " + std::to_string(ifindex) +
+                                ": no such device in this network namespace");
     Table &table = impl_->table;
     if (table.slot_ifindex(slot) != ifindex) {
         table.clear_slot(slot);

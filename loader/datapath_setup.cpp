@@ -31,6 +31,12 @@ Result<void> expect_shape(int map_fd, std::string_view map, std::size_t value_si
     return {};
 }
 
+std::vector<ObjectKind> every_kind(CarrierCheck carrier) {
+    if (carrier == CarrierCheck::none)
+        return {ObjectKind::tx, ObjectKind::rx};
+    return {ObjectKind::tx, ObjectKind::rx, ObjectKind::watch};
+}
+
 bool device_exists(std::uint32_t ifindex) {
     char ifname[IF_NAMESIZE];
     return if_indextoname(ifindex, ifname) != nullptr;
@@ -87,7 +93,7 @@ Result<void> DataPath::Impl::pin_programs(const Programs &which) const {
 Result<void> DataPath::Impl::create() {
     if (auto made = make_pin_dir(config.pin_dir); !made)
         return made;
-    auto loaded = load_programs(make_config(config, set), features.carrier, maps);
+    auto loaded = load_programs(every_kind(features.carrier), make_config(config, set), features.carrier, maps);
     if (!loaded)
         return tl::unexpected(loaded.error());
     programs = std::move(*loaded);
@@ -196,7 +202,7 @@ Result<void> DataPath::Impl::adopt_slaves() {
 // Whether this build would load other instructions than those that run. Loading is the only way to know: the tag is
 // taken after relocation against the running kernel.
 void DataPath::Impl::judge_age() {
-    const auto fresh = load_programs(make_config(config, set), features.carrier, maps);
+    const auto fresh = load_programs(every_kind(features.carrier), make_config(config, set), features.carrier, maps);
     outdated = !fresh || std::ranges::any_of(Programs::all, [&](const auto &named) {
         if (!(programs.*named.place) || !((*fresh).*named.place))
             return false;
@@ -220,7 +226,9 @@ Result<void> DataPath::Impl::finish_swap() {
 Result<void> DataPath::Impl::reprogram(const ProgramSet &next) {
     if (next == set && !outdated)
         return {};
-    auto loaded = load_programs(make_config(config, next), features.carrier, maps);
+    const std::vector<ObjectKind> kinds =
+        outdated ? every_kind(features.carrier) : std::vector{ObjectKind::tx, ObjectKind::rx};
+    auto loaded = load_programs(kinds, make_config(config, next), features.carrier, maps);
     if (!loaded)
         return tl::unexpected(loaded.error());
     if (auto used = use_programs(std::move(*loaded)); !used)
@@ -239,11 +247,14 @@ Result<void> DataPath::Impl::use_programs(Programs next) {
         (void)pin_programs(programs);
         return swapped;
     }
-    programs = std::move(next);
-    if (programs.watch_arm) // the timer that runs goes on with the new callback
-        if (auto armed = run_once(programs.watch_arm.get(), 0, 0); !armed)
-            return tl::unexpected(armed.error());
-    return {};
+    const bool new_watch = static_cast<bool>(next.watch_arm);
+    for (const auto &[program, place] : Programs::all)
+        if (next.*place)
+            programs.*place = std::move(next.*place);
+    if (!new_watch)
+        return {};
+    auto armed = run_once(programs.watch_arm.get(), 0, 0); // the timer that runs goes on with the new callback
+    return armed ? Result<void>{} : tl::unexpected(armed.error());
 }
 
 Result<void> DataPath::Impl::swap_hooks(const Programs &which) {

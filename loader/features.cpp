@@ -15,8 +15,6 @@
 namespace xbond::loader {
 namespace {
 
-constexpr CarrierCheck checks[] = {CarrierCheck::kfunc, CarrierCheck::probe_read};
-
 // The smallest TC program: returns TC_ACT_UNSPEC.
 Result<Fd> load_nothing() {
     std::array<bpf_insn, 2> code{};
@@ -49,18 +47,25 @@ Result<Object> load_object(ObjectKind kind, CarrierCheck check) {
     return object;
 }
 
-// The transmit program, and the object that learns the devices.
-Feature probe_carrier(CarrierCheck check) {
+struct CarrierProbe {
+    Feature feature;
+    Result<Object> watch; // loaded, for the probe of the timer
+};
+
+// The object that learns the devices and watches them; where this check would be used also the transmit program.
+CarrierProbe probe_carrier(CarrierCheck check, bool would_be_used) {
     const std::string feature = "carrier_" + std::string(name(check));
-    for (const ObjectKind kind : {ObjectKind::tx, ObjectKind::watch})
-        if (auto object = load_object(kind, check); !object)
-            return {feature, false, object.error().message};
-    return {feature, true, "loads"};
+    auto watch = load_object(ObjectKind::watch, check);
+    if (!watch)
+        return {{feature, false, watch.error().message}, watch};
+    if (would_be_used)
+        if (const auto tx = load_object(ObjectKind::tx, check); !tx)
+            return {{feature, false, tx.error().message}, std::move(watch)};
+    return {{feature, true, "loads"}, std::move(watch)};
 }
 
-Feature probe_timer(CarrierCheck check) {
-    auto object = load_object(ObjectKind::watch, check);
-    auto arm = object ? object->program("xb_watch_arm") : tl::unexpected(object.error());
+Feature probe_timer(const Result<Object> &watch) {
+    auto arm = watch ? watch->program("xb_watch_arm") : tl::unexpected(watch.error());
     auto answer = arm ? run_once(arm->get(), 0, 0) : tl::unexpected(arm.error());
     if (answer && *answer == 0)
         return {"bpf_timer", true, "carrier watch without traffic"};
@@ -105,10 +110,16 @@ Result<Features> probe_features() {
         return features.list.back().available;
     };
     features.tcx = add(probe_tcx(nothing->get()));
-    for (const CarrierCheck check : checks)
-        if (add(probe_carrier(check)) && features.carrier == CarrierCheck::none)
-            features.carrier = check;
-    features.bpf_timer = add(probe_timer(features.carrier));
+    Result<Object> watch = fail(EOPNOTSUPP, "no carrier check");
+    for (const CarrierCheck check : {CarrierCheck::kfunc, CarrierCheck::probe_read}) {
+        const bool first = features.carrier == CarrierCheck::none;
+        CarrierProbe probe = probe_carrier(check, first);
+        if (!add(probe.feature) || !first)
+            continue;
+        features.carrier = check;
+        watch = std::move(probe.watch);
+    }
+    features.bpf_timer = add(probe_timer(watch));
     features.freplace = add(probe_freplace());
     features.af_xdp = add(probe_af_xdp());
     return features;

@@ -164,10 +164,8 @@ const std::array<Programs::Named, 4> Programs::all{{{"xb_tx", &Programs::tx},
                                                     {"xb_learn", &Programs::learn},
                                                     {"xb_watch_arm", &Programs::watch_arm}}};
 
-Result<Programs> load_programs(const xb_config &config, CarrierCheck carrier, Maps &maps) {
-    std::vector<ObjectKind> kinds{ObjectKind::tx, ObjectKind::rx};
-    if (carrier != CarrierCheck::none)
-        kinds.push_back(ObjectKind::watch);
+Result<Programs> load_programs(std::span<const ObjectKind> kinds, const xb_config &config, CarrierCheck carrier,
+                               Maps &maps) {
     Programs programs;
     for (const ObjectKind kind : kinds) {
         auto object = Object::open(kind, carrier, config);

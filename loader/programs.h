@@ -54,7 +54,7 @@ private:
     bpf_object *object_ = nullptr;
 };
 
-// One set, loaded together; learn and watch_arm are missing where there is no carrier check.
+// What runs. xb_learn and xb_watch_arm know no ProgramSet; they are missing where there is no carrier check.
 struct Programs {
     Fd tx;
     Fd rx;
@@ -69,7 +69,10 @@ struct Programs {
 };
 
 xb_config make_config(const DataPath::Config &config, const ProgramSet &programs);
-Result<Programs> load_programs(const xb_config &config, CarrierCheck carrier, Maps &maps);
+// Loads what the kinds (tx, rx, watch) contain; the rest of the result stays empty. An object with a carrier check
+// costs some 50 ms, because libbpf parses the kernel's type information for it.
+Result<Programs> load_programs(std::span<const ObjectKind> kinds, const xb_config &config, CarrierCheck carrier,
+                               Maps &maps);
 
 // What a loaded program has in its read-only data.
 Result<xb_config> read_config(int prog_fd);

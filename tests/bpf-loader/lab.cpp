@@ -3,11 +3,13 @@
 
 #include <arpa/inet.h>
 #include <array>
+#include <bpf/bpf.h>
 #include <cstring>
 #include <fcntl.h>
 #include <fstream>
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
+#include <linux/pkt_cls.h>
 #include <net/if.h>
 #include <poll.h>
 #include <sched.h>
@@ -24,7 +26,9 @@ void check(bool ok, const std::string &what) {
         throw std::system_error(errno, std::generic_category(), what);
 }
 
-std::array<std::uint8_t, 60> frame(const MacAddr &destination, std::uint16_t protocol) {
+constexpr std::uint16_t protocol = 0x88b5; // IEEE local experimental
+
+std::array<std::uint8_t, 60> frame(const MacAddr &destination) {
     std::array<std::uint8_t, 60> data{};
     std::copy(destination.bytes.begin(), destination.bytes.end(), data.begin());
     data[6] = 2; // a locally administered source
@@ -68,8 +72,7 @@ std::uint32_t ifindex(const std::string &name) {
     return index;
 }
 
-Wire::Wire(const std::string &device, std::uint16_t protocol)
-    : socket_(::socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)), protocol_(protocol) {
+Wire::Wire(const std::string &device) : socket_(::socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)) {
     const int size = 64 << 20;
     setsockopt(socket_.get(), SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size));
     sockaddr_ll address{};
@@ -79,9 +82,16 @@ Wire::Wire(const std::string &device, std::uint16_t protocol)
     check(bind(socket_.get(), reinterpret_cast<sockaddr *>(&address), sizeof(address)) == 0, "bind " + device);
 }
 
+void Wire::bypass_qdisc() const {
+    const int on = 1;
+    check(setsockopt(socket_.get(), SOL_PACKET, PACKET_QDISC_BYPASS, &on, sizeof(on)) == 0, "PACKET_QDISC_BYPASS");
+}
+
 void Wire::send(const MacAddr &destination) const {
-    const auto data = frame(destination, protocol_);
-    check(::send(socket_.get(), data.data(), data.size(), 0) == static_cast<ssize_t>(data.size()), "send");
+    const auto data = frame(destination);
+    // ENOBUFS: a program dropped the frame, which is for the test to judge.
+    const ssize_t size = ::send(socket_.get(), data.data(), data.size(), 0);
+    check(size == static_cast<ssize_t>(data.size()) || errno == ENOBUFS, "send");
 }
 
 std::uint64_t Wire::received() {
@@ -96,6 +106,7 @@ Load::Load(const std::string &device, const MacAddr &destination)
           while (!stop_) {
               wire->send(destination);
               ++sent_;
+              std::this_thread::sleep_for(std::chrono::microseconds(50)); // the pace, not a wait
           }
       }) {}
 
@@ -148,6 +159,25 @@ loader::DataPath make_path(const Lab &lab, const loader::Features &features, Mod
         need(path.attach_slave(slot, slave));
     }
     return path;
+}
+
+loader::Fd foreign_program(bool xdp) {
+    std::array<bpf_insn, 2> code{};
+    code[0].code = BPF_ALU64 | BPF_MOV | BPF_K;
+    code[0].imm = xdp ? XDP_PASS : TC_ACT_UNSPEC;
+    code[1].code = BPF_JMP | BPF_EXIT;
+    loader::Fd program(bpf_prog_load(xdp ? BPF_PROG_TYPE_XDP : BPF_PROG_TYPE_SCHED_CLS, "foreign", "GPL", code.data(),
+                                     code.size(), nullptr));
+    check(program.get() >= 0, "foreign program");
+    return program;
+}
+
+std::size_t programs_on(loader::HookPoint where) {
+    const auto type = static_cast<bpf_attach_type>(where.direction == loader::Direction::ingress ? 46 : 47);
+    std::array<std::uint32_t, 64> ids{};
+    std::uint32_t count = ids.size();
+    std::uint32_t flags = 0;
+    return bpf_prog_query(static_cast<int>(where.ifindex), type, 0, &flags, ids.data(), &count) == 0 ? count : 0;
 }
 
 loader::Bank bank_on(SlotId slot) {

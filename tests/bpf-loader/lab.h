@@ -13,6 +13,7 @@
 
 #include "loader/datapath.h"
 #include "loader/fd.h"
+#include "loader/kernel.h"
 
 namespace xbond::test {
 
@@ -29,16 +30,16 @@ inline constexpr MacAddr bond_mac{{2, 0, 0, 0, 0, 0xbb}};
 // A raw socket on a device, for the test's own ethertype.
 class Wire {
 public:
-    explicit Wire(const std::string &device, std::uint16_t protocol = 0x88b5);
+    explicit Wire(const std::string &device);
+    void bypass_qdisc() const; // PACKET_QDISC_BYPASS: frames skip the egress hook
     void send(const MacAddr &destination) const;
     std::uint64_t received(); // frames since construction
 private:
     loader::Fd socket_;
-    std::uint16_t protocol_;
     std::uint64_t received_ = 0;
 };
 
-// Sends without pause from a thread of its own until it is stopped.
+// Sends some 10,000 frames a second from a thread of its own until it is stopped.
 class Load {
 public:
     Load(const std::string &device, const MacAddr &destination);
@@ -71,6 +72,12 @@ loader::DataPath make_path(const Lab &lab, const loader::Features &features, Mod
 
 // Both slaves known, all picks on `slot`, no fallback.
 loader::Bank bank_on(SlotId slot);
+
+// A program of somebody else: lets everything through.
+loader::Fd foreign_program(bool xdp);
+
+// How many programs of tcx links are on a hook.
+std::size_t programs_on(loader::HookPoint where);
 
 template <typename T> T need(Result<T> result) {
     if (!result)
