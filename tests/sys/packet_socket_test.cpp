@@ -89,6 +89,9 @@ TEST_CASE("filter lease: promiscuity and all-multicast are taken once and given 
         REQUIRE(lease->set_allmulti(false));
         REQUIRE(lease->set_allmulti(false));
         CHECK(counts() == Counts{2, 0});
+        REQUIRE(lease->set_promisc(false)); // once is enough, although it was asked for twice
+        CHECK(counts() == Counts{1, 0});
+        REQUIRE(lease->set_promisc(true));
         FilterLease moved = std::move(*lease);
         CHECK(counts() == Counts{2, 0});
     }

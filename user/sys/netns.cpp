@@ -59,8 +59,8 @@ bool same_file(const struct stat &a, const struct stat &b) { return a.st_dev == 
 Result<void> join_mounts_of(pid_t pid) {
     const std::string name = proc(pid, "ns/mnt");
     const Fd theirs(::open(name.c_str(), O_RDONLY | O_CLOEXEC));
-    struct stat their_ns {
-    }, our_ns{};
+    struct stat their_ns {};
+    struct stat our_ns {};
     if (!theirs || ::fstat(theirs.get(), &their_ns) != 0 || ::stat("/proc/self/ns/mnt", &our_ns) != 0) {
         return fail_errno("cannot open " + name);
     }

@@ -73,7 +73,8 @@ Result<void> PacketSocket::send(std::uint32_t ifindex, std::span<const std::uint
     sockaddr_ll to{};
     to.sll_family = AF_PACKET;
     to.sll_ifindex = static_cast<int>(ifindex);
-    std::copy_n(&frame[2 * ETH_ALEN], sizeof to.sll_protocol, reinterpret_cast<std::uint8_t *>(&to.sll_protocol));
+    constexpr std::size_t ethertype_at = 12;
+    std::copy_n(&frame[ethertype_at], sizeof to.sll_protocol, reinterpret_cast<std::uint8_t *>(&to.sll_protocol));
     if (::sendto(fd_.get(), frame.data(), frame.size(), 0, reinterpret_cast<sockaddr *>(&to), sizeof to) < 0) {
         return fail_errno("cannot send on " + interface(ifindex));
     }

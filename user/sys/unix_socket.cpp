@@ -63,8 +63,8 @@ public:
             if (!lock.fd_ || ::flock(lock.fd_.get(), LOCK_EX) != 0) {
                 return fail_errno("cannot lock " + lock.path_);
             }
-            struct stat held {
-            }, named{};
+            struct stat held {};
+            struct stat named {};
             ::fstat(lock.fd_.get(), &held);
             if (::stat(lock.path_.c_str(), &named) == 0 && held.st_ino == named.st_ino) {
                 return lock;

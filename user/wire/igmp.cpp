@@ -55,16 +55,6 @@ Frame igmp_v3_report(const MacAddr &src_mac, const Ipv4Addr &src_ip, std::span<c
     return finish(std::move(w), igmp);
 }
 
-Frame igmp_v2_report(const MacAddr &src_mac, const Ipv4Addr &src_ip, const Ipv4Addr &group,
-                     std::span<const VlanTag> tags) {
-    return group_report(report_v2, src_mac, src_ip, group, tags);
-}
-
-Frame igmp_v1_report(const MacAddr &src_mac, const Ipv4Addr &src_ip, const Ipv4Addr &group,
-                     std::span<const VlanTag> tags) {
-    return group_report(report_v1, src_mac, src_ip, group, tags);
-}
-
 std::vector<Frame> igmp_reports(std::uint8_t version, const MacAddr &src_mac, const Ipv4Addr &src_ip,
                                 std::span<const Ipv4Addr> groups, std::span<const VlanTag> tags) {
     std::vector<Frame> frames;

@@ -14,13 +14,8 @@ inline constexpr std::size_t igmp_v3_max_records = 183; // 1500 - 24 (IP with ro
 Frame igmp_v3_report(const MacAddr &src_mac, const Ipv4Addr &src_ip, std::span<const Ipv4Addr> groups,
                      std::span<const VlanTag> tags = {});
 
-// Versions 1 and 2: one frame per group, sent to the group.
-Frame igmp_v2_report(const MacAddr &src_mac, const Ipv4Addr &src_ip, const Ipv4Addr &group,
-                     std::span<const VlanTag> tags = {});
-Frame igmp_v1_report(const MacAddr &src_mac, const Ipv4Addr &src_ip, const Ipv4Addr &group,
-                     std::span<const VlanTag> tags = {});
-
-// Everything that a re-join sends for one device, in the IGMP version that the kernel speaks there (1..3).
+// Everything that a re-join sends for one device, in the IGMP version that the kernel speaks there (1..3);
+// versions 1 and 2 take one frame per group, sent to the group.
 std::vector<Frame> igmp_reports(std::uint8_t version, const MacAddr &src_mac, const Ipv4Addr &src_ip,
                                 std::span<const Ipv4Addr> groups, std::span<const VlanTag> tags = {});
 
