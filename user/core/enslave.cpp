@@ -83,7 +83,8 @@ Result<EnslavePlan> Bond::plan_enslave(const DeviceFacts &device, MacAddr fresh_
         plan.set_mac.reset();
     }
     if (plan.slot == no_slot) {
-        return fail(ENOSPC, "bond " + name_ + " has " + std::to_string(slaves_.size()) +
+        return fail(ENOSPC, "interface " + quoted(device.name) + ": bond " + name_ + " has " +
+                                std::to_string(slaves_.size()) +
                                 " slaves, which is the most it can have; release one first");
     }
     return plan;
