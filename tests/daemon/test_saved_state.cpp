@@ -54,8 +54,15 @@ SavedState example() {
         slave.backup = slot == 0;
         slave.last_link_up = Time(123456789);
         bond.core.slaves.push_back(slave);
-        bond.originals.push_back(
-            {slave.name, slave.ifindex, slave.perm_mac, 1500, false, {{"ipv4/conf/%/arp_ignore", "0"}}});
+        SlaveOriginal original;
+        original.name = slave.name;
+        original.ifindex = slave.ifindex;
+        original.mac = slave.perm_mac;
+        original.mtu = 1500;
+        original.promisc = slot == 1;
+        original.multicast = {*MacAddr::parse("01:00:5e:00:00:fb")};
+        original.sysctls = {{"ipv4/conf/%/arp_ignore", "0"}};
+        bond.originals.push_back(original);
     }
     return {boot_id(), {bond}};
 }
