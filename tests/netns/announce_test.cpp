@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: MIT
+// Gratuitous ARP after a failover: reference 1.11, assertions G3 and G4.
+#include <catch2/catch.hpp>
+
+#include "tests/netns/frames.h"
+#include "tests/netns/lab.h"
+
+using namespace xbond::harness;
+using Kind = Switch::Kind;
+
+namespace {
+
+constexpr std::uint16_t vlan_id_mask = 0x0fff;
+
+FrameMatch announcement(std::optional<std::uint16_t> vlan) {
+    return [vlan](const Frame &frame) {
+        const auto arp = as_arp(frame);
+        return arp && arp->gratuitous() && arp->vlan.has_value() == vlan.has_value() &&
+               (!vlan || (*arp->vlan & vlan_id_mask) == *vlan);
+    };
+}
+
+FrameMatch any_announcement() {
+    return [](const Frame &frame) {
+        const auto arp = as_arp(frame);
+        return arp && arp->gratuitous();
+    };
+}
+
+void give_addresses(const Lab &lab) {
+    lab.ns().ip("addr add 10.99.0.1/24 dev bond0\naddr add 10.98.0.1/24 dev bond0\n"
+                "link add link bond0 name bond0.10 type vlan id 10\naddr add 10.97.0.1/24 dev bond0.10\n"
+                "link set bond0.10 up");
+}
+
+} // namespace
+
+TEST_CASE("G3 a failover announces each address on the new active slave, the VLAN's with its tag") {
+    Lab lab(Kind::wires, 2);
+    lab.make_bond("mode active-backup miimon 100");
+    give_addresses(lab);
+    const Wires wires(lab, 2);
+    lab.host().cut(0);
+    REQUIRE(lab.wait_active("e1"));
+    REQUIRE(wires.wait_total(any_announcement(), 3));
+    CHECK(holds_for([&] { return wires.total(any_announcement()) == 3; }, 400ms));
+    CHECK(wires.count(1, announcement(std::nullopt)) == 2);
+    CHECK(wires.count(1, announcement(10)) == 1);
+    for (const Frame &frame : wires.wire(1).frames(any_announcement())) {
+        const ArpView arp = as_arp(frame).value();
+        CHECK(arp.sender_mac == lab.ns().mac("bond0"));
+        CHECK(arp.ethernet_source == lab.ns().mac("bond0"));
+        CHECK(arp.ethernet_target == xbond::test::mac_broadcast);
+    }
+}
+
+TEST_CASE("G3 num_grat_arp 3 announces three times") {
+    Lab lab(Kind::wires, 2);
+    lab.make_bond("mode active-backup miimon 100 num_grat_arp 3");
+    lab.ns().ip("addr add 10.99.0.1/24 dev bond0");
+    const Wires wires(lab, 2);
+    lab.host().cut(0);
+    REQUIRE(wires.wait_total(any_announcement(), 3));
+    CHECK(holds_for([&] { return wires.total(any_announcement()) == 3; }, 400ms));
+    CHECK(wires.count(1, any_announcement()) == 3);
+}
+
+TEST_CASE("G4 num_grat_arp 0 announces nothing") {
+    Lab lab(Kind::wires, 2);
+    lab.make_bond("mode active-backup miimon 100 num_grat_arp 0");
+    give_addresses(lab);
+    const Wires wires(lab, 2);
+    lab.host().cut(0);
+    REQUIRE(lab.wait_active("e1"));
+    CHECK(holds_for([&] { return wires.total(any_announcement()) == 0; }, 500ms));
+}

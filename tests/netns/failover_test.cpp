@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: MIT
+// What a lost carrier costs under load and how soon the controller acts: acceptance 4, assertions M10 and M22. Serial:
+// they count packets and milliseconds.
+#include <catch2/catch.hpp>
+#include <iostream>
+
+#include "tests/harness/udp_stream.h"
+#include "tests/harness/wire_counter.h"
+#include "tests/netns/frames.h"
+#include "tests/netns/lab.h"
+
+using namespace xbond::harness;
+using Kind = Switch::Kind;
+
+namespace {
+
+constexpr unsigned rate = 8000;
+constexpr int flaps = 8;
+constexpr std::uint64_t packets_per_half = 1000; // a wire is dead for 125 ms and well for 125 ms
+
+// Gives the bond a neighbour whose layer2 hash with it is even: the first of two slaves in mode 2.
+void add_neighbour_on_first(const Lab &lab) {
+    xbond::MacAddr mac = station_mac;
+    mac.bytes[5] = lab.ns().mac("bond0").bytes[5];
+    lab.ns().ip("addr add 10.99.0.1/24 dev bond0\nneigh add 10.99.0.2 lladdr " + mac.str() +
+                " dev bond0 nud permanent");
+}
+
+// Asks nothing of the controller, which may be stopped.
+StreamReport flap_first_slave(const Lab &lab) {
+    constexpr std::uint32_t stream = 4;
+    xbond::sys::Fd socket;
+    lab.ns().inside([&] { socket = connected_udp("0.0.0.0", "10.99.0.2", 9); });
+    const WireCounter wires(lab.switch_ns(), stream);
+    StreamSender sender(socket.get(), stream, rate, 64);
+    const auto wait_sent = [&](std::uint64_t packets) {
+        REQUIRE(wait_until([&] { return sender.sent() >= packets; }, 30s, 1ms));
+    };
+    for (std::uint64_t half = 0; half < 2 * flaps; ++half) {
+        wait_sent(packets_per_half * half + packets_per_half / 2);
+        half % 2 == 0 ? lab.network().cut("s0") : lab.network().join("s0");
+    }
+    wait_sent(packets_per_half * 2 * flaps);
+    const auto sent = sender.stop();
+    wait_until([&] { return wires.counter().received() == sent; }, 300ms);
+    return wires.counter().report(sent);
+}
+
+bool has_no_carrier_check(const Lab &lab) {
+    if (lab.status().carrier_check != "none") {
+        return false;
+    }
+    std::cout << "SKIPPED: this kernel takes no per-packet carrier check\n";
+    return true;
+}
+
+} // namespace
+
+TEST_CASE("failover: controller stopped, 8 flaps under 8 kpps, at most 16 of 16000 lost") {
+    const auto mode = GENERATE(as<std::string>{}, "balance-rr", "balance-xor", "active-backup");
+    DYNAMIC_SECTION(mode) {
+        Lab lab(Kind::wires, 2);
+        lab.make_bond("mode " + mode + " miimon 100");
+        if (has_no_carrier_check(lab)) {
+            return;
+        }
+        add_neighbour_on_first(lab);
+        lab.daemon().freeze();
+        const auto report = flap_first_slave(lab);
+        lab.daemon().thaw();
+        std::cout << mode << ", controller stopped: " << report.text() << "\n";
+        CHECK(report.sent >= 16000);
+        CHECK(report.lost <= 16);
+        CHECK(report.duplicated == 0);
+        CHECK(wait_until([&] { return lab.status().slave("e0").link == "up"; }));
+    }
+}
+
+TEST_CASE("failover: controller running, active-backup, at most 2 lost outbound per flap under 8 kpps") {
+    Lab lab(Kind::bridge, 2);
+    lab.make_bond("mode active-backup miimon 100");
+    const Server server(lab.network(), "10.99.0.2/24");
+    lab.ns().ip("addr add 10.99.0.1/24 dev bond0");
+    REQUIRE(wait_until([&] { return lab.ns().run(split("ping -c1 -W1 10.99.0.2")).ok(); }, 10s));
+    UdpEcho echo(lab.ns(), server.ns(), "10.99.0.2", rate);
+    for (int flap = 0; flap < flaps; ++flap) {
+        const std::uint64_t start = echo.sent();
+        REQUIRE(wait_until([&] { return echo.sent() >= start + packets_per_half; }));
+        const std::string active = lab.status().active_slave;
+        const std::string other = active == "e0" ? "e1" : "e0";
+        const std::string port = active == "e0" ? "s0" : "s1";
+        lab.network().cut(port);
+        REQUIRE(lab.wait_active(other));
+        REQUIRE(lab.wait_link(active, "down"));
+        lab.network().join(port);
+        REQUIRE(lab.wait_link(active, "up"));
+    }
+    const auto reports = echo.finish();
+    std::cout << "active-backup, controller running, " << flaps << " flaps: outbound " << reports.outbound.text()
+              << "; inbound " << reports.inbound.text() << "\n";
+    CHECK(reports.outbound.lost <= 2 * flaps);
+    CHECK(lab.status().slave("e0").failures + lab.status().slave("e1").failures == flaps);
+}
+
+TEST_CASE("M10 mode 1: the backup takes over within 300 ms of the loss") {
+    Lab lab(Kind::wires, 2);
+    lab.make_bond("mode active-backup miimon 100");
+    const auto cut = Clock::now();
+    lab.network().cut("s0");
+    REQUIRE(lab.wait_active("e1"));
+    CHECK(Clock::now() - cut < 300ms);
+    REQUIRE(lab.wait_link("e0", "down"));
+    const auto status = lab.status();
+    CHECK(status.slave("e0").failures == 1);
+    CHECK(status.slave("e0").state == "backup");
+    CHECK(status.slave("e1").state == "active");
+    CHECK(status.slave("e1").failures == 0);
+    CHECK(status.carrier);
+}
+
+TEST_CASE("M22 without a monitor the active slave stays and the bond keeps its carrier") {
+    Lab lab(Kind::wires, 2);
+    lab.make_bond("mode active-backup miimon 0");
+    lab.host().cut(0);
+    CHECK(holds_for(
+        [&] {
+            const auto status = lab.status();
+            return status.active_slave == "e0" && status.carrier && status.slave("e0").link == "up";
+        },
+        1500ms, 50ms));
+    CHECK(lab.ns().carrier("bond0"));
+}
