@@ -4,6 +4,7 @@
 #include <grp.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 
 #include "user/sys/unix_socket.h"
@@ -126,6 +127,27 @@ TEST_CASE("unix socket: a live one is refused, a stale one replaced") {
     const auto third = listen_unix(path);
     REQUIRE(third);
     CHECK(connect_unix(path));
+}
+
+TEST_CASE("unix socket: a daemon too busy to accept is alive") {
+    const TempDir dir;
+    const auto path = dir.path / "control";
+    const auto listener = listen_unix(path);
+    REQUIRE(listener);
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    path.native().copy(address.sun_path, sizeof address.sun_path - 1);
+    std::vector<Fd> waiting; // until the backlog is full
+    int refused = 0;
+    while (refused == 0 && waiting.size() < 1000) {
+        waiting.emplace_back(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+        if (::connect(waiting.back().get(), reinterpret_cast<sockaddr *>(&address), sizeof address) != 0) {
+            refused = errno;
+        }
+    }
+    REQUIRE(refused == EAGAIN);
+    CHECK(listen_unix(path).error().code == EADDRINUSE);
+    CHECK(fs::is_socket(path));
 }
 
 TEST_CASE("unix socket: a file that is no socket is left alone") {
