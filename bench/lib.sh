@@ -61,9 +61,23 @@ veth() { # NEAR-END FAR-END
     ip -n "$far" link set "$2" up
 }
 
+# As with the kernel's bonding, a slave has to be down when it is enslaved.
+add_bond() { # BOND MODE[:POLICY] SLAVE SLAVE OPTIONS...
+    local bond=$1 mode=${2%%:*} policy=${2#*:} slaves=("$3" "$4") slave
+    shift 4
+    [ "$policy" = "$mode" ] && policy=layer2
+    xbond link add "$bond" type bond mode "$mode" xmit_hash_policy "$policy" miimon 100 "$@" ||
+        die "cannot make a bond of mode $mode"
+    for slave in "${slaves[@]}"; do
+        ip -n "$near" link set "$slave" down
+        xbond link set "$slave" master "$bond" || die "cannot enslave $slave to $bond"
+    done
+    xbond link set "$bond" up || die "cannot set $bond up"
+}
+
 start_daemon() { # extra arguments
     local tries=0
-    in_near "$bin/xbondd" --state-dir "$work/state" "$@" >>"$work/log" 2>&1 &
+    ip netns exec "$near" "$bin/xbondd" --state-dir "$work/state" "$@" >>"$work/log" 2>&1 &
     daemon=$!
     until xbond status -j >/dev/null 2>&1; do
         tries=$((tries + 1))

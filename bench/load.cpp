@@ -3,7 +3,9 @@
 // sockets there, so that sender and receiver are one process.
 //   xb_load pps    FROM TO ADDRESS MS          64-byte frames, one core: packets per second, packets lost
 //   xb_load tcp    FROM TO ADDRESS MS          one TCP connection: bits per second
-//   xb_load stream FROM TO ADDRESS PPS COUNT   a constant stream: received, lost, duplicates, longest gap in us
+//   xb_load stream FROM TO ADDRESS PPS COUNT [NETNS FLAPS LINK...]
+//                                              a constant stream: received, lost, duplicates, longest gap in us;
+//                                              meanwhile the links in NETNS go down and up again in turn
 //   xb_load hold                               queues what arrives until SIGTERM, unread: packets received (bench/vm)
 // FROM and TO are names below /run/netns; ADDRESS is an IPv4 address that TO answers for.
 #include <algorithm>
@@ -18,11 +20,15 @@
 #include <cstdlib>
 #include <cstring>
 #include <fcntl.h>
-#include <netinet/tcp.h>
+#include <linux/ethtool.h>
+#include <linux/sockios.h>
+#include <net/if.h>
+#include <netinet/in.h>
 #include <sched.h>
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <system_error>
@@ -189,6 +195,40 @@ void receive_stream(const Fd &fd, Received &seen) {
     }
 }
 
+// Sets interfaces of one namespace down and up.
+class Links {
+public:
+    explicit Links(const std::string &netns) : control_(socket_in(netns, SOCK_DGRAM)) {}
+
+    // GLINK makes the kernel act on the new state now; else a bridge above may hear of it only a second later.
+    void set(const std::string &link, bool up) const {
+        ifreq request{};
+        link.copy(request.ifr_name, IFNAMSIZ - 1);
+        check(ioctl(control_.get(), SIOCGIFFLAGS, &request), link);
+        request.ifr_flags = static_cast<short>(up ? request.ifr_flags | IFF_UP : request.ifr_flags & ~IFF_UP);
+        check(ioctl(control_.get(), SIOCSIFFLAGS, &request), "set " + link + (up ? " up" : " down"));
+        ethtool_value value{.cmd = ETHTOOL_GLINK};
+        request.ifr_data = reinterpret_cast<char *>(&value);
+        check(ioctl(control_.get(), SIOCETHTOOL, &request), "link state of " + link);
+    }
+
+private:
+    Fd control_;
+};
+
+// `flaps` in even parts of `time`, each three fifths up, then two fifths down.
+void flap(const Links &links, const std::vector<std::string> &names, unsigned flaps, Clock::duration time) {
+    auto due = Clock::now();
+    for (unsigned i = 0; i < flaps; i++) {
+        const std::string &name = names[i % names.size()];
+        std::this_thread::sleep_until(due + time / flaps * 3 / 5);
+        links.set(name, false);
+        due += time / flaps;
+        std::this_thread::sleep_until(due);
+        links.set(name, true);
+    }
+}
+
 void stream(const std::vector<std::string> &args) {
     const Pair p = open_pair(args, SOCK_DGRAM);
     const std::chrono::nanoseconds interval(1'000'000'000 / std::stol(args[3]));
@@ -196,6 +236,12 @@ void stream(const std::vector<std::string> &args) {
     Received seen;
     seen.times.resize(count);
     std::thread receiver([&] { receive_stream(p.to, seen); });
+    std::thread flapper;
+    if (args.size() > 7) {
+        flapper = std::thread([&, flaps = static_cast<unsigned>(std::stoul(args[6]))] {
+            flap(Links(args[5]), {args.begin() + 7, args.end()}, flaps, interval * count);
+        });
+    }
     auto due = Clock::now();
     for (std::uint32_t sequence = 0; sequence < count; sequence++, due += interval) {
         std::array<char, payload> data{};
@@ -206,6 +252,9 @@ void stream(const std::vector<std::string> &args) {
         }
     }
     receiver.join();
+    if (flapper.joinable()) {
+        flapper.join();
+    }
     std::printf("%llu %llu %llu %lld\n", static_cast<unsigned long long>(seen.different),
                 static_cast<unsigned long long>(count - seen.different),
                 static_cast<unsigned long long>(seen.duplicates),
@@ -240,13 +289,13 @@ int main(int argc, char **argv) {
             pps(args);
         } else if (what == "tcp" && args.size() == 4) {
             tcp(args);
-        } else if (what == "stream" && args.size() == 5) {
+        } else if (what == "stream" && (args.size() == 5 || args.size() > 7)) {
             stream(args);
         } else if (what == "hold" && args.empty()) {
             hold();
         } else {
-            std::fprintf(stderr,
-                         "usage: xb_load pps|tcp FROM TO ADDRESS MS | stream FROM TO ADDRESS PPS COUNT | hold\n");
+            std::fprintf(stderr, "usage: xb_load pps|tcp FROM TO ADDRESS MS | hold |\n"
+                                 "       stream FROM TO ADDRESS PPS COUNT [NETNS FLAPS LINK...]\n");
             return 2;
         }
     } catch (const std::exception &e) {

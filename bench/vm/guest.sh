@@ -85,6 +85,8 @@ bonding() { # MODE
 xbonding() { # MODE OPTIONS...
     local mode=$1
     shift
+    ip link set a0 down
+    ip link set a1 down
     xbond link add bond0 type bond mode "$mode" miimon 100 $(policy_of "$mode") "$@" &&
         xbond link set a0 master bond0 && xbond link set a1 master bond0 && xbond link set bond0 up || exit 1
     sleep 0.5
