@@ -9,6 +9,7 @@
 using namespace xbond;
 using control::explain_frame;
 using control::explain_policy;
+using control::explain_text;
 
 namespace {
 

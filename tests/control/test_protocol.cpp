@@ -112,7 +112,7 @@ TEST_CASE("protocol: errors name the key and what was expected") {
              {R"({"v":1,"cmd":"status","name":")"
               "\xff\xfe"
               R"("})",
-              "not valid JSON at line 1, column 32"},
+              "not valid JSON at line 1, column 31"},
              {R"({"v":1,"cmd":"status"} {})", "not valid JSON"}}) {
         check_refused(bad);
     }

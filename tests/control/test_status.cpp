@@ -8,6 +8,8 @@
 #include "user/control/render.h"
 
 using namespace xbond;
+using control::status_json;
+using control::status_text;
 using nlohmann::ordered_json;
 
 namespace {
