@@ -92,7 +92,7 @@ int xb_tx(struct __sk_buff *ctx)
 	if (mode == XB_MODE_BROADCAST)
 		return xb_broadcast(ctx, table, bank);
 
-	choice = xb_select(table, bank, &frame);
+	choice = xb_select(table, bank, &frame, mode);
 	if (choice.slot >= XB_MAX_SLAVES)
 		return xb_drop();
 	counters = xb_counters_of(choice.slot);
@@ -101,5 +101,5 @@ int xb_tx(struct __sk_buff *ctx)
 		if (choice.failover)
 			counters->failover_tx += xb_packets(ctx);
 	}
-	return bpf_redirect(table->slot[choice.slot].ifindex, 0);
+	return bpf_redirect(choice.ifindex, 0);
 }

@@ -34,12 +34,12 @@ static __always_inline const void *xb_copy(const struct xb_frame *frame, __u32 o
 	return bpf_skb_load_bytes(frame->ctx, off, buf, len) ? 0 : buf;
 }
 
-static __always_inline __u16 xb_frame_protocol(const struct xb_frame *frame)
+static __always_inline __u32 xb_frame_protocol(const struct xb_frame *frame)
 {
 	return frame->ctx->protocol;
 }
 
-static __always_inline __u16 xb_frame_tci(const struct xb_frame *frame)
+static __always_inline __u32 xb_frame_tci(const struct xb_frame *frame)
 {
 	return frame->ctx->vlan_present ? frame->ctx->vlan_tci : 0;
 }

@@ -52,6 +52,9 @@ struct {
 } xb_xsk SEC(".maps");
 #endif
 
+/* Keeps a pointer in a register: clang would rather repeat its sum at every use. */
+#define XB_KEEP(pointer) asm volatile("" : "+r"(pointer))
+
 static __always_inline struct xb_table *xb_get_table(void)
 {
 	__u32 key = 0;
@@ -61,7 +64,10 @@ static __always_inline struct xb_table *xb_get_table(void)
 
 static __always_inline struct xb_bank *xb_get_bank(struct xb_table *table)
 {
-	return &table->banks[table->bank & 1];
+	struct xb_bank *bank = &table->banks[table->bank & 1];
+
+	XB_KEEP(bank);
+	return bank;
 }
 
 #endif

@@ -13,9 +13,10 @@
 #include "lib/stats.h"
 #include "xbond/flow_hash.h"
 
-/* slot: where the packet goes, or XB_NO_SLOT: drop it. failover: not the slave that the mode chose. */
+/* slot and its ifindex: where the packet goes; XB_NO_SLOT: drop it. failover: not the slave that the mode chose. */
 struct xb_choice {
 	__u32 slot;
+	__u32 ifindex;
 	__u32 failover;
 };
 
@@ -50,17 +51,24 @@ static __noinline __u32 xb_fallback(struct xb_table *table, struct xb_bank *bank
 static __always_inline struct xb_choice xb_checked(struct xb_table *table, struct xb_bank *bank, __u32 id, int insist)
 {
 	struct xb_choice choice = { .slot = id };
+	struct xb_slot *slot;
 	__u32 other;
 
-	if (id >= XB_MAX_SLAVES || xb_carrier_on(&table->slot[id]))
+	if (id >= XB_MAX_SLAVES)
 		return choice;
-	other = xb_fallback(table, bank, id);
-	if (other < XB_MAX_SLAVES) {
-		choice.slot = other;
-		choice.failover = 1;
-	} else if (!insist) {
-		choice.slot = XB_NO_SLOT;
+	slot = &table->slot[id];
+	XB_KEEP(slot);
+	if (!xb_carrier_on(slot)) {
+		other = xb_fallback(table, bank, id);
+		if (other < XB_MAX_SLAVES) {
+			slot = &table->slot[other];
+			choice.slot = other;
+			choice.failover = 1;
+		} else if (!insist) {
+			choice.slot = XB_NO_SLOT;
+		}
 	}
+	choice.ifindex = slot->ifindex;
 	return choice;
 }
 
@@ -89,9 +97,9 @@ static __always_inline __u32 xb_pick(const struct xb_bank *bank, __u32 number)
 
 /* Modes that send each packet once. */
 static __always_inline struct xb_choice xb_select(struct xb_table *table, struct xb_bank *bank,
-						  const struct xb_frame *frame)
+						  const struct xb_frame *frame, __u32 mode)
 {
-	switch (xb_cfg.mode) {
+	switch (mode) {
 	case XB_MODE_ROUNDROBIN:
 		if (xb_is_igmp(frame))
 			return xb_checked(table, bank, bank->igmp, 1);

@@ -16,7 +16,7 @@ enum xb_next {
 	XB_NEXT_L4,   /* go on by cursor.l4 */
 };
 
-XB_HASH_FN enum xb_next xb_next_l3(struct xb_cursor *c, __u32 length, __u16 protocol) {
+XB_HASH_FN enum xb_next xb_next_l3(struct xb_cursor *c, __u32 length, __u32 protocol) {
 	c->at += length;
 	c->protocol = protocol;
 	return XB_NEXT_L3;

@@ -4,8 +4,8 @@
  * both. The includer defines, before it includes this file once:
  *
  *   struct xb_frame                                     a frame that starts at its destination MAC
- *   __u16 xb_frame_protocol(const struct xb_frame *)    skb protocol, network byte order (2.1)
- *   __u16 xb_frame_tci(const struct xb_frame *)         tag control word of an accelerated VLAN tag, or 0
+ *   __u32 xb_frame_protocol(const struct xb_frame *)    skb protocol, network byte order (2.1)
+ *   __u32 xb_frame_tci(const struct xb_frame *)         tag control word of an accelerated VLAN tag, or 0
  *   const void *xb_at(const struct xb_frame *, __u32 off, __u32 len, void *buf)
  *                                 `len` bytes at `off`, in place or copied into `buf`; null when the frame is shorter
  *   const void *xb_copy(...)      the same, always copied: for offsets that the verifier cannot follow
@@ -79,7 +79,7 @@ struct xb_flow {
 struct xb_cursor {
 	__u32 at;       /* offset of the next header */
 	__u32 l4;       /* protocol number, or XB_L4_NONE */
-	__u16 protocol; /* EtherType, network byte order */
+	__u32 protocol; /* EtherType, network byte order */
 };
 
 XB_HASH_FN __u16 xb_half(const __u8 *p) {
@@ -243,24 +243,33 @@ XB_HASH_FN __u32 xb_hash_fold(const struct xb_flow *flow, __u32 seed, int drop_l
 	return drop_lowest_bit ? hash >> 1 : hash;
 }
 
-/* `policy`: enum xb_policy. The caller takes it modulo the number of slaves. */
-XB_HASH_FN __u32 xb_flow_hash(const struct xb_frame *frame, __u32 policy) {
-	const int encap = policy == XB_POLICY_ENCAP23 || policy == XB_POLICY_ENCAP34;
-	const int l34 = policy == XB_POLICY_LAYER34 || policy == XB_POLICY_ENCAP34;
+/* `l34` and `encap` are constants where this is inlined: nothing of them is left at run time. */
+XB_HASH_FN __u32 xb_hash_flow(const struct xb_frame *frame, int l34, int encap) {
 	struct xb_flow flow = {0, 0, 0, 0};
-	__u32 seed;
 
-	if (policy == XB_POLICY_LAYER2)
-		return xb_hash_mac(frame);
-	if (policy == XB_POLICY_VLAN_SRCMAC)
-		return xb_hash_vlan_srcmac(frame);
 	if (!(encap ? xb_flow_dissect(frame, &flow) : xb_flow_outer(frame, &flow, l34)))
 		return xb_hash_mac(frame);
 	if (l34)
-		seed = flow.icmp ? flow.icmp : flow.ports;
-	else
-		seed = xb_hash_mac(frame);
-	return xb_hash_fold(&flow, seed, l34);
+		return xb_hash_fold(&flow, flow.icmp ? flow.icmp : flow.ports, 1);
+	return xb_hash_fold(&flow, xb_hash_mac(frame), 0);
+}
+
+/* `policy`: enum xb_policy. The caller takes it modulo the number of slaves. */
+XB_HASH_FN __u32 xb_flow_hash(const struct xb_frame *frame, __u32 policy) {
+	switch (policy) {
+	case XB_POLICY_LAYER23:
+		return xb_hash_flow(frame, 0, 0);
+	case XB_POLICY_LAYER34:
+		return xb_hash_flow(frame, 1, 0);
+	case XB_POLICY_ENCAP23:
+		return xb_hash_flow(frame, 0, 1);
+	case XB_POLICY_ENCAP34:
+		return xb_hash_flow(frame, 1, 1);
+	case XB_POLICY_VLAN_SRCMAC:
+		return xb_hash_vlan_srcmac(frame);
+	default:
+		return xb_hash_mac(frame);
+	}
 }
 
 #endif

@@ -27,14 +27,14 @@ inline const void *xb_copy(const xb_frame *frame, std::uint32_t off, std::uint32
 }
 
 // A frame as it would be received: its protocol is the type field. Lengths of LLC frames mean nothing to the hash.
-inline std::uint16_t xb_frame_protocol(const xb_frame *frame) {
+inline std::uint32_t xb_frame_protocol(const xb_frame *frame) {
     std::uint16_t type = 0;
     if (const void *at = xb_at(frame, 12, sizeof(type), nullptr))
         std::memcpy(&type, at, sizeof(type));
     return type;
 }
 
-inline std::uint16_t xb_frame_tci(const xb_frame *frame) { return frame->tci; }
+inline std::uint32_t xb_frame_tci(const xb_frame *frame) { return frame->tci; }
 
 #include "xbond/flow_hash.h"
 

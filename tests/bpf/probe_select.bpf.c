@@ -56,7 +56,7 @@ int probe_select(struct __sk_buff *ctx)
 		probe_broadcast(table, bank, probe);
 		return 0;
 	}
-	choice = xb_select(table, bank, &frame);
+	choice = xb_select(table, bank, &frame, xb_cfg.mode);
 	probe->failover = choice.failover;
 	if (choice.slot < XB_MAX_SLAVES)
 		probe->slots[probe->n_slots++ & (XB_MAX_SLAVES - 1)] = choice.slot;
