@@ -113,5 +113,25 @@ class Files(unittest.TestCase):
         self.expect("tests/harness/wait.h", MIT + "std::this_thread::sleep_for(5ms);\n", None)
 
 
+class Summary(unittest.TestCase):
+    case = '<testcase name="{}" status="{}"><system-out>{}</system-out></testcase>'
+
+    def expect(self, line, code, *cases):
+        with tempfile.TemporaryDirectory(prefix="xbond-check-") as tree:
+            file = pathlib.Path(tree) / "results.xml"
+            file.write_text(f"<testsuite>{''.join(self.case.format(*case) for case in cases)}</testsuite>")
+            done = subprocess.run([sys.executable, HERE / "summary.py", file], capture_output=True, text=True)
+        self.assertEqual((code, line), (done.returncode, done.stdout.splitlines()[-1]), done.stdout)
+
+    def test_totals(self):
+        self.expect("1 passed, 0 failed, 1 skipped", 0, ("a", "run", ""), ("b", "notrun", "SKIPPED: no tcx"))
+
+    def test_a_test_that_could_not_start_has_failed(self):
+        self.expect("1 passed, 1 failed, 0 skipped", 1, ("a", "run", ""), ("b_NOT_BUILT", "notrun", ""))
+
+    def test_failure(self):
+        self.expect("0 passed, 1 failed, 0 skipped", 1, ("a", "fail", "SKIPPED: not really"))
+
+
 if __name__ == "__main__":
     unittest.main()
