@@ -17,7 +17,8 @@ SOURCE = {".c", ".h", ".cpp", ".hpp", ".py", ".sh"}
 DUAL = {"include/xbond/abi.h", "include/xbond/flow_dissect.h", "include/xbond/flow_hash.h", "tests/bpf/probe_select.h"}
 UNFINISHED = re.compile(r"\b(TODO|FIXME|XXX|HACK|unimplemented|not implemented)\b")
 SLEEP = re.compile(r"\b(?:sleep_for|usleep|nanosleep|time\.sleep)\b|\bsleep\s+[0-9.]+")
-PACE = re.compile(r"\b(?:sleep_for\(\d{1,2}(?:ms|us)\)|usleep\(\d{1,4}\))")  # of a loop that polls or sends: no wait
+PACE = re.compile(  # of a loop that polls or sends: no wait
+    r"\b(?:sleep_for\((?:\d{1,2}(?:ms|us)|std::chrono::(?:milli|micro)seconds\(\d{1,2}\))\)|usleep\(\d{1,4}\))")
 MAY_SLEEP = ("tests/harness/", "tests/vm/")  # the polling loop and paced senders; scripts for a guest that has only a shell
 BUILT = re.compile(r"(^|/)build/|\.(o|a|so|skel\.h|pyc)$|(^|/)vmlinux\.h$")
 VMLINUX = re.compile(r'#\s*include\s*["<][^">]*vmlinux\.h')
