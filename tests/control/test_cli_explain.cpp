@@ -1,26 +1,15 @@
 // SPDX-License-Identifier: MIT
 #include <catch2/catch.hpp>
-#include <sstream>
 
-#include "user/cli/command.h"
+#include "tests/control/words.h"
 #include "user/cli/flow_frame.h"
 #include "xbond/flow_hash.hpp"
 
 using namespace xbond;
 using namespace xbond::cli;
 
-namespace {
-
-Result<Invocation> parse(const std::string &line) {
-    std::istringstream in(line);
-    const std::vector<std::string> words{std::istream_iterator<std::string>(in), {}};
-    return parse_command(words);
-}
-
-} // namespace
-
 TEST_CASE("cli explain: a bond and a frame") {
-    const auto in = parse("explain bond0 --frame 525400aabb01525400ccdd020806 --vlan-tci 0x2064 -j");
+    const auto in = test::parse_line("explain bond0 --frame 525400aabb01525400ccdd020806 --vlan-tci 0x2064 -j");
     REQUIRE(in);
     const auto *r = std::get_if<control::Request>(&in->action);
     REQUIRE(r);
@@ -32,7 +21,7 @@ TEST_CASE("cli explain: a bond and a frame") {
 }
 
 TEST_CASE("cli explain: a policy, no daemon") {
-    const auto in = parse("-j explain --policy layer3+4 --slaves 3 --frame 0102 --vlan-tci 100");
+    const auto in = test::parse_line("-j explain --policy layer3+4 --slaves 3 --frame 0102 --vlan-tci 100");
     REQUIRE(in);
     const auto *e = std::get_if<ExplainOffline>(&in->action);
     REQUIRE(e);
@@ -40,7 +29,8 @@ TEST_CASE("cli explain: a policy, no daemon") {
     CHECK(e->slaves == 3);
     CHECK(e->frame == std::vector<std::uint8_t>{1, 2});
     CHECK(e->vlan_tci == 100);
-    CHECK(std::get<ExplainOffline>(parse("explain --policy 5 --frame 00")->action).policy == HashPolicy::vlan_srcmac);
+    CHECK(std::get<ExplainOffline>(test::parse_line("explain --policy 5 --frame 00")->action).policy ==
+          HashPolicy::vlan_srcmac);
 }
 
 TEST_CASE("cli explain: usage errors") {
@@ -52,7 +42,7 @@ TEST_CASE("cli explain: usage errors") {
           "explain bond0 --frame 00 --vlan-tci 65536", "explain bond0 bond1 --frame 00", "explain bond0 --frame",
           "explain bond0 --colour red --frame 00"}) {
         INFO(bad);
-        CHECK_FALSE(parse(bad));
+        CHECK_FALSE(test::parse_line(bad));
     }
 }
 

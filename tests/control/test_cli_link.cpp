@@ -1,23 +1,17 @@
 // SPDX-License-Identifier: MIT
 // iproute2's grammar: what is typed and the request that goes to the daemon.
 #include <catch2/catch.hpp>
-#include <sstream>
 
-#include "user/cli/command.h"
+#include "tests/control/words.h"
 
 using namespace xbond;
 using namespace xbond::cli;
 
 namespace {
 
-std::vector<std::string> words(const std::string &line) {
-    std::istringstream in(line);
-    return {std::istream_iterator<std::string>(in), {}};
-}
-
 // The request as it goes over the wire, without the envelope's head.
 std::string request(const std::string &line) {
-    const auto in = parse_command(words(line));
+    const auto in = test::parse_line(line);
     if (!in) {
         return "usage: " + in.error().message;
     }
@@ -95,8 +89,8 @@ TEST_CASE("cli: link show, its abbreviations and filters") {
         INFO(line);
         CHECK(request(line) == expected);
     }
-    CHECK(parse_command(words("link show type bond"))->filter.bonds_only);
-    CHECK(parse_command(words("link show master bond0"))->filter.master == "bond0");
+    CHECK(test::parse_line("link show type bond")->filter.bonds_only);
+    CHECK(test::parse_line("link show master bond0")->filter.master == "bond0");
 }
 
 TEST_CASE("cli: link usage errors say what was expected") {

@@ -116,10 +116,10 @@ TEST_CASE("config: at most 32 slaves, and queue_id 0 for all of them") {
     check_refused({bond("\"slaves\":[" + slaves + "]"), "at most 32 slaves"});
 }
 
-TEST_CASE("config: 20,000 broken files each give an error or a config that is sound") {
+TEST_CASE("config: 3,000 broken files each give an error or a config that is sound") {
     test::Mutator mutator(2);
     int accepted = 0, refused = 0;
-    for (int i = 0; i < 20'000; ++i) {
+    for (int i = 0; i < 3'000; ++i) {
         const auto c = parse_config(i % 50 == 0 ? mutator.noise(mutator.below(300)) : mutator.mutate(good), "f.json");
         if (!c) {
             ++refused;
@@ -136,6 +136,6 @@ TEST_CASE("config: 20,000 broken files each give an error or a config that is so
             }
         }
     }
-    CHECK(refused > 10'000);
-    CHECK(accepted > 100);
+    CHECK(refused > 1'500);
+    CHECK(accepted > 20);
 }

@@ -134,10 +134,10 @@ TEST_CASE("protocol: depth bombs and giant requests are refused") {
     check_refused({many + "]}", "options: expected a list"});
 }
 
-TEST_CASE("protocol: 20,000 mutated requests each give an error or a request, which survives a round trip") {
+TEST_CASE("protocol: 3,000 mutated requests each give an error or a request, which survives a round trip") {
     test::Mutator mutator(1);
     int accepted = 0, refused = 0;
-    for (int i = 0; i < 20'000; ++i) {
+    for (int i = 0; i < 3'000; ++i) {
         const auto text = i % 50 == 0 ? mutator.noise(mutator.below(200)) : mutator.mutate(good[i % good.size()]);
         const auto r = parse_request(text);
         if (!r) {
@@ -153,8 +153,8 @@ TEST_CASE("protocol: 20,000 mutated requests each give an error or a request, wh
         REQUIRE(again);
         REQUIRE(encode_request(*again) == line);
     }
-    CHECK(refused > 10'000);
-    CHECK(accepted > 100); // the mutations are not all hopeless
+    CHECK(refused > 1'500);
+    CHECK(accepted > 20); // the mutations are not all hopeless
 }
 
 TEST_CASE("protocol: replies") {
