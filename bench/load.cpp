@@ -2,7 +2,7 @@
 // xb_load: the measured traffic of bench/path and bench/failover. It enters named network namespaces only to open
 // sockets there, so that sender and receiver are one process.
 //   xb_load pps    FROM TO ADDRESS MS          64-byte frames, one core: packets per second, packets lost
-//   xb_load tcp    FROM TO ADDRESS MS          one TCP connection: bits per second
+//   xb_load tcp    FROM TO ADDRESS MS          one TCP connection, one core: bits per second
 //   xb_load stream FROM TO ADDRESS PPS COUNT [NETNS FLAPS LINK...]
 //                                              a constant stream: received, lost, duplicates, longest gap in us;
 //                                              meanwhile the links in NETNS go down and up again in turn
@@ -11,7 +11,6 @@
 #include <algorithm>
 #include <arpa/inet.h>
 #include <array>
-#include <atomic>
 #include <cerrno>
 #include <chrono>
 #include <csignal>
@@ -24,6 +23,7 @@
 #include <linux/sockios.h>
 #include <net/if.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <sched.h>
 #include <stdexcept>
 #include <string>
@@ -47,7 +47,7 @@ using std::chrono::milliseconds;
 
 constexpr std::uint16_t port = 9000;
 constexpr std::size_t payload = 18; // 64-byte frame with Ethernet, IPv4, UDP headers and FCS
-constexpr unsigned batch = 64;
+constexpr unsigned batch_packets = 64;
 
 int check(int rc, const std::string &what) {
     if (rc < 0) {
@@ -105,67 +105,87 @@ Pair open_pair(const std::vector<std::string> &args, int type) {
     return p;
 }
 
-// Sends a batch, then takes it in, on one core: the whole path runs in this thread and nothing waits for a scheduler.
-void pps(const std::vector<std::string> &args) {
+// Runs `batch` for `time`; the median seconds of a batch. A batch is far shorter than a time slice of the scheduler, so
+// that what else runs on the machine spoils few of them, and not the median.
+template <typename Batch> double median_batch(const std::string &ms, Batch batch) {
+    std::vector<double> seconds;
+    const auto end = Clock::now() + milliseconds(std::stoi(ms));
+    for (auto begin = Clock::now(); begin < end;) {
+        batch();
+        const auto now = Clock::now();
+        seconds.push_back(duration<double>(now - begin).count());
+        begin = now;
+    }
+    const auto middle = seconds.begin() + static_cast<std::ptrdiff_t>(seconds.size() / 2);
+    std::ranges::nth_element(seconds, middle);
+    return *middle;
+}
+
+void pin_to_cpu() {
     cpu_set_t cpu;
     CPU_ZERO(&cpu);
     CPU_SET(sched_getcpu(), &cpu);
     check(sched_setaffinity(0, sizeof cpu, &cpu), "pin to a CPU");
-    const Pair p = open_pair(args, SOCK_DGRAM);
+}
 
-    std::array<std::array<char, payload>, batch> data{};
-    std::array<iovec, batch> iov{};
-    std::array<mmsghdr, batch> messages{};
-    for (unsigned i = 0; i < batch; i++) {
+// Sends a batch, then takes it in, on one core: the whole path runs in this thread and nothing waits for a scheduler.
+void pps(const std::vector<std::string> &args) {
+    pin_to_cpu();
+    const Pair p = open_pair(args, SOCK_DGRAM);
+    std::array<std::array<char, payload>, batch_packets> data{};
+    std::array<iovec, batch_packets> iov{};
+    std::array<mmsghdr, batch_packets> messages{};
+    for (unsigned i = 0; i < batch_packets; i++) {
         iov[i] = {data[i].data(), payload};
         messages[i].msg_hdr.msg_iov = &iov[i];
         messages[i].msg_hdr.msg_iovlen = 1;
     }
-    std::uint64_t sent = 0, received = 0;
-    const auto begin = Clock::now();
-    const auto end = begin + milliseconds(std::stoi(args[3]));
-    while (Clock::now() < end) {
-        const auto n = static_cast<unsigned>(check(sendmmsg(p.from.get(), messages.data(), batch, 0), "send"));
-        sent += n;
-        for (unsigned got = 0; got < n;) {
-            const int r = recvmmsg(p.to.get(), messages.data(), n - got, 0, nullptr);
-            if (r < 0) {
+    std::uint64_t lost = 0;
+    const double seconds = median_batch(args[3], [&] {
+        const auto sent = check(sendmmsg(p.from.get(), messages.data(), batch_packets, 0), "send");
+        int received = 0;
+        while (received < sent) {
+            const int n = recvmmsg(p.to.get(), messages.data(), static_cast<unsigned>(sent - received), 0, nullptr);
+            if (n < 0) {
                 break; // a second without a packet: the rest of the batch is lost
             }
-            got += static_cast<unsigned>(r);
-            received += static_cast<unsigned>(r);
+            received += n;
         }
-    }
-    const double seconds = duration<double>(Clock::now() - begin).count();
-    std::printf("%.0f %llu\n", static_cast<double>(received) / seconds,
-                static_cast<unsigned long long>(sent - received));
+        lost += static_cast<unsigned>(sent - received);
+    });
+    std::printf("%.0f %llu\n", batch_packets / seconds, static_cast<unsigned long long>(lost));
 }
 
+// One thread at both ends of the connection, for the same reason.
 void tcp(const std::vector<std::string> &args) {
+    constexpr std::size_t batch_bytes = 1 << 20;
+    pin_to_cpu();
     const Pair p = open_pair(args, SOCK_STREAM);
     const Fd peer(check(accept(p.to.get(), nullptr, nullptr), "accept"));
-    std::atomic<std::uint64_t> received = 0;
-    std::thread reader([&] {
-        std::vector<char> buffer(1 << 18);
-        for (ssize_t n; (n = recv(peer.get(), buffer.data(), buffer.size(), 0)) > 0;) {
-            received += static_cast<std::uint64_t>(n);
-        }
-    });
-    const std::vector<char> data(1 << 17);
-    const auto send_for = [&](milliseconds time) {
-        for (const auto end = Clock::now() + time; Clock::now() < end;) {
-            check(static_cast<int>(send(p.from.get(), data.data(), data.size(), 0)), "send");
+    std::vector<char> data(1 << 17);
+    const auto move = [&] {
+        for (std::size_t received = 0; received < batch_bytes;) {
+            const ssize_t sent = send(p.from.get(), data.data(), data.size(), MSG_DONTWAIT);
+            if (sent < 0 && errno != EAGAIN) {
+                check(-1, "send");
+            }
+            ssize_t n = 0;
+            while ((n = recv(peer.get(), data.data(), data.size(), MSG_DONTWAIT)) > 0) {
+                received += static_cast<std::size_t>(n);
+            }
+            if (n == 0 || errno != EAGAIN) {
+                throw std::runtime_error("the connection broke");
+            }
+            pollfd readable{.fd = peer.get(), .events = POLLIN, .revents = 0};
+            if (sent < 0 && poll(&readable, 1, 5000) == 0) {
+                throw std::runtime_error("the connection stalls");
+            }
         }
     };
-    send_for(milliseconds(50)); // past slow start
-    const std::uint64_t before = received;
-    const auto begin = Clock::now();
-    send_for(milliseconds(std::stoi(args[3])));
-    const double seconds = duration<double>(Clock::now() - begin).count();
-    const std::uint64_t bytes = received - before;
-    shutdown(p.from.get(), SHUT_WR);
-    reader.join();
-    std::printf("%.0f\n", static_cast<double>(bytes) * 8 / seconds);
+    for (int i = 0; i < 20; i++) {
+        move(); // past slow start
+    }
+    std::printf("%.0f\n", batch_bytes * 8 / median_batch(args[3], move));
 }
 
 struct Received { // what the stream's receiver saw

@@ -40,7 +40,7 @@ loses_at_most() { # LIMIT N
 start_daemon() { # extra arguments
     xbondd "$@" >>/out/xbondd.log 2>&1 &
     daemon=$!
-    until_ok 20 xbond status -j
+    until_ok 120 xbond status -j
 }
 stop_daemon() { # SIGNAL
     kill -"$1" "$daemon" 2>/dev/null
@@ -79,8 +79,8 @@ tcp() {
     local server
     ip netns exec sw iperf3 -s -1 >/dev/null 2>&1 &
     server=$!
-    until_ok 10 ip netns exec sw grep -q ':1451 ' /proc/net/tcp /proc/net/tcp6 &&
-        iperf3 -c 10.0.0.2 -n 4M >/dev/null
+    until_ok 60 ip netns exec sw grep -q ':1451 ' /proc/net/tcp /proc/net/tcp6 &&
+        iperf3 -c 10.0.0.2 -n 4M
     local rc=$?
     kill $server 2>/dev/null
     wait $server 2>/dev/null
