@@ -85,7 +85,7 @@ enum {
 struct xb_bank_slot {
 	__u8 mac[6];
 	__u8 flags;
-	__u8 fallback;  /* slot to try next when this one has no carrier: a chain that ends in XB_NO_SLOT */
+	__u8 fallback;  /* slot to try next when this one has no carrier: a chain that ends in XB_NO_SLOT or comes back */
 	__u16 queue_id; /* 1.9; 0 never matches: published as 0 while the slave's link is not UP */
 	__u16 reserved;
 };

@@ -136,3 +136,16 @@ TEST_CASE("a broken state file is an error that names the file, never a crash") 
     }
     CHECK(refused > 500);
 }
+
+TEST_CASE("saved options kept from another mode and delays without miimon come back") {
+    TempDir dir;
+    auto state = example();
+    auto &options = state.bonds[0].core.options;
+    options.packets_per_slave = 3; // set in mode 0, kept in mode 1, where the option would be refused
+    options.miimon_ms = 0;
+    options.updelay_ticks = 4;
+    REQUIRE(save_state(dir.path, state));
+    auto loaded = load_state(dir.path);
+    REQUIRE(loaded);
+    CHECK(loaded->bonds.at(0).core.options == options);
+}

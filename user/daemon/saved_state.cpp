@@ -76,38 +76,56 @@ core::Slave slave_of(const json &j) {
     return s;
 }
 
-json to_json(const core::Options &options) {
-    json out = json::object();
-    for (const auto &info : core::option_table()) {
-        if (auto value = core::get_option(options, info.name)) {
-            out[std::string(info.name)] = *value;
-        }
-    }
-    return out;
+// The fields as they are, not as option text: a value may be one that the present mode would refuse (packets_per_slave
+// kept from mode 0), and delays are ticks that no longer show in milliseconds when miimon is 0.
+json to_json(const core::Options &o) {
+    return {{"mode", o.mode},
+            {"miimon_ms", o.miimon_ms},
+            {"updelay_ticks", o.updelay_ticks},
+            {"downdelay_ticks", o.downdelay_ticks},
+            {"peer_notif_delay_ticks", o.peer_notif_delay_ticks},
+            {"xmit_hash_policy", o.xmit_hash_policy},
+            {"packets_per_slave", o.packets_per_slave},
+            {"primary", o.primary},
+            {"primary_reselect", o.primary_reselect},
+            {"fail_over_mac", o.fail_over_mac},
+            {"all_slaves_active", o.all_slaves_active},
+            {"num_peer_notif", o.num_peer_notif},
+            {"resend_igmp", o.resend_igmp},
+            {"min_links", o.min_links},
+            {"xdp", o.xdp},
+            {"visibility", o.visibility},
+            {"carrier_watch_ms", o.carrier_watch_ms}};
 }
 
-// Delays are multiples of miimon, so miimon goes in first; mode before what depends on it.
-core::Options options_of(const json &j) {
-    core::Options options;
-    auto set = [&](const std::string &name, const std::string &value) {
-        if (auto done = core::set_option(options, {}, {name, value}, nullptr); !done) {
-            throw std::invalid_argument(done.error().message);
-        }
-    };
-    auto set_saved = [&](const std::string &name) {
-        const std::string &value = j.at(name).get_ref<const std::string &>();
-        if (core::get_option(options, name) != value) {
-            set(name, value);
-        }
-    };
-    set_saved("mode");
-    set_saved("miimon");
-    for (const auto &[name, value] : j.items()) {
-        if (name != "mode" && name != "miimon") {
-            set_saved(name);
-        }
+template <typename E> E enum_of(const json &j, E last) {
+    const auto value = j.get<unsigned>();
+    if (value > static_cast<unsigned>(last)) {
+        throw std::invalid_argument("out of range: " + j.dump());
     }
-    return options;
+    return static_cast<E>(value);
+}
+
+core::Options options_of(const json &j) {
+    core::Options o;
+    o.mode = enum_of(j.at("mode"), Mode::broadcast);
+    o.miimon_ms = j.at("miimon_ms");
+    o.updelay_ticks = j.at("updelay_ticks");
+    o.downdelay_ticks = j.at("downdelay_ticks");
+    o.peer_notif_delay_ticks = j.at("peer_notif_delay_ticks");
+    o.xmit_hash_policy = enum_of(j.at("xmit_hash_policy"), HashPolicy::vlan_srcmac);
+    o.packets_per_slave = j.at("packets_per_slave");
+    o.primary = j.at("primary");
+    o.primary_reselect = enum_of(j.at("primary_reselect"), core::PrimaryReselect::failure);
+    o.fail_over_mac = enum_of(j.at("fail_over_mac"), core::FailOverMac::follow);
+    o.all_slaves_active = j.at("all_slaves_active");
+    o.num_peer_notif = j.at("num_peer_notif");
+    o.resend_igmp = j.at("resend_igmp");
+    o.min_links = j.at("min_links");
+    o.xdp = enum_of(j.at("xdp"), XdpPolicy::off);
+    o.visibility = enum_of(j.at("visibility"), Visibility::full);
+    o.carrier_watch_ms = j.at("carrier_watch_ms");
+    return o;
 }
 
 json to_json(const SlaveOriginal &o) {
