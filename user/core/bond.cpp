@@ -84,7 +84,7 @@ Desired Bond::desired() const {
         desired.slaves.push_back({.slot = slave.slot,
                                   .ifindex = slave.ifindex,
                                   .mac = slave.mac,
-                                  .queue_id = slave.queue_id,
+                                  .queue_id = slave.link == Link::up ? slave.queue_id : std::uint16_t{0}, // 1.9
                                   .suppress = slave.inactive,
                                   .fallback = fallback.at(slave.slot),
                                   .carries_lists = !traits.has_primary || slave.slot == active_});

@@ -126,12 +126,20 @@ Result<int> Daemon::run() {
         return tl::unexpected(opened.error());
     }
     std::optional<control::Config> config;
+    std::optional<gid_t> writers;
     if (settings_.config) { // a broken file changes nothing, not even by adopting
         auto parsed = read_config();
         if (!parsed) {
             return tl::unexpected(parsed.error());
         }
         config = std::move(*parsed);
+        if (config->group) {
+            const auto *group = ::getgrnam(config->group->c_str());
+            if (group == nullptr) {
+                return fail(EINVAL, settings_.config->string() + ": group: no such group '" + *config->group + "'");
+            }
+            writers = group->gr_gid;
+        }
     }
     sigterm_ = loop_->on_signal(SIGTERM, [this] { loop_->stop(0); });
     sigint_ = loop_->on_signal(SIGINT, [this] { loop_->stop(0); });
@@ -152,13 +160,7 @@ Result<int> Daemon::run() {
         return tl::unexpected(server.error());
     }
     server_ = std::move(*server);
-    if (config && config->group) {
-        const auto *group = ::getgrnam(config->group->c_str());
-        if (group == nullptr) {
-            return fail(EINVAL, settings_.config->string() + ": group: no such group '" + *config->group + "'");
-        }
-        server_->set_group(group->gr_gid);
-    }
+    server_->set_group(writers);
     spdlog::info("xbondd {} serves {}", XBOND_VERSION, settings_.socket.string());
     loop_->notify_ready();
     const int code = loop_->run();

@@ -35,7 +35,7 @@ int main(int argc, char **argv) {
     app.add_option("--state-dir", state_dir, "saved state (default /run/xbond/<netns inode>/state)");
     app.add_option("--bpffs", bpffs, "bpf file system for pins (default /sys/fs/bpf, mounted if missing)");
     app.add_option("--carrier-check", carrier_check, "at most this variant of the per-packet carrier check")
-        ->check(CLI::IsMember({"kfunc", "probe", "none"}));
+        ->check(CLI::IsMember({"kfunc", "probe_read", "probe", "none"}));
     app.add_option("--log-level", log_level, "debug, info, warn or error")
         ->check(CLI::IsMember({"debug", "info", "warn", "error"}));
     app.add_flag("--teardown", teardown, "remove every bond of this network namespace, restore the slaves, and exit");
@@ -62,9 +62,9 @@ int main(int argc, char **argv) {
     settings.state_dir = wanted_state.value_or(xbond::sys::default_state_dir(*netns));
     if (!carrier_check.empty()) {
         using xbond::loader::CarrierCheck;
-        settings.carrier_check = carrier_check == "kfunc"   ? CarrierCheck::kfunc
-                                 : carrier_check == "probe" ? CarrierCheck::probe_read
-                                                            : CarrierCheck::none;
+        settings.carrier_check = carrier_check == "kfunc"  ? CarrierCheck::kfunc
+                                 : carrier_check == "none" ? CarrierCheck::none
+                                                           : CarrierCheck::probe_read;
     }
 
     xbond::daemon::Daemon daemon(std::move(settings));
