@@ -126,6 +126,8 @@ Lab::Lab() {
     std::filesystem::create_directory(bpffs());
     check(mount("xbond-test", bpffs().c_str(), "bpf", 0, nullptr) == 0, "mount bpffs");
     setenv("LIBXDP_BPFFS", bpffs().c_str(), 1);
+    // libxdp makes its directory once a process; a second laboratory has a new bpffs.
+    std::filesystem::create_directory(bpffs() / "xdp");
     for (const char *const which : {"all", "default"})
         std::ofstream(std::string("/proc/sys/net/ipv6/conf/") + which + "/disable_ipv6") << 1;
     for (const char *const device : {"xb0", "s0", "s1"}) {
@@ -146,7 +148,8 @@ loader::DataPath::Config Lab::config(Mode mode) const {
 }
 
 loader::Features features(bool tcx) {
-    auto result = need(loader::probe_features());
+    static const loader::Features probed = need(loader::probe_features());
+    loader::Features result = probed;
     result.tcx = result.tcx && tcx;
     return result;
 }
