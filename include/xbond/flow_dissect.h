@@ -187,10 +187,9 @@ XB_HASH_FN enum xb_next xb_dissect_ipv6_options(const struct xb_frame *frame, st
 	return XB_NEXT_L4;
 }
 
-XB_HASH_FN enum xb_next xb_dissect_l4(const struct xb_frame *frame, struct xb_cursor *c, struct xb_flow *flow) {
+XB_HASH_FN enum xb_next xb_dissect_l4(const struct xb_frame *frame, struct xb_cursor *c) {
 	const int ipv6 = c->protocol == XB_BE16(XB_ETH_IPV6);
 	__u8 buf[8] __attribute__((aligned(8)));
-	const __u8 *icmp;
 
 	switch (c->l4) {
 	case XB_L4_GRE:
@@ -199,42 +198,45 @@ XB_HASH_FN enum xb_next xb_dissect_l4(const struct xb_frame *frame, struct xb_cu
 	case XB_L4_ROUTING:
 	case XB_L4_DSTOPTS:
 		return ipv6 ? xb_dissect_ipv6_options(frame, c) : XB_NEXT_DONE;
+	case XB_L4_FRAGMENT: /* its header has to be complete */
+		return !ipv6 || xb_copy(frame, c->at, 8, buf) ? XB_NEXT_DONE : XB_NEXT_BAD;
 	case XB_L4_IPIP:
 		return xb_next_l3(c, 0, XB_BE16(XB_ETH_IPV4));
 	case XB_L4_IPV6:
 		return xb_next_l3(c, 0, XB_BE16(XB_ETH_IPV6));
 	case XB_L4_MPLS:
 		return xb_next_l3(c, 0, XB_BE16(XB_ETH_MPLS));
-	case XB_L4_ICMP:
-	case XB_L4_ICMPV6:
-		icmp = (const __u8 *)xb_copy(frame, c->at, 8, buf);
-		if (icmp)
-			xb_flow_icmp(flow, icmp);
-		return XB_NEXT_DONE;
 	default:
 		return XB_NEXT_DONE;
 	}
 }
 
-/* 0 = FAIL. Every transport step but a fragment's sets the ports anew, so that a tunnel's are those inside. */
+/* After every transport step, so that a tunnel's ports are those inside. A quoted packet (ICMP) is not opened. */
+XB_HASH_FN void xb_dissect_seed(const struct xb_frame *frame, const struct xb_cursor *c, struct xb_flow *flow) {
+	__u8 buf[8] __attribute__((aligned(8)));
+	const int ports = xb_ports_offset(c->l4);
+	const __u8 *icmp;
+
+	flow->seed = ports < 0 ? 0 : xb_ports(xb_copy(frame, c->at + (__u32)ports, 4, buf));
+	if (c->l4 != XB_L4_ICMP && c->l4 != XB_L4_ICMPV6)
+		return;
+	icmp = (const __u8 *)xb_copy(frame, c->at, 8, buf);
+	if (icmp)
+		flow->seed = xb_icmp_seed(icmp);
+}
+
+/* 0 = FAIL. */
 XB_HASH_FN int xb_flow_dissect(const struct xb_frame *frame, struct xb_flow *flow) {
 	struct xb_cursor c = {XB_L2_LEN, XB_L4_NONE, xb_frame_protocol(frame)};
-	__u8 buf[8] __attribute__((aligned(8)));
 	enum xb_next next = XB_NEXT_L3;
 
 	for (int i = 0; i <= XB_MAX_HEADERS; i++) {
 		if (next == XB_NEXT_L3)
 			next = xb_dissect_l3(frame, &c, flow);
 		if (next == XB_NEXT_L4) {
-			int ports;
-
-			if (c.l4 == XB_L4_FRAGMENT && c.protocol == XB_BE16(XB_ETH_IPV6))
-				return xb_copy(frame, c.at, 8, buf) != 0;
-			next = xb_dissect_l4(frame, &c, flow);
-			if (next == XB_NEXT_BAD)
-				return 0;
-			ports = xb_ports_offset(c.l4);
-			flow->ports = ports < 0 ? 0 : xb_ports(xb_copy(frame, c.at + (__u32)ports, 4, buf));
+			next = xb_dissect_l4(frame, &c);
+			if (next != XB_NEXT_BAD)
+				xb_dissect_seed(frame, &c, flow);
 		}
 		if (next == XB_NEXT_BAD)
 			return 0;

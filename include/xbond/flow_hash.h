@@ -71,8 +71,7 @@ enum {
 struct xb_flow {
 	__u32 src; /* IPv6: its four words xored */
 	__u32 dst;
-	__u32 ports;
-	__u32 icmp; /* type | code << 8 | id << 16; 0 where the id is */
+	__u32 seed; /* of layer3+4: the ports word; for ICMP with an identifier type | code << 8 | id << 16 */
 };
 
 /* Where a parser stands. */
@@ -136,9 +135,10 @@ XB_HASH_FN __u32 xb_ports(const void *at) {
 
 /* Offset of the ports, or of the SPI that stands in for them, in a transport header; negative for protocols without. */
 XB_HASH_FN int xb_ports_offset(__u32 l4) {
+	if (l4 == XB_L4_TCP || l4 == XB_L4_UDP)
+		return 0;
+	__asm__("" : "+r"(l4)); /* or the two that matter are folded into one slow test with the others */
 	switch (l4) {
-	case XB_L4_TCP:
-	case XB_L4_UDP:
 	case XB_L4_DCCP:
 	case XB_L4_ESP:
 	case XB_L4_SCTP:
@@ -166,13 +166,13 @@ XB_HASH_FN int xb_ipv4_is_fragment(const __u8 *ip) {
 }
 
 /* Echo and timestamp messages carry an identifier; 0 is told apart from "none". The same list for both families. */
-XB_HASH_FN void xb_flow_icmp(struct xb_flow *flow, const __u8 *icmp) {
+XB_HASH_FN __u32 xb_icmp_seed(const __u8 *icmp) {
 	__u32 type = icmp[0], id;
 
 	if (type != 0 && type != 8 && type != 13 && type != 14 && type != 128 && type != 129)
-		return;
+		return 0;
 	id = xb_be16(icmp + 4);
-	flow->icmp = type | (__u32)icmp[1] << 8 | (id ? id : 1) << 16;
+	return type | (__u32)icmp[1] << 8 | (id ? id : 1) << 16;
 }
 
 XB_HASH_FN int xb_icmp_is_error(__u32 l4, __u32 type) {
@@ -207,7 +207,7 @@ XB_HASH_FN int xb_outer_ip(const struct xb_frame *frame, struct xb_cursor *c, st
 	}
 	if (want_ports) {
 		ports = xb_ports_offset(c->l4);
-		flow->ports = ports < 0 ? 0 : xb_ports(xb_at(frame, c->at + (__u32)ports, 4, buf));
+		flow->seed = ports < 0 ? 0 : xb_ports(xb_at(frame, c->at + (__u32)ports, 4, buf));
 	}
 	return 1;
 }
@@ -225,7 +225,7 @@ XB_HASH_FN int xb_flow_outer(const struct xb_frame *frame, struct xb_flow *flow,
 	icmp = (const __u8 *)xb_at(frame, c.at, 8, buf);
 	if (!icmp)
 		return 1;
-	xb_flow_icmp(flow, icmp);
+	flow->seed = xb_icmp_seed(icmp);
 	if (!xb_icmp_is_error(c.l4, icmp[0]))
 		return 1;
 	c.at += 8;
@@ -245,13 +245,11 @@ XB_HASH_FN __u32 xb_hash_fold(const struct xb_flow *flow, __u32 seed, int drop_l
 
 /* `l34` and `encap` are constants where this is inlined: nothing of them is left at run time. */
 XB_HASH_FN __u32 xb_hash_flow(const struct xb_frame *frame, int l34, int encap) {
-	struct xb_flow flow = {0, 0, 0, 0};
+	struct xb_flow flow = {0, 0, 0};
 
 	if (!(encap ? xb_flow_dissect(frame, &flow) : xb_flow_outer(frame, &flow, l34)))
 		return xb_hash_mac(frame);
-	if (l34)
-		return xb_hash_fold(&flow, flow.icmp ? flow.icmp : flow.ports, 1);
-	return xb_hash_fold(&flow, xb_hash_mac(frame), 0);
+	return xb_hash_fold(&flow, l34 ? flow.seed : xb_hash_mac(frame), l34);
 }
 
 /* `policy`: enum xb_policy. The caller takes it modulo the number of slaves. */
