@@ -27,17 +27,23 @@ struct Found {
     std::uint32_t prog_id = 0;
 };
 
+// What is on the device; null when nothing is.
+std::unique_ptr<xdp_multiprog, CloseSet> programs_on(std::uint32_t ifindex) {
+    xdp_multiprog *const set = xdp_multiprog__get_from_ifindex(static_cast<int>(ifindex));
+    return std::unique_ptr<xdp_multiprog, CloseSet>(set != nullptr && libxdp_get_error(set) == 0 ? set : nullptr);
+}
+
 // The first program of ours among those on the device.
 Found find_ours(std::uint32_t ifindex, const IsOurs &is_ours) {
-    xdp_multiprog *const raw = xdp_multiprog__get_from_ifindex(static_cast<int>(ifindex));
-    if (raw == nullptr || libxdp_get_error(raw) != 0)
+    const auto set = programs_on(ifindex);
+    if (!set)
         return {};
-    const std::unique_ptr<xdp_multiprog, CloseSet> set(raw);
-    const bool alone = xdp_multiprog__is_legacy(raw);
-    for (xdp_program *program = alone ? xdp_multiprog__main_prog(raw) : xdp_multiprog__next_prog(nullptr, raw);
-         program != nullptr; program = alone ? nullptr : xdp_multiprog__next_prog(program, raw))
+    const bool alone = xdp_multiprog__is_legacy(set.get());
+    for (xdp_program *program = alone ? xdp_multiprog__main_prog(set.get())
+                                      : xdp_multiprog__next_prog(nullptr, set.get());
+         program != nullptr; program = alone ? nullptr : xdp_multiprog__next_prog(program, set.get()))
         if (const std::uint32_t id = xdp_program__id(program); is_ours(id))
-            return {xdp_multiprog__attach_mode(raw), id};
+            return {xdp_multiprog__attach_mode(set.get()), id};
     return {};
 }
 
@@ -49,6 +55,10 @@ void prepare_libxdp(bool freplace) {
 }
 
 Result<void> attach_xdp(std::uint32_t ifindex, Attached mode, const xb_config &config, const Maps &maps) {
+    // libxdp would refuse too, without a reason.
+    if (const auto set = programs_on(ifindex); set && xdp_multiprog__is_legacy(set.get()))
+        return fail(EBUSY, "another XDP program, loaded without libxdp's dispatcher, is " + on(ifindex) +
+                               " and cannot be shared with: remove it, or use xdp off");
     // An object per device: a program loaded for a dispatcher cannot run alone, and the other way round.
     auto object = Object::open(ObjectKind::xdp, CarrierCheck::none, config);
     if (!object)

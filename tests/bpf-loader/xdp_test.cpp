@@ -112,7 +112,7 @@ TEST_CASE("another's XDP program is neither replaced nor removed") {
     REQUIRE(bpf_xdp_attach(device, foreign.get(), XDP_FLAGS_DRV_MODE, nullptr) == 0);
     const std::uint32_t program = xdp_program_on("s0");
 
-    CHECK_FALSE(path.set_xdp(0, ifindex("s0"), XdpPolicy::native, "veth").has_value());
+    CHECK(path.set_xdp(0, ifindex("s0"), XdpPolicy::native, "veth").error().code == EBUSY);
     const XdpState state = need(path.set_xdp(0, ifindex("s0"), XdpPolicy::automatic, "ixgbe"));
     CHECK(state.attached == Attached::none);
     CHECK(state.why.find("refused") != std::string::npos);
