@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <sched.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
 #include <system_error>
 
 namespace xbond::harness {
@@ -20,6 +21,10 @@ bool enter() {
     check(unshare(CLONE_NEWNS), "unshare(CLONE_NEWNS): the netns tests need root");
     check(mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr), "make mounts private");
     check(mount("xbond-test", "/run", "tmpfs", MS_NOSUID | MS_NODEV, "mode=0755"), "mount tmpfs on /run");
+    // libxdp pins its dispatchers in a bpffs of its own choice, by default the machine's.
+    check(mkdir("/run/libxdp", 0700), "mkdir /run/libxdp");
+    check(mount("bpf", "/run/libxdp", "bpf", 0, "mode=0700"), "mount bpffs for libxdp");
+    check(setenv("LIBXDP_BPFFS", "/run/libxdp", 1), "setenv");
     return true;
 }
 

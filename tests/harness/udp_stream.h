@@ -25,6 +25,10 @@ struct StreamReport {
     std::string text() const;
 };
 
+// Frames that the kernel threw away since it started because a CPU did not get around to its backlog: on a busy machine
+// the one loss that is not the bond's.
+std::uint64_t backlog_drops();
+
 // What a stream datagram carries, in network byte order.
 struct StreamHeader {
     static constexpr std::size_t bytes = 16;
@@ -71,7 +75,8 @@ private:
     std::thread thread_;
 };
 
-// Sends at a constant rate on absolute times: when it was held up it catches up, so that the count stays right.
+// Sends at a constant rate on absolute times: what a short delay held up is sent at once, after a long one it goes on
+// from there.
 class StreamSender {
 public:
     StreamSender(int connected_socket, std::uint32_t stream, unsigned packets_per_second, std::size_t payload_bytes);

@@ -66,9 +66,14 @@ TEST_CASE("failover: controller stopped, 8 flaps under 8 kpps, at most 16 of 160
         }
         add_neighbour_on_first(lab);
         lab.daemon().freeze();
+        const auto drops = backlog_drops();
         const auto report = flap_first_slave(lab);
         lab.daemon().thaw();
         std::cout << mode << ", controller stopped: " << report.text() << "\n";
+        const auto after = lab.status();
+        INFO("e0 sent " << after.slave("e0").tx_packets << ", e1 sent " << after.slave("e1").tx_packets << " of which "
+                        << after.slave("e1").failover_tx << " for e0; dropped " << after.tx_dropped
+                        << "; by the kernel's backlog " << backlog_drops() - drops);
         CHECK(report.sent >= 16000);
         CHECK(report.lost <= 16);
         CHECK(report.duplicated == 0);

@@ -23,6 +23,7 @@ public:
 
     // Runs `change` in the middle of the stream: half a second of traffic before it and after it.
     template <typename Change> void expect_hitless(const char *what, Change change) {
+        const auto drops = backlog_drops();
         UdpEcho echo(ns(), server_.ns(), "10.99.0.2", rate);
         REQUIRE(wait_until([&] { return echo.received() >= rate / 2; }));
         change();
@@ -30,6 +31,7 @@ public:
         REQUIRE(wait_until([&] { return echo.sent() >= changed + rate / 2; }));
         const auto reports = echo.finish();
         std::cout << what << ": outbound " << reports.outbound.text() << "; inbound " << reports.inbound.text() << "\n";
+        INFO("dropped by the kernel's backlog: " << backlog_drops() - drops);
         CHECK(reports.outbound.lost == 0);
         CHECK(reports.inbound.lost == 0);
         CHECK(reports.outbound.duplicated == 0);

