@@ -135,7 +135,7 @@ restart() { # killed and adopted
     check "restart: first answer" until_ok 10 ping -c 1 -W 1 10.0.0.2
     stop_daemon KILL
     check "restart: forwards without a controller" loses_at_most 0 50
-    start_daemon
+    start_daemon >/dev/null
     check "restart: adopted" has '"name": *"bond0"' <(xbond status -j)
     check "restart: forwards" loses_at_most 0 50
     pulls "restart" s0
@@ -155,7 +155,7 @@ unchecked() { # the data path without a carrier check
 modprobe -a veth bridge sch_ingress cls_bpf
 modprobe bonding max_bonds=0
 echo "kernel $(uname -r)"
-check "xbondd serves" start_daemon
+if start_daemon >/dev/null; then pass "xbondd serves"; else fail "xbondd serves"; fi # not by check: a subshell would keep $daemon
 xbond doctor 2>&1 | tee /out/doctor
 mode balance-rr
 mode balance-rr packets_per_slave 0
@@ -166,7 +166,7 @@ done
 mode broadcast
 restart
 stop_daemon TERM
-start_daemon --carrier-check none
+start_daemon --carrier-check none >/dev/null
 unchecked
 stop_daemon TERM
 check "teardown" xbondd --teardown
