@@ -161,9 +161,10 @@ TEST_CASE("harness: the wire counter counts 8 kpps on an interface that goes dow
     StreamSender sender(socket.get(), 42, 8000, 64);
     REQUIRE(wait_until([&] { return sender.sent() >= 4000; }));
     REQUIRE(wait_until([&] { return wires.counter().received() >= 4000; }));
-    b.set_up("y0", false);
     const auto down = sender.sent();
-    REQUIRE(wait_until([&] { return sender.sent() >= down + 100; }));
+    b.set_up("y0", false);
+    const auto is_down = sender.sent();
+    REQUIRE(wait_until([&] { return sender.sent() >= is_down + 100; }));
     b.set_up("y0", true);
     const auto up = sender.sent();
     REQUIRE(wait_until([&] { return sender.sent() >= up + 4000; }));
