@@ -176,6 +176,12 @@ Result<void> DataPath::set_watch(Ms interval) {
     return {};
 }
 
+std::uint64_t DataPath::watch_runs() const {
+    const std::uint32_t key = 0;
+    xb_watch watch{};
+    return bpf_map_lookup_elem(impl_->maps.fd(XB_MAP_WATCH), &key, &watch) == 0 ? watch.runs : 0;
+}
+
 void DataPath::rearm(SlotId slot) {
     if (check_slot(slot))
         impl_->table.rearm(slot);

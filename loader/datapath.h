@@ -94,6 +94,7 @@ public:
 
     // Carrier watch: starts, changes or stops (0) the timer.
     Result<void> set_watch(Ms interval);
+    std::uint64_t watch_runs() const; // times the timer has run since it was set
     // Lets the next packet that meets this slot without carrier tell again.
     void rearm(SlotId);
 

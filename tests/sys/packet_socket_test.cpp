@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 
 #include "tests/sys/private_netns.h"
+#include "user/sys/device_filter.h"
 #include "user/sys/packet_socket.h"
 #include "user/sys/sysctl.h"
 #include "user/wire/announce.h"
@@ -62,7 +63,7 @@ TEST_CASE("packet socket: a frame comes out of the other end as it was") {
     CHECK(socket->send(pair.x0, frame).error().code == ENETDOWN);
 }
 
-TEST_CASE("filter lease: promiscuity and all-multicast are taken once and given back with the object") {
+TEST_CASE("device filter: flags are counted once, and stay when the controller goes") {
     const PrivateNetns ns;
     if (!ns) {
         return;
@@ -76,71 +77,44 @@ TEST_CASE("filter lease: promiscuity and all-multicast are taken once and given 
     };
     using Counts = std::pair<std::uint32_t, std::uint32_t>;
     {
-        auto lease = FilterLease::open(pair.x0);
-        auto second = FilterLease::open(pair.x0);
-        REQUIRE(lease);
-        REQUIRE(second);
-        REQUIRE(lease->set_promisc(true));
-        REQUIRE(lease->set_promisc(true));
-        REQUIRE(lease->set_allmulti(true));
+        const auto filter = DeviceFilter::open();
+        REQUIRE(filter);
+        REQUIRE(filter->set_promisc("x0", true));
+        REQUIRE(filter->set_promisc("x0", true));
+        REQUIRE(filter->set_allmulti("x0", true));
         CHECK(counts() == Counts{1, 1});
-        REQUIRE(second->set_promisc(true));
-        CHECK(counts() == Counts{2, 1});
-        REQUIRE(lease->set_allmulti(false));
-        REQUIRE(lease->set_allmulti(false));
-        CHECK(counts() == Counts{2, 0});
-        REQUIRE(lease->set_promisc(false)); // once is enough, although it was asked for twice
-        CHECK(counts() == Counts{1, 0});
-        REQUIRE(lease->set_promisc(true));
-        FilterLease moved = std::move(*lease);
-        CHECK(counts() == Counts{2, 0});
     }
+    CHECK(counts() == Counts{1, 1});
+    const auto filter = DeviceFilter::open();
+    REQUIRE(filter->set_allmulti("x0", false));
+    CHECK(counts() == Counts{1, 0});
+    REQUIRE(filter->set_promisc("x0", false));
     CHECK(counts() == Counts{0, 0});
+    CHECK(filter->set_promisc("nope", true).error().code == ENODEV);
 }
 
-TEST_CASE("filter lease: multicast addresses are diffed and given back") {
+TEST_CASE("device filter: the administrative multicast list is diffed against what the device has") {
     const PrivateNetns ns;
     if (!ns) {
         return;
     }
     auto netlink = Netlink::open();
     REQUIRE(netlink);
-    const auto pair = make_pair(*netlink, false); // down: IPv6 joins nothing meanwhile
+    make_pair(*netlink, false); // down: IPv6 joins nothing meanwhile
     const MacAddr a{{1, 0, 0x5e, 1, 1, 1}}, b{{1, 0, 0x5e, 1, 1, 2}}, c{{0x33, 0x33, 0, 1, 2, 3}};
-    const auto joined = [](const MacAddr &mac) {
-        const auto list = joined_multicast("x0");
-        return std::count(list.begin(), list.end(), mac) == 1;
+    const auto listed = [](const MacAddr &mac) {
+        const auto list = multicast_list("x0");
+        return std::count(list.begin(), list.end(), MulticastEntry{mac, true}) == 1;
     };
-    const auto before = joined_multicast("x0").size();
-    {
-        auto lease = FilterLease::open(pair.x0);
-        REQUIRE(lease);
-        REQUIRE(lease->set_multicast(std::array{a, b, b}));
-        CHECK((joined(a) && joined(b) && !joined(c)));
-        REQUIRE(lease->set_multicast(std::array{c, b}));
-        CHECK((!joined(a) && joined(b) && joined(c)));
-        CHECK(joined_multicast("x0").size() == before + 2);
-    }
-    CHECK(joined_multicast("x0").size() == before);
-    CHECK(joined_multicast("nope").empty());
-}
-
-TEST_CASE("filter lease: a device that went away takes its filters along") {
-    const PrivateNetns ns;
-    if (!ns) {
-        return;
-    }
-    auto netlink = Netlink::open();
-    REQUIRE(netlink);
-    const auto pair = make_pair(*netlink, true);
-    auto lease = FilterLease::open(pair.x0);
-    REQUIRE(lease);
-    REQUIRE(lease->set_promisc(true));
-    REQUIRE(lease->set_multicast(std::array{MacAddr{{1, 0, 0x5e, 1, 1, 1}}}));
-    REQUIRE(netlink->delete_link(pair.x0));
-    CHECK(lease->set_promisc(false));
-    CHECK(lease->set_multicast({}));
-    CHECK(lease->set_promisc(true).error().code == ENODEV);
+    const auto before = multicast_list("x0");
+    REQUIRE(DeviceFilter::open()->set_multicast("x0", std::array{a, b}));
+    CHECK((listed(a) && listed(b) && !listed(c)));
+    REQUIRE(DeviceFilter::open()->set_multicast("x0", std::array{c, b})); // another controller goes on
+    CHECK((!listed(a) && listed(b) && listed(c)));
+    REQUIRE(DeviceFilter::open()->set_multicast("x0", {}));
+    CHECK(multicast_list("x0") == before);
+    CHECK(multicast_list("nope").empty());
+    CHECK(DeviceFilter::open()->set_multicast("nope", std::array{a}).error().code == ENODEV);
 }
 
 TEST_CASE("joined IPv4 groups and the IGMP version spoken") {

@@ -30,8 +30,9 @@ constexpr std::string_view igmp = "Idx\tDevice    : Count Querier\tGroup    User
 
 TEST_CASE("dev_mcast: the addresses of one device") {
     const MacAddr nodes{{0x33, 0x33, 0, 0, 0, 1}}, hosts{{0x01, 0x00, 0x5e, 0, 0, 1}};
-    CHECK(parse_dev_mcast(dev_mcast, "eth0") == std::vector{nodes, hosts});
-    CHECK(parse_dev_mcast(dev_mcast, "abcdefghijklmno") == std::vector{MacAddr{{0x01, 0x80, 0xc2, 0, 0, 2}}});
+    CHECK(parse_dev_mcast(dev_mcast, "eth0") == std::vector<MulticastEntry>{{nodes, false}, {hosts, false}});
+    CHECK(parse_dev_mcast(dev_mcast, "abcdefghijklmno") ==
+          std::vector<MulticastEntry>{{MacAddr{{0x01, 0x80, 0xc2, 0, 0, 2}}, true}});
     CHECK(parse_dev_mcast(dev_mcast, "ib0").empty()); // 20 bytes: no Ethernet address
     CHECK(parse_dev_mcast(dev_mcast, "eth").empty());
     CHECK(parse_dev_mcast("2 eth0 1 0 33330000000g\n\n2\n", "eth0").empty());

@@ -113,7 +113,7 @@ Result<void> Daemon::apply_bond(const control::BondConfig &wanted, bool dry_run,
     return {};
 }
 
-// Options whose text differs from what is set. Runtime choices (active_slave) are always passed on.
+// Options whose text differs from what is set.
 std::vector<core::OptionValue> Daemon::changed_options(const BondController &bond, const control::BondConfig &wanted) {
     std::vector<core::OptionValue> changed;
     for (const auto &option : wanted.options) {

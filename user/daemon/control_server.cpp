@@ -51,6 +51,7 @@ void ControlServer::on_connect() {
 
 void ControlServer::watch(Connection &connection) {
     const std::uint32_t events = connection.out.empty() ? EPOLLIN : EPOLLIN | EPOLLOUT;
+    connection.io = {}; // one registration a descriptor
     connection.io =
         loop_.on_io(connection.fd.get(), events, [this, &connection](std::uint32_t now) { on_io(connection, now); });
 }
@@ -108,8 +109,7 @@ std::string ControlServer::answer(Connection &connection, std::string_view line)
         return control::encode_error(request.error());
     }
     if (control::is_write(*request) && !may_write(connection.peer)) {
-        return control::encode_error({EPERM, "uid " + std::to_string(connection.peer.uid) +
-                                                 " may only read: changes need root or the group of the config file"});
+        return control::encode_error(control::denied(connection.peer.uid));
     }
     if (std::holds_alternative<control::Monitor>(*request)) {
         connection.monitor = true;

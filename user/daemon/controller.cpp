@@ -75,6 +75,11 @@ Result<std::unique_ptr<BondController>> BondController::adopt(Host &host, const 
     const auto config = data_path_config(host, bond, *device);
     auto path = loader::DataPath::adopt(config, host.features);
     const bool adopted = path.has_value();
+    if (adopted && path->programs_outdated()) { // this xbondd brings newer programs: swapped in without loss
+        if (auto renewed = path->reprogram(path->programs()); !renewed) {
+            spdlog::warn("{}: the pinned programs stay: {}", saved.core.name, renewed.error().message);
+        }
+    }
     if (!adopted) {
         spdlog::warn("{}: the pinned data path cannot be adopted ({}): making a new one", saved.core.name,
                      path.error().message);

@@ -156,6 +156,11 @@ Result<void> Daemon::set_slave(const control::LinkSet &request) {
     if (!request.options.empty()) {
         return fail(EOPNOTSUPP, request.name + " is not a bond of this daemon: bond options cannot be set on it");
     }
+    if (request.up == false) { // before master: `link set eth0 down master bond0` in one line
+        if (auto down = netlink_->set_up(link->ifindex, false); !down) {
+            return down;
+        }
+    }
     auto *current = bond_of_slave(request.name);
     if (request.master) {
         const std::string &wanted = *request.master;
@@ -188,8 +193,8 @@ Result<void> Daemon::set_slave(const control::LinkSet &request) {
     if (done && request.mtu) {
         done = netlink_->set_mtu(link->ifindex, *request.mtu);
     }
-    if (done && request.up) {
-        done = netlink_->set_up(link->ifindex, *request.up);
+    if (done && request.up == true) {
+        done = netlink_->set_up(link->ifindex, true);
     }
     return done;
 }

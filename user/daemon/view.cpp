@@ -42,6 +42,7 @@ control::BondView BondController::view() const {
     v.visibility_now = applier_.full_visibility(desired) ? "full" : "fast";
     v.carrier_check = loader::name(path_.carrier_check());
     v.hook = path_.uses_tcx() ? "tcx" : "clsact";
+    v.watch_runs = path_.watch_runs();
     v.history.assign(history_.begin(), history_.end());
     for (const auto &slave : bond_.slaves()) {
         control::SlaveView s;

@@ -3,40 +3,20 @@
 
 #include <algorithm>
 #include <cstring>
-#include <fstream>
 #include <net/if.h>
-#include <sstream>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
+#include "user/sys/io.h"
+#include "user/sys/proc_net.h"
+
 namespace xbond::sys {
 namespace {
-
-Result<void> failed(std::string_view what, std::string_view ifname) {
-    const int code = errno;
-    return fail(code, std::string(what) + " on " + std::string(ifname) + ": " + std::strerror(code));
-}
 
 ifreq request_for(std::string_view ifname) {
     ifreq request{};
     ifname.copy(request.ifr_name, IFNAMSIZ - 1);
     return request;
-}
-
-std::optional<MacAddr> mac_of_hex(std::string_view hex) {
-    MacAddr mac;
-    if (hex.size() != 12) {
-        return std::nullopt;
-    }
-    for (std::size_t i = 0; i < 6; ++i) {
-        const std::string byte(hex.substr(2 * i, 2));
-        char *end = nullptr;
-        mac.bytes[i] = static_cast<std::uint8_t>(std::strtoul(byte.c_str(), &end, 16));
-        if (end != byte.c_str() + 2) {
-            return std::nullopt;
-        }
-    }
-    return mac;
 }
 
 } // namespace
@@ -45,7 +25,7 @@ Result<DeviceFilter> DeviceFilter::open() {
     DeviceFilter filter;
     filter.fd_.reset(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
     if (!filter.fd_) {
-        return fail(errno, std::string("socket: ") + std::strerror(errno));
+        return fail_errno("cannot open a socket");
     }
     return filter;
 }
@@ -53,14 +33,14 @@ Result<DeviceFilter> DeviceFilter::open() {
 Result<void> DeviceFilter::set_flag(std::string_view ifname, short flag, bool on) const {
     auto request = request_for(ifname);
     if (::ioctl(fd_.get(), SIOCGIFFLAGS, &request) != 0) {
-        return failed("reading flags", ifname);
+        return fail_errno("cannot read the flags of " + std::string(ifname));
     }
     if (((request.ifr_flags & flag) != 0) == on) {
         return {};
     }
     request.ifr_flags = static_cast<short>(on ? request.ifr_flags | flag : request.ifr_flags & ~flag);
     if (::ioctl(fd_.get(), SIOCSIFFLAGS, &request) != 0) {
-        return failed("setting flags", ifname);
+        return fail_errno("cannot set the flags of " + std::string(ifname));
     }
     return {};
 }
@@ -80,7 +60,7 @@ Result<void> DeviceFilter::set_multicast(std::string_view ifname, std::span<cons
         request.ifr_hwaddr.sa_family = AF_UNSPEC;
         std::memcpy(request.ifr_hwaddr.sa_data, mac.bytes.data(), mac.bytes.size());
         if (::ioctl(fd_.get(), what, &request) != 0 && first) {
-            first = failed("multicast address " + mac.str(), ifname);
+            first = fail_errno("cannot change the multicast list of " + std::string(ifname));
         }
     };
     std::vector<MacAddr> present;
@@ -103,20 +83,7 @@ Result<void> DeviceFilter::set_multicast(std::string_view ifname, std::span<cons
 }
 
 std::vector<MulticastEntry> multicast_list(std::string_view ifname) {
-    std::vector<MulticastEntry> list;
-    std::ifstream in("/proc/thread-self/net/dev_mcast"); // "ifindex name users global address"
-    for (std::string line; std::getline(in, line);) {
-        std::istringstream words(line);
-        int ifindex = 0, users = 0, global = 0;
-        std::string name, hex;
-        if (!(words >> ifindex >> name >> users >> global >> hex) || name != ifname) {
-            continue;
-        }
-        if (auto mac = mac_of_hex(hex)) {
-            list.push_back({*mac, global != 0});
-        }
-    }
-    return list;
+    return parse_dev_mcast(read_file("/proc/thread-self/net/dev_mcast").value_or(""), ifname);
 }
 
 } // namespace xbond::sys

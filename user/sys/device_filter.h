@@ -31,6 +31,7 @@ private:
 struct MulticastEntry {
     MacAddr mac;
     bool administrative = false; // added by SIOCADDMULTI or `ip maddr add`
+    bool operator==(const MulticastEntry &) const = default;
 };
 
 // The device's multicast list, from /proc/thread-self/net/dev_mcast.

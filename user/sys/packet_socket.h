@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Frames out of one interface, and the memberships that keep its promiscuous, all-multicast and multicast filters.
+// Frames out of one interface.
 #pragma once
 
 #include <array>
@@ -22,24 +22,6 @@ public:
 private:
     Fd fd_;
 };
-
-// Memberships on one slave, held by a socket of their own: closing the object gives them back, and so does the death
-// of the controller (a new one takes them again).
-class FilterLease {
-public:
-    static Result<FilterLease> open(std::uint32_t ifindex);
-    Result<void> set_promisc(bool on);
-    Result<void> set_allmulti(bool on);
-    Result<void> set_multicast(std::span<const MacAddr> macs); // replaces the set; diffed
-private:
-    Fd fd_;
-    std::uint32_t ifindex_ = 0;
-    bool promisc_ = false, allmulti_ = false;
-    std::vector<MacAddr> multicast_;
-};
-
-// Multicast addresses joined on a device: /proc/net/dev_mcast of the calling thread's network namespace.
-std::vector<MacAddr> joined_multicast(std::string_view ifname);
 
 // IPv4 groups joined on a device, for the membership reports of 1.12: only those that the kernel itself would report
 // (never 224.0.0.1; 224.0.0.x unless net.ipv4.igmp_link_local_mcast_reports is 0).

@@ -47,8 +47,8 @@ std::optional<MacAddr> hex_mac(std::string_view digits) {
 } // namespace
 
 // "2    eth0            1     0     333300000001": index, name, users, global, address
-std::vector<MacAddr> parse_dev_mcast(std::string_view text, std::string_view ifname) {
-    std::vector<MacAddr> macs;
+std::vector<MulticastEntry> parse_dev_mcast(std::string_view text, std::string_view ifname) {
+    std::vector<MulticastEntry> entries;
     while (!text.empty()) {
         auto line = take_line(text);
         take_word(line);
@@ -56,12 +56,12 @@ std::vector<MacAddr> parse_dev_mcast(std::string_view text, std::string_view ifn
             continue;
         }
         take_word(line);
-        take_word(line);
+        const bool administrative = take_word(line) == "1";
         if (const auto mac = hex_mac(take_word(line))) {
-            macs.push_back(*mac);
+            entries.push_back({*mac, administrative});
         }
     }
-    return macs;
+    return entries;
 }
 
 // "2\teth0      :     1      V3" heads a device, "\t\t\t\t010000E0     1 0:00000000\t\t0" is a group of it, printed

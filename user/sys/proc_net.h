@@ -6,12 +6,13 @@
 #include <string_view>
 #include <vector>
 
+#include "user/sys/device_filter.h"
 #include "user/sys/packet_socket.h"
 #include "xbond/types.h"
 
 namespace xbond::sys {
 
-std::vector<MacAddr> parse_dev_mcast(std::string_view text, std::string_view ifname);
+std::vector<MulticastEntry> parse_dev_mcast(std::string_view text, std::string_view ifname);
 Ipv4Groups parse_igmp(std::string_view text, std::string_view ifname);
 
 } // namespace xbond::sys
