@@ -16,9 +16,9 @@ struct DesiredSlave {
     std::uint32_t ifindex = 0;
     MacAddr mac;
     std::uint16_t queue_id = 0; // 0 while the link is not UP (1.9)
-    bool suppress = false;     // receive suppression (1.3 `inactive`)
-    SlotId fallback = no_slot; // next slot to try when this one lost carrier
-    bool carries_lists = true; // promisc, allmulti and multicast lists of the bond belong here (1.8)
+    bool suppress = false;      // receive suppression (1.3 `inactive`)
+    SlotId fallback = no_slot;  // next slot to try when this one lost carrier
+    bool carries_lists = true;  // promisc, allmulti and multicast lists of the bond belong here (1.8)
     bool operator==(const DesiredSlave &) const = default;
 };
 
