@@ -69,7 +69,6 @@ int xb_tx(struct __sk_buff *ctx)
 {
 	struct xb_table *table = xb_get_table();
 	const __u32 mode = xb_cfg.mode;
-	struct xb_frame frame = { ctx };
 	struct xb_counters *counters;
 	struct xb_choice choice;
 	struct xb_bank *bank;
@@ -92,7 +91,7 @@ int xb_tx(struct __sk_buff *ctx)
 	if (mode == XB_MODE_BROADCAST)
 		return xb_broadcast(ctx, table, bank);
 
-	choice = xb_select(table, bank, &frame, mode);
+	choice = xb_select(table, bank, ctx, mode);
 	if (choice.slot >= XB_MAX_SLAVES)
 		return xb_drop();
 	counters = xb_counters_of(choice.slot);

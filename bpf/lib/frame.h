@@ -15,20 +15,28 @@ struct xb_frame {
 	struct __sk_buff *ctx;
 };
 
-/* `len` bytes at `off`, in the packet or copied into `buf`; null when the packet is shorter. `off` is below 64 kB. */
-static __always_inline const void *xb_at(const struct xb_frame *frame, __u32 off, __u32 len, void *buf)
+/* `len` bytes at `off` where they lie, or null when they are not linear. `off` is below 64 kB. */
+static __always_inline const void *xb_in_place(const struct xb_frame *frame, __u32 off, __u32 len)
 {
 	const void *end = (const void *)(long)frame->ctx->data_end;
 	const void *at = (const void *)(long)frame->ctx->data + off;
 
 	/* One register for the pointer that is compared and the one that is read, or the verifier loses the range. */
 	asm volatile("" : "+r"(at));
-	if (at + len <= end)
+	return at + len <= end ? at : 0;
+}
+
+/* The same, copied into `buf` where not linear; null when the packet is shorter. */
+static __always_inline const void *xb_at(const struct xb_frame *frame, __u32 off, __u32 len, void *buf)
+{
+	const void *at = xb_in_place(frame, off, len);
+
+	if (at)
 		return at;
 	return bpf_skb_load_bytes(frame->ctx, off, buf, len) ? 0 : buf;
 }
 
-/* The same at an offset without bounds. */
+/* Always copied, at an offset without bounds. */
 static __always_inline const void *xb_copy(const struct xb_frame *frame, __u32 off, __u32 len, void *buf)
 {
 	return bpf_skb_load_bytes(frame->ctx, off, buf, len) ? 0 : buf;
@@ -45,14 +53,15 @@ static __always_inline __u32 xb_frame_tci(const struct xb_frame *frame)
 }
 
 /* IPv4 with protocol IGMP, by the skb's protocol: not behind an in-band tag, and not MLD (1.2, mode 0). */
-static __always_inline int xb_is_igmp(const struct xb_frame *frame)
+static __always_inline int xb_is_igmp(struct __sk_buff *ctx)
 {
+	struct xb_frame frame = { ctx };
 	__u8 buf[24] __attribute__((aligned(8)));
 	const __u8 *ip;
 
-	if (frame->ctx->protocol != bpf_htons(ETH_P_IP))
+	if (ctx->protocol != bpf_htons(ETH_P_IP))
 		return 0;
-	ip = xb_at(frame, ETH_HLEN, 20, buf);
+	ip = xb_at(&frame, ETH_HLEN, 20, buf);
 	return ip && ip[9] == IPPROTO_IGMP;
 }
 

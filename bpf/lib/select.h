@@ -88,6 +88,31 @@ static __always_inline __u32 xb_round_robin(void)
 	return per_slave == 1 ? count : count / per_slave;
 }
 
+static __noinline __u32 xb_hash_any(struct __sk_buff *ctx)
+{
+	struct xb_frame frame = { ctx };
+
+	return xb_flow_hash(&frame, xb_cfg.policy);
+}
+
+/* The most common packet under the most common policy, without a helper call: TCP or UDP over IPv4 without options or
+ * fragments. The general walk gives it the same hash, 28
+ * instructions later (VM lab, 6.12). */
+static __always_inline __u32 xb_hash(struct __sk_buff *ctx)
+{
+	struct xb_frame frame = { ctx };
+	struct xb_flow flow;
+	const __u8 *ip;
+
+	if (xb_cfg.policy != XB_POLICY_LAYER34 || ctx->protocol != bpf_htons(ETH_P_IP))
+		return xb_hash_any(ctx);
+	ip = xb_in_place(&frame, ETH_HLEN, 24);
+	if (!ip || ip[0] != 0x45 || xb_ipv4_is_fragment(ip) || (ip[9] != XB_L4_TCP && ip[9] != XB_L4_UDP))
+		return xb_hash_any(ctx);
+	xb_flow_ipv4(&flow, ip);
+	return xb_hash_fold(&flow, xb_word(ip + 20), 1);
+}
+
 /* Bonds of 1, 2, 4 ... slaves do without the division, the dearest step of selection. */
 static __always_inline __u32 xb_pick(const struct xb_bank *bank, __u32 number)
 {
@@ -101,17 +126,17 @@ static __always_inline __u32 xb_pick(const struct xb_bank *bank, __u32 number)
 
 /* Modes that send each packet once. */
 static __always_inline struct xb_choice xb_select(struct xb_table *table, struct xb_bank *bank,
-						  const struct xb_frame *frame, __u32 mode)
+						  struct __sk_buff *ctx, __u32 mode)
 {
 	switch (mode) {
 	case XB_MODE_ROUNDROBIN:
-		if (xb_is_igmp(frame))
+		if (xb_is_igmp(ctx))
 			return xb_checked(table, bank, bank->igmp, 1);
 		return xb_checked(table, bank, xb_pick(bank, xb_round_robin()), 0);
 	case XB_MODE_ACTIVEBACKUP:
 		return xb_checked(table, bank, xb_pick(bank, 0), 1);
 	case XB_MODE_XOR:
-		return xb_checked(table, bank, xb_pick(bank, xb_flow_hash(frame, xb_cfg.policy)), 0);
+		return xb_checked(table, bank, xb_pick(bank, xb_hash(ctx)), 0);
 	default:
 		return (struct xb_choice){ .slot = XB_NO_SLOT };
 	}

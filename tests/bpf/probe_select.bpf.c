@@ -34,7 +34,6 @@ SEC("tc")
 int probe_select(struct __sk_buff *ctx)
 {
 	struct xb_table *table = xb_get_table();
-	struct xb_frame frame = { ctx };
 	struct xb_choice choice;
 	struct xb_probe *probe;
 	struct xb_bank *bank;
@@ -51,12 +50,12 @@ int probe_select(struct __sk_buff *ctx)
 	probe->n_slots = 0;
 	probe->override = probe->queue_mapping ? xb_override(table, bank, probe->queue_mapping) : XB_NO_SLOT;
 	if (xb_cfg.mode == XB_MODE_XOR)
-		probe->hash = xb_flow_hash(&frame, xb_cfg.policy);
+		probe->hash = xb_hash(ctx);
 	if (xb_cfg.mode == XB_MODE_BROADCAST) {
 		probe_broadcast(table, bank, probe);
 		return 0;
 	}
-	choice = xb_select(table, bank, &frame, xb_cfg.mode);
+	choice = xb_select(table, bank, ctx, xb_cfg.mode);
 	probe->failover = choice.failover;
 	if (choice.slot < XB_MAX_SLAVES)
 		probe->slots[probe->n_slots++ & (XB_MAX_SLAVES - 1)] = choice.slot;
