@@ -149,3 +149,16 @@ TEST_CASE("saved options kept from another mode and delays without miimon come b
     REQUIRE(loaded);
     CHECK(loaded->bonds.at(0).core.options == options);
 }
+
+TEST_CASE("forgetting the state takes the file, and never somebody else's") {
+    TempDir dir;
+    const auto state_dir = dir.path / "state";
+    REQUIRE(save_state(state_dir, example()));
+    std::ofstream(state_dir / "precious") << "kept";
+    forget_state(state_dir);
+    CHECK_FALSE(std::filesystem::exists(state_dir / "state.json"));
+    CHECK(slurp(state_dir / "precious") == "kept");
+    std::filesystem::remove(state_dir / "precious");
+    forget_state(state_dir);
+    CHECK_FALSE(std::filesystem::exists(state_dir));
+}

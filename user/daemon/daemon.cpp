@@ -164,7 +164,11 @@ Result<int> Daemon::run() {
     spdlog::info("xbondd {} serves {}", XBOND_VERSION, settings_.socket.string());
     loop_->notify_ready();
     const int code = loop_->run();
-    (void)persist();
+    if (bonds_.empty()) {
+        remove_leftovers();
+    } else if (auto saved = persist(); !saved) {
+        spdlog::error("state not saved: {}", saved.error().message);
+    }
     return code;
 }
 
@@ -179,11 +183,19 @@ Result<void> Daemon::teardown() {
         controller->destroy();
     }
     bonds_.clear();
-    std::error_code ec;
-    std::filesystem::remove(host_->pin_root, ec);
-    std::filesystem::remove(host_->pin_root.parent_path(), ec);
-    std::filesystem::remove_all(settings_.state_dir, ec);
+    remove_leftovers();
     return {};
+}
+
+// With no bond there is nothing to come back to. Directories go only when they are empty: they may be the user's.
+void Daemon::remove_leftovers() {
+    server_.reset();
+    forget_state(settings_.state_dir);
+    std::error_code ec;
+    for (const auto &empty : {host_->pin_root, host_->pin_root.parent_path(), settings_.socket.parent_path(),
+                              settings_.socket.parent_path().parent_path()}) {
+        std::filesystem::remove(empty, ec);
+    }
 }
 
 void Daemon::on_netlink(const sys::NetlinkEvent &event) {

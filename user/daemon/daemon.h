@@ -43,6 +43,7 @@ private:
                               const std::function<bool(std::string)> &note);
     static std::vector<core::OptionValue> changed_options(const BondController &, const control::BondConfig &);
     Result<void> persist();
+    void remove_leftovers();
     void on_netlink(const sys::NetlinkEvent &);
     void on_link_gone(std::uint32_t ifindex);
     std::string handle(const control::Request &);

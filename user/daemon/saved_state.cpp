@@ -245,6 +245,12 @@ Result<void> save_state(const std::filesystem::path &dir, const SavedState &stat
     return {};
 }
 
+void forget_state(const std::filesystem::path &dir) {
+    std::error_code ec;
+    std::filesystem::remove(dir / file_name, ec);
+    std::filesystem::remove(dir, ec);
+}
+
 Result<SavedState> load_state(const std::filesystem::path &dir) {
     SavedState state;
     state.boot_id = boot_id();
