@@ -96,8 +96,7 @@ static __noinline __u32 xb_hash_any(struct __sk_buff *ctx)
 }
 
 /* The most common packet under the most common policy, without a helper call: TCP or UDP over IPv4 without options or
- * fragments. The general walk gives it the same hash, 28
- * instructions later (VM lab, 6.12). */
+ * fragments. The general walk gives it the same hash, 28 instructions later (VM lab, 6.12). */
 static __always_inline __u32 xb_hash(struct __sk_buff *ctx)
 {
 	struct xb_frame frame = { ctx };
