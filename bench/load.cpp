@@ -35,11 +35,11 @@
 #include <thread>
 #include <vector>
 
-#include "user/sys/fd.h"
+#include "common/fd.h"
 
 namespace {
 
-using xbond::sys::Fd;
+using xbond::Fd;
 using Clock = std::chrono::steady_clock;
 using std::chrono::duration;
 using std::chrono::microseconds;

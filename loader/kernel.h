@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "loader/fd.h"
+#include "common/fd.h"
 #include "xbond/result.h"
 
 namespace xbond::loader {

@@ -5,7 +5,7 @@
 
 #include <filesystem>
 
-#include "loader/fd.h"
+#include "common/fd.h"
 #include "xbond/result.h"
 
 namespace xbond::loader {

@@ -7,8 +7,8 @@
 #include <filesystem>
 #include <memory>
 
+#include "common/fd.h"
 #include "loader/datapath.h"
-#include "loader/fd.h"
 
 struct bpf_object;
 

@@ -14,7 +14,7 @@
 //   flags, queue_id: one packet more under the old rule.
 #pragma once
 
-#include "loader/fd.h"
+#include "common/fd.h"
 #include "xbond/abi.h"
 #include "xbond/result.h"
 #include "xbond/types.h"

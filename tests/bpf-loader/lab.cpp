@@ -164,13 +164,13 @@ loader::DataPath make_path(const Lab &lab, const loader::Features &features, Mod
     return path;
 }
 
-loader::Fd foreign_program(bool xdp) {
+Fd foreign_program(bool xdp) {
     std::array<bpf_insn, 2> code{};
     code[0].code = BPF_ALU64 | BPF_MOV | BPF_K;
     code[0].imm = xdp ? XDP_PASS : TC_ACT_UNSPEC;
     code[1].code = BPF_JMP | BPF_EXIT;
-    loader::Fd program(bpf_prog_load(xdp ? BPF_PROG_TYPE_XDP : BPF_PROG_TYPE_SCHED_CLS, "foreign", "GPL", code.data(),
-                                     code.size(), nullptr));
+    Fd program(bpf_prog_load(xdp ? BPF_PROG_TYPE_XDP : BPF_PROG_TYPE_SCHED_CLS, "foreign", "GPL", code.data(),
+                             code.size(), nullptr));
     check(program.get() >= 0, "foreign program");
     return program;
 }

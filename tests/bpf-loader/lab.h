@@ -11,8 +11,8 @@
 #include <string>
 #include <thread>
 
+#include "common/fd.h"
 #include "loader/datapath.h"
-#include "loader/fd.h"
 #include "loader/kernel.h"
 
 namespace xbond::test {
@@ -35,7 +35,7 @@ public:
     void send(const MacAddr &destination) const;
     std::uint64_t received(); // frames since construction
 private:
-    loader::Fd socket_;
+    Fd socket_;
     std::uint64_t received_ = 0;
 };
 
@@ -74,7 +74,7 @@ loader::DataPath make_path(const Lab &lab, const loader::Features &features, Mod
 loader::Bank bank_on(SlotId slot);
 
 // A program of somebody else: lets everything through.
-loader::Fd foreign_program(bool xdp);
+Fd foreign_program(bool xdp);
 
 // How many programs of tcx links are on a hook.
 std::size_t programs_on(loader::HookPoint where);

@@ -35,16 +35,17 @@ class Layer:
 PURE = ("include/xbond", "user/wire")
 LAYERS = {
     "include/xbond": Layer(("include/xbond",), pure=True),
+    "common": Layer(("common",)), # what both edges use: file descriptors
     "bpf": Layer(("include/xbond", "bpf"), bpf=True),
-    "loader": Layer(("include/xbond", "loader"), bpf=True),
+    "loader": Layer(("include/xbond", "common", "loader"), bpf=True),
     "user/wire": Layer(PURE, pure=True),
     "user/monitor": Layer(PURE + ("user/monitor",), pure=True),
     "user/lacp": Layer(PURE + ("user/lacp",), pure=True),
     "user/core": Layer(PURE + ("user/core", "user/monitor", "user/lacp"), pure=True),
-    "user/sys": Layer(PURE + ("user/sys",)),
+    "user/sys": Layer(PURE + ("common", "user/sys")),
     "user/control": Layer(PURE + ("user/core", "user/monitor", "user/lacp", "user/sys", "user/control"), json=True),
-    "user/daemon": Layer(("include/xbond", "user", "loader"), json=True, log=True),
-    "user/cli": Layer(("include/xbond", "user", "loader"), json=True, log=True),
+    "user/daemon": Layer(("include/xbond", "common", "user", "loader"), json=True, log=True),
+    "user/cli": Layer(("include/xbond", "common", "user", "loader"), json=True, log=True),
 }
 UNLAYERED = ("tests", "bench")  # may include anything
 

@@ -65,7 +65,7 @@ public:
     std::optional<std::string> read_line();
 
 private:
-    sys::Fd fd_;
+    Fd fd_;
     std::string buffered_;
 };
 

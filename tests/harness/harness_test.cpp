@@ -155,7 +155,7 @@ TEST_CASE("harness: the wire counter counts 8 kpps on an interface that goes dow
     a.ip("link set x0 up\naddr add 10.99.0.1/24 dev x0\n"
          "neigh add 10.99.0.2 lladdr 02:00:00:00:00:02 dev x0 nud permanent");
     b.set_up("y0", true);
-    xbond::sys::Fd socket;
+    xbond::Fd socket;
     a.inside([&] { socket = connected_udp("0.0.0.0", "10.99.0.2", 9); });
     const WireCounter wires(b, 42);
     StreamSender sender(socket.get(), 42, 8000, 64);

@@ -60,8 +60,8 @@ NetNs::NetNs() {
         if (unshare(CLONE_NEWNET) != 0) {
             throw_errno("unshare(CLONE_NEWNET)");
         }
-        fd_ = sys::Fd(open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC));
-        control_ = sys::Fd(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+        fd_ = Fd(open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC));
+        control_ = Fd(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
         if (!fd_ || !control_) {
             throw_errno("open the new network namespace");
         }

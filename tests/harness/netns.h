@@ -9,8 +9,8 @@
 #include <string>
 #include <vector>
 
+#include "common/fd.h"
 #include "tests/harness/process.h"
-#include "user/sys/fd.h"
 #include "xbond/types.h"
 
 namespace xbond::harness {
@@ -44,8 +44,8 @@ public:
 
 private:
     unsigned flags(const std::string &ifname) const;
-    sys::Fd fd_;
-    sys::Fd control_; // a socket inside, for ioctls
+    Fd fd_;
+    Fd control_; // a socket inside, for ioctls
 };
 
 } // namespace xbond::harness

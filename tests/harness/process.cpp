@@ -18,8 +18,8 @@
 namespace xbond::harness {
 namespace {
 
-sys::Fd memory_file(const std::string &content = {}) {
-    sys::Fd fd(memfd_create("xbond-test", MFD_CLOEXEC));
+Fd memory_file(const std::string &content = {}) {
+    Fd fd(memfd_create("xbond-test", MFD_CLOEXEC));
     if (!fd || write(fd.get(), content.data(), content.size()) != static_cast<ssize_t>(content.size()) ||
         lseek(fd.get(), 0, SEEK_SET) != 0) {
         throw std::system_error(errno, std::generic_category(), "memfd");
@@ -79,7 +79,7 @@ Process::Process(const Argv &argv, int netns_fd, const std::string &input)
     if (pid_ == 0) {
         exec_child(args.data(), netns_fd, in_.get(), out_.get(), err_.get(), parent);
     }
-    pidfd_ = sys::Fd(static_cast<int>(syscall(SYS_pidfd_open, pid_, 0)));
+    pidfd_ = Fd(static_cast<int>(syscall(SYS_pidfd_open, pid_, 0)));
 }
 
 Process::~Process() {

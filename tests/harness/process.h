@@ -9,7 +9,7 @@
 #include <sys/types.h>
 #include <vector>
 
-#include "user/sys/fd.h"
+#include "common/fd.h"
 
 namespace xbond::harness {
 
@@ -42,7 +42,7 @@ public:
 private:
     pid_t pid_ = -1;
     std::optional<int> exit_code_;
-    sys::Fd pidfd_, in_, out_, err_;
+    Fd pidfd_, in_, out_, err_;
 };
 
 CommandResult run(const Argv &argv, int netns_fd = -1, const std::string &input = {},

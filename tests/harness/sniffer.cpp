@@ -38,8 +38,8 @@ sockaddr_ll address(std::uint32_t ifindex, std::uint16_t protocol) {
     return addr;
 }
 
-sys::Fd packet_socket(std::uint32_t ifindex, std::uint16_t protocol) {
-    sys::Fd fd(socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0));
+Fd packet_socket(std::uint32_t ifindex, std::uint16_t protocol) {
+    Fd fd(socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0));
     if (!fd) {
         throw_errno("AF_PACKET socket");
     }

@@ -61,7 +61,7 @@ private:
 
     Options options_;
     std::uint32_t ifindex_ = 0;
-    sys::Fd socket_, stop_;
+    Fd socket_, stop_;
     mutable std::mutex mutex_;
     std::vector<Frame> frames_;
     std::thread thread_;
@@ -74,7 +74,7 @@ public:
     void send(std::span<const std::uint8_t> frame, int times) const;
 
 private:
-    sys::Fd socket_;
+    Fd socket_;
 };
 
 // Keeps the calling thread on one CPU while it lives (per-CPU counters of the data path).

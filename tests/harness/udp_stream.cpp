@@ -135,8 +135,8 @@ StreamReport StreamCounter::report(std::uint64_t sent) const {
             duplicated_, reordered_, std::chrono::duration_cast<std::chrono::microseconds>(longest_gap_)};
 }
 
-sys::Fd udp_socket(const std::string &local_ip, std::uint16_t local_port) {
-    sys::Fd fd(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+Fd udp_socket(const std::string &local_ip, std::uint16_t local_port) {
+    Fd fd(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
     const sockaddr_in addr = address(local_ip, local_port);
     if (!fd || setsockopt(fd.get(), SOL_SOCKET, SO_RCVBUFFORCE, &buffer_bytes, sizeof buffer_bytes) != 0 ||
         setsockopt(fd.get(), SOL_SOCKET, SO_SNDBUFFORCE, &buffer_bytes, sizeof buffer_bytes) != 0 ||
@@ -146,8 +146,8 @@ sys::Fd udp_socket(const std::string &local_ip, std::uint16_t local_port) {
     return fd;
 }
 
-sys::Fd connected_udp(const std::string &local_ip, const std::string &remote_ip, std::uint16_t remote_port) {
-    sys::Fd fd = udp_socket(local_ip, 0);
+Fd connected_udp(const std::string &local_ip, const std::string &remote_ip, std::uint16_t remote_port) {
+    Fd fd = udp_socket(local_ip, 0);
     const sockaddr_in addr = address(remote_ip, remote_port);
     if (connect(fd.get(), reinterpret_cast<const sockaddr *>(&addr), sizeof addr) != 0) {
         throw_errno("connect to " + remote_ip);

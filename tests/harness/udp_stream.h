@@ -13,7 +13,7 @@
 #include <thread>
 #include <vector>
 
-#include "user/sys/fd.h"
+#include "common/fd.h"
 
 namespace xbond::harness {
 
@@ -56,7 +56,7 @@ private:
     std::chrono::nanoseconds longest_gap_{};
 };
 
-sys::Fd udp_socket(const std::string &local_ip, std::uint16_t local_port); // in the caller's namespace; large buffers
+Fd udp_socket(const std::string &local_ip, std::uint16_t local_port); // in the caller's namespace; large buffers
 
 // Reads a socket in a thread, counts, and sends back what it got when `echo`.
 class StreamReceiver {
@@ -69,7 +69,7 @@ public:
 private:
     void loop(std::uint32_t stream, bool echo);
     int socket_;
-    sys::Fd stop_;
+    Fd stop_;
     StreamCounter counter_;
     std::atomic<bool> finished_ = false;
     std::thread thread_;
@@ -94,7 +94,7 @@ private:
     std::thread thread_;
 };
 
-sys::Fd connected_udp(const std::string &local_ip, const std::string &remote_ip, std::uint16_t remote_port);
+Fd connected_udp(const std::string &local_ip, const std::string &remote_ip, std::uint16_t remote_port);
 
 // From `client` to an echo at `server_ip` in `server` and back.
 class UdpEcho {
@@ -108,7 +108,7 @@ public:
     Reports finish(); // stops, waits for what is on its way
 
 private:
-    sys::Fd server_socket_, client_socket_;
+    Fd server_socket_, client_socket_;
     std::unique_ptr<StreamReceiver> there_, back_;
     std::unique_ptr<StreamSender> sender_;
 };

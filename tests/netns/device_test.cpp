@@ -143,7 +143,10 @@ TEST_CASE("R19 refusals of enslaving have the kernel's errno and change nothing"
     CHECK(lab.ns().is_up("e0"));
     lab.ns().ip("link add br7 type bridge\nlink set e1 master br7");
     CHECK(enslave("e1") == "EBUSY");
-    CHECK(enslave("bond0") == "EPERM");
+    lab.cli().ok("link add bond1 type bond mode balance-rr");
+    for (const auto *own : {"bond0", "bond0p", "bond1", "bond1p"}) { // a redirect loop
+        CHECK(enslave(own) == "EPERM");
+    }
     CHECK(enslave("no-such") == "ENODEV");
     CHECK(enslave("e2").empty());
     CHECK(lab.status().slaves.size() == 1);

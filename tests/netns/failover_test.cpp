@@ -29,7 +29,7 @@ void add_neighbour_on_first(const Lab &lab) {
 // Asks nothing of the controller, which may be stopped.
 StreamReport flap_first_slave(const Lab &lab) {
     constexpr std::uint32_t stream = 4;
-    xbond::sys::Fd socket;
+    xbond::Fd socket;
     lab.ns().inside([&] { socket = connected_udp("0.0.0.0", "10.99.0.2", 9); });
     const WireCounter wires(lab.switch_ns(), stream);
     StreamSender sender(socket.get(), stream, rate, 64);

@@ -15,8 +15,8 @@ namespace {
 constexpr unsigned tcx_egress = 47;         // BPF_TCX_EGRESS: newer than Debian 12's headers
 constexpr unsigned attach_before = 1U << 3; // BPF_F_BEFORE
 
-sys::Fd bpf(bpf_cmd command, bpf_attr &attr, const char *what) {
-    sys::Fd fd(static_cast<int>(syscall(SYS_bpf, command, &attr, sizeof attr)));
+Fd bpf(bpf_cmd command, bpf_attr &attr, const char *what) {
+    Fd fd(static_cast<int>(syscall(SYS_bpf, command, &attr, sizeof attr)));
     if (!fd) {
         throw std::system_error(errno, std::generic_category(), what);
     }

@@ -14,7 +14,7 @@ public:
     QueueMapping(const NetNs &ns, const std::string &ifname, std::uint16_t mapping); // until destroyed
 
 private:
-    sys::Fd program_, link_;
+    Fd program_, link_;
 };
 
 } // namespace xbond::harness

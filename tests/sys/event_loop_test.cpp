@@ -6,8 +6,8 @@
 #include <sys/eventfd.h>
 #include <vector>
 
+#include "common/fd.h"
 #include "user/sys/event_loop.h"
-#include "user/sys/fd.h"
 
 using namespace xbond;
 using namespace xbond::sys;

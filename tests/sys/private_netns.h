@@ -9,8 +9,8 @@
 #include <sched.h>
 #include <string>
 
+#include "common/fd.h"
 #include "tests/harness/wait.h"
-#include "user/sys/fd.h"
 #include "user/sys/netlink.h"
 
 namespace xbond::sys {

@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-#include "user/sys/fd.h"
+#include "common/fd.h"
 #include "xbond/result.h"
 
 namespace xbond::cli {
@@ -19,8 +19,8 @@ public:
     Result<std::string> receive(); // one line; EPIPE when the daemon closed the connection
 
 private:
-    explicit Client(sys::Fd fd) : fd_(std::move(fd)) {}
-    sys::Fd fd_;
+    explicit Client(Fd fd) : fd_(std::move(fd)) {}
+    Fd fd_;
     std::string pending_;
 };
 

@@ -291,6 +291,10 @@ Result<void> check_bond_name(std::string_view name) {
         return fail(EINVAL, "a bond's name has at most " + std::to_string(max_bond_name) +
                                 " bytes (the pair's other end is called " + std::string(name) + "p)");
     }
+    if (name.find('.') != std::string_view::npos) {
+        return fail(EINVAL, "a bond's name has no dot, got '" + std::string(name) +
+                                "': its pins are named after it, and the bpf file system refuses dots");
+    }
     return {};
 }
 

@@ -71,7 +71,6 @@ struct Snapshot {
     Time started{};
     std::vector<FeatureState> features;
     std::vector<BondView> bonds;
-    std::vector<DeviceState> others; // devices that are neither, for doctor
 };
 
 } // namespace xbond::control

@@ -129,7 +129,6 @@ const Slave *Bond::slave(std::string_view name) const {
 }
 
 const std::string &Bond::name() const { return name_; }
-void Bond::rename(std::string name) { name_ = std::move(name); }
 const Options &Bond::options() const { return options_; }
 const std::vector<Slave> &Bond::slaves() const { return slaves_; }
 SlotId Bond::active() const { return active_; }

@@ -77,16 +77,14 @@ using Effects = std::vector<Effect>;
 struct DeviceFacts { // what the daemon found out about a device that somebody wants to enslave
     std::string name;
     std::uint32_t ifindex = 0;
-    std::uint16_t arp_type = 1;     // ARPHRD_*
-    std::uint32_t flags = 0;        // IFF_*
-    std::uint32_t master = 0;       // ifindex of its master, 0 if none
-    bool is_master = false;         // a bridge, team, VRF ... device (IFF_MASTER or a master-type kind)
-    bool is_bond = false;           // an xbond bond, or a kernel bond
-    bool is_own_device = false;     // bond0 or bond0p of this very bond
-    bool enslaved_to_xbond = false; // already a slave of a bond of this daemon
+    std::uint16_t arp_type = 1; // ARPHRD_*
+    std::uint32_t flags = 0;    // IFF_*
+    std::uint32_t master = 0;   // ifindex of its master, 0 if none
+    bool is_master = false;     // a bridge, team, VRF ... device (IFF_MASTER or a master-type kind)
+    bool is_bond = false;       // an xbond bond, or a kernel bond
+    bool is_own_device = false; // the device of an xbond bond, or the other end of its pair
     bool can_set_mac = true;
     MacAddr mac;
-    MacAddr perm_mac; // ethtool's permanent address, or mac where there is none
     std::uint32_t mtu = 1500;
     bool carrier = false; // for enslave(): this, speed and duplex as read after the device was opened
     std::uint32_t speed = speed_unknown;
@@ -105,9 +103,6 @@ struct ReleasePlan {
 };
 
 // Everything a new controller needs to go on without a visible change.
-struct SavedSlave {
-    Slave slave;
-};
 struct SavedBond {
     std::string name;
     Options options;
@@ -151,7 +146,6 @@ public:
 
     // -- views --
     const std::string &name() const;
-    void rename(std::string name);
     const Options &options() const;
     const std::vector<Slave> &slaves() const; // enslavement order
     const Slave *slave(SlotId) const;

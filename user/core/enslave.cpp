@@ -19,11 +19,11 @@ Result<void> check_device(const DeviceFacts &device, bool has_slaves) {
     if (device.is_master && !device.is_bond) {
         return fail(EPERM, who + " is a bridge, team or other master device; enslave its ports instead");
     }
-    if (device.enslaved_to_xbond || device.master != 0) {
+    if (device.master != 0) {
         return fail(EBUSY, who + " already has a master; release it there first");
     }
     if (device.is_own_device) {
-        return fail(EPERM, who + " is the bond itself; a bond cannot be its own slave");
+        return fail(EPERM, who + " is a bond, or the other end of its pair; neither can be a slave");
     }
     if ((device.flags & iff_up) != 0) {
         return fail(EPERM, who + " is up; set it down first");

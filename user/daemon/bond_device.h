@@ -12,8 +12,6 @@
 
 namespace xbond::daemon {
 
-inline constexpr std::size_t max_bond_name = 14; // IFNAMSIZ - 1, less the peer's suffix
-
 class BondDevice {
 public:
     // Down, without carrier. EEXIST if either name is taken.

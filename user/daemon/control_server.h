@@ -8,9 +8,9 @@
 #include <optional>
 #include <string>
 
+#include "common/fd.h"
 #include "user/control/protocol.h"
 #include "user/sys/event_loop.h"
-#include "user/sys/fd.h"
 #include "user/sys/unix_socket.h"
 #include "xbond/result.h"
 
@@ -29,7 +29,7 @@ public:
 
 private:
     struct Connection {
-        sys::Fd fd;
+        Fd fd;
         sys::Peer peer;
         std::string in, out;
         bool monitor = false;
@@ -50,7 +50,7 @@ private:
     sys::EventLoop &loop_;
     Handler handler_;
     std::filesystem::path path_;
-    sys::Fd listener_;
+    Fd listener_;
     sys::EventLoop::Source accepting_;
     std::list<Connection> connections_;
     std::optional<gid_t> group_;

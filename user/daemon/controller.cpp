@@ -5,6 +5,7 @@
 #include <net/if.h>
 #include <spdlog/spdlog.h>
 
+#include "user/control/protocol.h"
 #include "user/daemon/announcer.h"
 
 namespace xbond::daemon {
@@ -33,11 +34,8 @@ Result<std::unique_ptr<BondController>> BondController::create(Host &host, const
                                                                std::span<const core::OptionValue> options,
                                                                std::optional<MacAddr> address,
                                                                std::optional<std::uint32_t> mtu) {
-    if (name.empty() || name.size() > max_bond_name || name.find_first_of("/ \t\n:") != std::string::npos ||
-        name == "." || name == "..") {
-        return fail(EINVAL, "bond name '" + name + "': expected 1 to " + std::to_string(max_bond_name) +
-                                " characters without blanks, '/' or ':' (the pair's other end is called " + name +
-                                "p)");
+    if (auto named = control::check_bond_name(name); !named) {
+        return tl::unexpected(named.error());
     }
     if (address && !address->is_valid_unicast()) {
         return fail(EADDRNOTAVAIL, "address " + address->str() + ": expected a unicast address");

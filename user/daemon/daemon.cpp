@@ -2,6 +2,7 @@
 // Start, recovery, netlink events and the end of the daemon. Requests are in requests.cpp, the config in apply.cpp.
 #include "user/daemon/daemon.h"
 
+#include <algorithm>
 #include <cstddef>
 #include <cstring>
 #include <grp.h>
@@ -16,8 +17,8 @@ namespace xbond::daemon {
 namespace {
 
 // An abstract socket name belongs to the network namespace and goes with the process: the exact lifetime wanted.
-Result<sys::Fd> lock_namespace() {
-    sys::Fd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+Result<Fd> lock_namespace() {
+    Fd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
     constexpr std::string_view name("\0xbondd", 7);
@@ -65,9 +66,15 @@ Result<void> Daemon::open() {
     if (settings_.carrier_check) {
         features_.carrier = std::max(features_.carrier, *settings_.carrier_check);
     }
-    host_ = std::make_unique<Host>(Host{*loop_, *netlink_, *ethtool_, *packets_, *filter_, features_, {}, {}, {}, {}});
+    host_ =
+        std::make_unique<Host>(Host{*loop_, *netlink_, *ethtool_, *packets_, *filter_, features_, {}, {}, {}, {}, {}});
     host_->pin_root = settings_.bpffs / "xbond" / std::to_string(settings_.netns);
     host_->persist = [this] { return persist(); };
+    host_->is_bond_device = [this](std::uint32_t ifindex) {
+        return std::any_of(bonds_.begin(), bonds_.end(), [&](const auto &bond) {
+            return bond.second->ifindex() == ifindex || bond.second->peer() == ifindex;
+        });
+    };
     host_->report = [this](const std::string &bond, const core::Transition &t) {
         spdlog::info("{}{}{}: {} {} -> {} ({})", bond, t.slave.empty() ? "" : "/", t.slave, t.machine, t.from, t.to,
                      t.cause);

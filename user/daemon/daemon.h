@@ -66,7 +66,7 @@ private:
     std::optional<sys::DeviceFilter> filter_;
     loader::Features features_;
     std::unique_ptr<Host> host_;
-    sys::Fd instance_lock_;
+    Fd instance_lock_;
     std::unique_ptr<ControlServer> server_;
     std::map<std::string, std::unique_ptr<BondController>> bonds_;
     sys::EventLoop::Source netlink_source_, sigterm_, sigint_;

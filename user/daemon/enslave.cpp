@@ -14,7 +14,7 @@ Result<void> BondController::enslave(const std::string &ifname) {
         return fail(ENODEV, "interface " + ifname + " does not exist in this network namespace");
     }
     auto facts = facts_of(host_, *link);
-    facts.is_own_device = link->ifindex == device_.ifindex() || link->ifindex == device_.peer();
+    facts.is_own_device = host_.is_bond_device(link->ifindex);
     auto plan = bond_.plan_enslave(facts, random_mac());
     if (!plan) {
         return tl::unexpected(plan.error());

@@ -53,6 +53,8 @@ struct Host {
 
     // Writes the state of all bonds to disk; called before a device is changed and after every transition.
     std::function<Result<void>()> persist;
+    // Whether an interface is a bond of this daemon or the other end of its pair.
+    std::function<bool(std::uint32_t ifindex)> is_bond_device;
     // The one place where transitions are logged and handed to `xbond monitor`.
     std::function<void(const std::string &bond, const core::Transition &)> report;
 };

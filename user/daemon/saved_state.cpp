@@ -8,7 +8,7 @@
 #include <sstream>
 #include <unistd.h>
 
-#include "user/sys/fd.h"
+#include "common/fd.h"
 
 namespace xbond::daemon {
 namespace {
@@ -228,7 +228,7 @@ Result<void> save_state(const std::filesystem::path &dir, const SavedState &stat
     const auto path = dir / file_name;
     auto fresh = path;
     fresh += ".new";
-    sys::Fd fd(::open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+    Fd fd(::open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
     if (!fd) {
         return tl::unexpected(io_error(fresh, "cannot write"));
     }

@@ -114,7 +114,6 @@ core::DeviceFacts facts_of(Host &host, const sys::LinkInfo &link) {
                       link.kind == "team" || link.kind == "openvswitch";
     facts.is_bond = link.kind == "bond";
     facts.mac = link.mac;
-    facts.perm_mac = link.mac; // what the kernel calls permanent is the address at enslave time
     facts.mtu = link.mtu;
     auto seen = observe(host, no_slot, link.name);
     facts.carrier = seen.carrier;

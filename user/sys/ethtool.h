@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-#include "user/sys/fd.h"
+#include "common/fd.h"
 #include "xbond/result.h"
 #include "xbond/types.h"
 

@@ -11,7 +11,7 @@
 #include <utility>
 #include <vector>
 
-#include "user/sys/fd.h"
+#include "common/fd.h"
 #include "user/sys/io.h"
 
 namespace xbond::sys {

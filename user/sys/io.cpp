@@ -4,7 +4,7 @@
 #include <array>
 #include <fcntl.h>
 
-#include "user/sys/fd.h"
+#include "common/fd.h"
 
 namespace xbond::sys {
 

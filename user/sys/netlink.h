@@ -12,7 +12,7 @@
 #include <variant>
 #include <vector>
 
-#include "user/sys/fd.h"
+#include "common/fd.h"
 #include "xbond/result.h"
 #include "xbond/types.h"
 

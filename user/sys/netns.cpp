@@ -14,7 +14,7 @@
 #include <thread>
 #include <vector>
 
-#include "user/sys/fd.h"
+#include "common/fd.h"
 #include "user/sys/io.h"
 
 namespace xbond::sys {

@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "user/sys/fd.h"
+#include "common/fd.h"
 #include "xbond/result.h"
 #include "xbond/types.h"
 

@@ -3,7 +3,7 @@
 
 #include <fcntl.h>
 
-#include "user/sys/fd.h"
+#include "common/fd.h"
 #include "user/sys/io.h"
 
 namespace xbond::sys {

@@ -7,7 +7,7 @@
 #include <sys/types.h>
 #include <vector>
 
-#include "user/sys/fd.h"
+#include "common/fd.h"
 #include "xbond/result.h"
 
 namespace xbond::sys {

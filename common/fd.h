@@ -5,7 +5,7 @@
 #include <unistd.h>
 #include <utility>
 
-namespace xbond::sys {
+namespace xbond {
 
 class Fd {
 public:
@@ -36,4 +36,4 @@ private:
     int fd_ = -1;
 };
 
-} // namespace xbond::sys
+} // namespace xbond
