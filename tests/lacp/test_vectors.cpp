@@ -76,4 +76,16 @@ const auto registered = register_vectors();
 
 } // namespace
 
-TEST_CASE("all 52 vectors of the file are tests") { CHECK(registered == 52); }
+TEST_CASE("all 52 vectors and 85 assertions of the reference are tests") {
+    CHECK(registered == 52);
+    std::set<std::string> ids;
+    for (const auto &test : Catch::getRegistryHub().getTestCaseRegistry().getAllTests()) {
+        ids.insert(test.name.substr(0, test.name.find(' ')));
+    }
+    const auto assertions = load_assertion_ids();
+    CHECK(assertions.size() == 85);
+    for (const auto &id : assertions) {
+        INFO(id);
+        CHECK(ids.count(id) == 1);
+    }
+}

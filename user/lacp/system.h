@@ -66,6 +66,7 @@ public:
     const std::vector<Port> &ports() const { return state_.ports; } // slave order
     const std::vector<Aggregator> &aggregators() const { return state_.aggregators; }
     const Port *port(SlotId slot) const { return state_.port(slot); }
+    const Aggregator *aggregator(std::uint32_t id) const { return state_.aggregator(id); }
     const Aggregator *active_aggregator() const { return state_.aggregator(state_.active); }
     Figures figures(const Aggregator &aggregator) const { return figures_of(state_, aggregator); }
     bool collecting(SlotId) const;
