@@ -76,6 +76,31 @@ TEST_CASE("L78 port numbers: one more than the last slave's") {
     CHECK(lab.port(3).own_aggregator == 4); // never used twice
 }
 
+TEST_CASE("3.5 aggregators outlive the slave that brought them, and one is left for every port") {
+    Lab lab(3, defaults(), {speed_10g, speed_10g, speed_10g});
+    lab.handshake({{1, partner_p(1)}, {2, partner_p(2)}, {3, partner_p(3)}});
+    lab.remove(1);
+    CHECK(lab.tx() == Slaves{2, 3});
+    CHECK(lab.port(2).own_aggregator == 1);
+    CHECK(lab.system.aggregators().size() == 2);
+    lab.pdu(3, partner_q(), 0x05);
+    CHECK(lab.port(3).aggregator == 3);
+    lab.remove(2);
+    CHECK(lab.system.aggregators().size() == 1);
+    CHECK(lab.active() == 3);
+}
+
+TEST_CASE("3.5 port numbers at the end of the range: the lowest one free") {
+    Lab lab(1);
+    auto state = lab.system.save();
+    state.ports[0].actor.port = 65535;
+    lab.system = System::restore(state, Time{}).value();
+    lab.add(2);
+    CHECK(lab.port(2).actor.port == 1);
+    lab.add(3);
+    CHECK(lab.port(3).actor.port == 2);
+}
+
 TEST_CASE("L79 the key on the wire: user key, speed, duplex") {
     auto options = defaults();
     options.user_key = 5;

@@ -130,6 +130,17 @@ TEST_CASE("L40 half duplex becomes full: LACP starts at once with an odd key") {
     CHECK(lab.last(2).actor.key == 15);
 }
 
+TEST_CASE("3.1 full duplex becomes half: LACP ends at once") {
+    auto lab = up();
+    lab.run_to(5000);
+    lab.link_up(1, speed_10g, false);
+    CHECK(lab.port(1).rx == RxState::lacp_disabled);
+    CHECK(lab.port(1).actor.state == 0x45);
+    lab.run_to(10000);
+    CHECK(lab.instants(5000).empty());
+    CHECK(lab.tx() == Slaves{1}); // an individual link now
+}
+
 TEST_CASE("L80 a port of an aggregator that is not active churns on our side only") {
     Lab lab(2, defaults(), {speed_10g, speed_10g});
     lab.run_to(100);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "tests/lacp/vectors.h"
 
+#include <algorithm>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
@@ -23,7 +24,13 @@ wire::Frame bytes(const std::string &hex) {
     return out;
 }
 
-MacAddr mac(const Json &json) { return MacAddr::parse(json.get<std::string>()).value(); }
+MacAddr mac(const Json &json) {
+    auto text = json.get<std::string>();
+    std::erase(text, ':');
+    MacAddr address;
+    std::ranges::copy(bytes(text), address.bytes.begin());
+    return address;
+}
 
 lacp::PortInfo info(const Json &json) {
     return {json["sys_prio"], mac(json["system"]), json["key"], json["port_prio"], json["port"], json["state"]};

@@ -57,8 +57,7 @@ bool enter(Run &run, Port &port, RxState next) {
     switch (next) {
     case RxState::initialize:
         unselect(run, port);
-        record_default(port);
-        leave_aggregator(run.system, port);
+        record_default(port); // its aggregator is forgotten by the selection that follows
         break;
     case RxState::port_disabled:
         port.partner.set(flag::synchronization, false);

@@ -26,6 +26,12 @@ bool timers_are_possible(const Port &port, Time now) {
            past(port.last_rx.value_or(now)) && past(port.last_tx.value_or(now));
 }
 
+bool states_are_known(const Port &port) {
+    constexpr std::string_view unknown = "?";
+    return name(port.rx) != unknown && name(port.periodic) != unknown && name(port.mux) != unknown &&
+           name(port.actor_churn) != unknown && name(port.partner_churn) != unknown && name(port.selected) != unknown;
+}
+
 bool aggregators_fit(const SystemState &state) {
     const auto exists = [&](std::uint32_t id) { return state.aggregator(id) != nullptr; };
     return all_different<std::uint32_t>(state.aggregators, &Aggregator::id) &&
@@ -33,9 +39,8 @@ bool aggregators_fit(const SystemState &state) {
            state.aggregators.size() == state.ports.size() && (state.active == 0 || exists(state.active)) &&
            std::ranges::all_of(state.aggregators,
                                [&](const auto &a) { return a.id != 0 && a.id <= state.last_aggregator; }) &&
-           std::ranges::all_of(state.ports, [&](const Port &port) {
-               return exists(port.own_aggregator) && (port.aggregator == 0 || exists(port.aggregator));
-           });
+           std::ranges::all_of(
+               state.ports, [&](const Port &port) { return exists(port.own_aggregator) && exists(port.aggregator); });
 }
 
 } // namespace
@@ -45,6 +50,9 @@ Result<System> System::restore(SystemState saved, Time now) {
         !all_different<std::uint16_t>(saved.ports, [](const Port &port) { return port.actor.port; }) ||
         !aggregators_fit(saved)) {
         return fail(EINVAL, "saved LACP state: its ports and aggregators contradict each other");
+    }
+    if (!std::ranges::all_of(saved.ports, states_are_known)) {
+        return fail(EINVAL, "saved LACP state: a port is in a state that does not exist");
     }
     if (!std::ranges::all_of(saved.ports, [&](const Port &port) { return timers_are_possible(port, now); })) {
         return fail(EINVAL, "saved LACP state: its times are of another boot");

@@ -39,7 +39,7 @@ void join(SystemState &system, Port &port) {
 // Rank of a port within its aggregator, best first, by the priorities of the system that decides. Ours comes last: a
 // partner may give one number to two ports.
 std::tuple<std::uint16_t, std::uint16_t, std::uint16_t> rank(const Port &port) {
-    const auto system_id = [](const PortInfo &info) { return std::tie(info.system_priority, info.system); };
+    const auto system_id = [](const PortInfo &info) { return std::tie(info.system_priority, info.system.bytes); };
     const bool partner_decides = !port.partner.system.is_zero() && system_id(port.partner) < system_id(port.actor);
     const auto &decider = partner_decides ? port.partner : port.actor;
     return {decider.port_priority, decider.port, port.actor.port};

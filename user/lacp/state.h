@@ -85,7 +85,7 @@ struct Port {
     std::uint8_t partner_version = 0; // of its last PDU; shown, never acted on
     std::uint16_t partner_collector_max_delay = 0;
 
-    std::uint32_t aggregator = 0;     // id of the one it is in, 0 is none
+    std::uint32_t aggregator = 0;     // id of the one it is in; 0 only until the event at hand is done
     std::uint32_t own_aggregator = 0; // id of the one it brought along
 
     Timer current_while, periodic_timer, wait_while, actor_churn_timer, partner_churn_timer;
