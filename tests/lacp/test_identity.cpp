@@ -178,6 +178,18 @@ TEST_CASE("2.4 a PDU that did not leave is sent 100 ms later and counts once") {
     CHECK(lab.port(1).counters.lacpdu_tx == sent);
 }
 
+TEST_CASE("2.4 PDUs that did not leave do not count against the limit") {
+    auto lab = up();
+    lab.run_to(20000);
+    lab.pdu(1, partner_p(), 0x05);
+    for (int i = 0; i < 5; ++i) {
+        lab.system.send_failed(1, Ms(lab.now()));
+        lab.run_for(100);
+    }
+    CHECK(lab.instants(20000) == Instants{20000, 20100, 20200, 20300, 20400, 20500});
+    CHECK(lab.port(1).pdus_sent.size() == 1);
+}
+
 TEST_CASE("status: history, last transition, figures, totals") {
     auto lab = up();
     const auto &received = lab.system.received(1);

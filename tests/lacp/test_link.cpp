@@ -82,6 +82,16 @@ TEST_CASE("L36 one of two slaves loses link: the other carries on undisturbed") 
     CHECK(lab.instants(5000, 2).empty());
 }
 
+TEST_CASE("XB-13 link back beside a slave at work: a PDU at once") {
+    Lab lab(2, defaults(), {speed_10g, speed_10g});
+    lab.handshake({{1, partner_p()}, {2, partner_p(0x106)}});
+    lab.run_to(5000);
+    lab.link_down(1);
+    lab.run_to(8000);
+    lab.link_up(1);
+    CHECK(lab.instants(5000, 1) == Instants{8000});
+}
+
 TEST_CASE("L37 another speed without loss of carrier: a full restart with the new key") {
     auto lab = up();
     lab.run_to(5000);

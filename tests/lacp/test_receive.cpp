@@ -136,6 +136,14 @@ TEST_CASE("L23 the partner's port priority changes: selected anew") {
     CHECK(lab.port(1).mux == MuxState::waiting);
 }
 
+TEST_CASE("2.2 the partner becomes individual: selected anew, alone") {
+    auto lab = up();
+    lab.run_to(20000);
+    lab.pdu(1, partner_p(), 0x39);
+    CHECK(lab.port(1).mux == MuxState::waiting);
+    CHECK(lab.system.active_aggregator()->individual);
+}
+
 TEST_CASE("L24 a PDU without a system is counted and nothing else") {
     auto lab = up();
     lab.run_to(20000);

@@ -217,6 +217,25 @@ TEST_CASE("L56 individual partners are never aggregated") {
     CHECK(lab.tx() == Slaves{1});
 }
 
+TEST_CASE("2.6 without partners a half-duplex slave comes last, however fast") {
+    Lab lab(2, with(AdSelect::bandwidth));
+    lab.link_up(1, speed_25g, false);
+    CHECK(lab.tx() == Slaves{1});
+    lab.link_up(2);
+    CHECK(lab.tx() == Slaves{2});
+}
+
+TEST_CASE("2.6 stable: an aggregator that was emptied is active no more") {
+    Lab lab(2);
+    lab.link_up(1);
+    lab.handshake({{1, partner_p()}});
+    lab.link_up(2, speed_25g);
+    lab.handshake({{2, partner_q()}});
+    REQUIRE(lab.tx() == Slaves{1});
+    lab.pdu(1, partner_p(0x107), 0x05); // another port of the same partner
+    CHECK(lab.tx() == Slaves{2});
+}
+
 TEST_CASE("L57 all partners lost: each slave on its own, one at work") {
     auto lab = both_defaulted();
     CHECK(lab.port(1).aggregator == 2);

@@ -85,6 +85,19 @@ TEST_CASE("L62 the working port loses link: the one standing by is attached in t
     CHECK(lab.tx() == Slaves{2});
 }
 
+TEST_CASE("XB-21 a port without link stands by; one that stands by keeps nobody waiting") {
+    auto lab = limited_failed_over();
+    CHECK(lab.port(1).selected == Selected::standby);
+
+    Lab late(2, one_port(), two_10g);
+    late.run_to(100);
+    late.pdu(1, partner_q(7), 0x05);
+    late.run_to(1600);
+    late.pdu(2, partner_q(8), 0x05);
+    late.run_to(2100);
+    CHECK(late.port(1).mux == MuxState::attached);
+}
+
 TEST_CASE("L63 the system with the better priority decides: the partner's port 0x105 on slave 2") {
     Lab lab(2, one_port(), two_10g);
     lab.handshake({{1, partner_p(0x106)}, {2, partner_p(0x105)}});
@@ -152,6 +165,28 @@ TEST_CASE("L67 two slaves cabled to each other, the third to a partner: only the
     lab.pdu(3, partner_p(), 0x3d);
     run_looped(lab, crossed, 10000);
     CHECK(lab.tx() == Slaves{3});
+}
+
+TEST_CASE("XB-22 a slave at work hears itself: no longer used, no longer counted") {
+    auto options = defaults();
+    options.min_links = 2;
+    Lab lab(2, options, two_10g);
+    lab.handshake({{1, partner_p()}, {2, partner_p(0x106)}});
+    REQUIRE(lab.system.carrier());
+    lab.frame(1, encode({1, lab.port(1).actor, {}, 0}, lab.port(1).mac));
+    CHECK(lab.tx() == Slaves{2});
+    CHECK(lab.rx() == Slaves{2});
+    CHECK_FALSE(lab.system.carrier());
+}
+
+TEST_CASE("XB-22 link lost: the loop is forgotten, and none is seen without link") {
+    auto lab = looped();
+    lab.link_down(1);
+    CHECK_FALSE(lab.port(1).loop);
+    lab.frame(1, encode({1, lab.port(1).actor, {}, 0}, lab.port(1).mac));
+    CHECK_FALSE(lab.port(1).loop);
+    lab.link_up(1);
+    CHECK(lab.tx() == Slaves{1});
 }
 
 TEST_CASE("L68 the loop is gone: the first PDU of a partner starts the handshake") {

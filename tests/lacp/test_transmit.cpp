@@ -167,6 +167,16 @@ TEST_CASE("L13 a view with our timeout bit wrong: one PDU at that instant") {
     CHECK(lab.instants(2201) == Instants{5000});
 }
 
+TEST_CASE("2.2 every compared bit of the view and the identity asks for a PDU") {
+    const auto wrong = GENERATE(flag::activity, flag::timeout, flag::synchronization, flag::aggregation);
+    auto lab = up();
+    lab.run_to(5000);
+    auto view = lab.port(1).actor;
+    view.state = static_cast<std::uint8_t>(view.state ^ wrong);
+    lab.pdu(1, partner_p(), 0x3d, view);
+    CHECK(lab.instants(2201) == Instants{5000});
+}
+
 TEST_CASE("L26 passive without partner: silence") {
     Lab lab(1, passive(), {speed_10g});
     CHECK(lab.port(1).rx == RxState::expired);

@@ -72,7 +72,6 @@ bool enter(Run &run, Port &port, RxState next) {
     case RxState::lacp_disabled:
         unselect(run, port);
         record_default(port);
-        port.partner.set(flag::aggregation, false);
         break;
     case RxState::defaulted:
         update_selected(run, port, partner_admin);

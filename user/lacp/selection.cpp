@@ -36,11 +36,12 @@ void join(SystemState &system, Port &port) {
     port.aggregator = found->id;
 }
 
-// Rank of a port within its aggregator, best first, by the priorities of the system that decides. Ours comes last: a
+// Rank of a port within its aggregator, best first, by the priorities of the system that decides. (A port
+// without partner is alone in its aggregator, so that it does not matter who decides there.) Our number comes last: a
 // partner may give one number to two ports.
 std::tuple<std::uint16_t, std::uint16_t, std::uint16_t> rank(const Port &port) {
     const auto system_id = [](const PortInfo &info) { return std::tie(info.system_priority, info.system.bytes); };
-    const bool partner_decides = !port.partner.system.is_zero() && system_id(port.partner) < system_id(port.actor);
+    const bool partner_decides = system_id(port.partner) < system_id(port.actor);
     const auto &decider = partner_decides ? port.partner : port.actor;
     return {decider.port_priority, decider.port, port.actor.port};
 }
@@ -51,9 +52,8 @@ bool within_limit(const SystemState &system, const Port &port) {
         return true;
     }
     const auto members = system.members(port.aggregator);
-    const auto better = std::ranges::count_if(members, [&](const Port *other) {
-        return other != &port && other->link.up && other->selected != Selected::unselected && rank(*other) < rank(port);
-    });
+    const auto better = std::ranges::count_if(
+        members, [&](const Port *other) { return other != &port && other->link.up && rank(*other) < rank(port); });
     return port.link.up && static_cast<std::uint64_t>(better) < system.options.max_ports;
 }
 
