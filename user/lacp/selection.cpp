@@ -36,9 +36,8 @@ void join(SystemState &system, Port &port) {
     port.aggregator = found->id;
 }
 
-// Rank of a port within its aggregator, best first, by the priorities of the system that decides. (A port
-// without partner is alone in its aggregator, so that it does not matter who decides there.) Our number comes last: a
-// partner may give one number to two ports.
+// Rank of a port within its aggregator, best first, by the priorities of the system that decides. Without a partner a
+// port is alone, so that it does not matter who decides. Our number comes last: a partner may use one of its own twice.
 std::tuple<std::uint16_t, std::uint16_t, std::uint16_t> rank(const Port &port) {
     const auto system_id = [](const PortInfo &info) { return std::tie(info.system_priority, info.system.bytes); };
     const bool partner_decides = system_id(port.partner) < system_id(port.actor);

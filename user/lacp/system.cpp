@@ -31,6 +31,13 @@ PortInfo with_options(PortInfo actor, const PortLink &link, const SystemOptions 
     return actor;
 }
 
+// The key is kept (3.1), the loop is not: whoever pulls a cable may have opened it.
+void lose_link(Port &port) {
+    port.counters.port_enabled_changes += port.link.up ? 1 : 0;
+    port.link.up = false;
+    port.loop = false;
+}
+
 } // namespace
 
 Run System::start(std::string_view cause, Time now) { return {state_, now, cause}; }
@@ -54,10 +61,9 @@ Effects System::finish(Run &run) {
     }
     for (const auto &frame : run.effects.frames) {
         if (const auto log = logs_.find(frame.slot); log != logs_.end()) {
-            const auto decoded = classify(frame.bytes, {});
             PduRecord entry{run.now, true, frame.is_marker ? "marker_resp_tx" : "lacpdu_tx"};
             if (!frame.is_marker) {
-                entry.pdu = decoded.pdu;
+                entry.pdu = classify(frame.bytes, {}).pdu;
             }
             record(log->second.sent, std::move(entry), frame.bytes);
         }
@@ -135,8 +141,7 @@ Effects System::shutdown(Time now) {
     auto run = start("release", now);
     for (auto &port : state_.ports) {
         send_farewell(run, port);
-        port.counters.port_enabled_changes += port.link.up ? 1 : 0;
-        port.link.up = false;
+        lose_link(port);
     }
     return finish(run);
 }
@@ -149,12 +154,11 @@ Effects System::set_link(SlotId slot, const PortLink &link, Time now) {
         return {};
     }
     auto run = start("link", now);
-    port->counters.port_enabled_changes += port->link.up != link.up ? 1 : 0;
     if (!link.up) {
-        port->link.up = false; // the key is kept (3.1)
-        port->loop = false;    // whoever plugs cables may have opened it
+        lose_link(*port);
         return finish(run);
     }
+    port->counters.port_enabled_changes += port->link.up ? 0 : 1;
     port->link = link;
     const auto key = operational_key(state_.options.user_key, link.speed, link.full_duplex);
     if (port->actor.key != key) { // another link than before: BEGIN (3.1)
