@@ -4,6 +4,7 @@
 // of them `desired()` is the whole state that the data path and the devices must have.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -29,11 +30,15 @@ struct LinkObservation {
     bool carrier = false;
     std::uint32_t speed = speed_unknown;
     std::uint8_t duplex = duplex_unknown;
+    // Stamps of the data path, CLOCK_MONOTONIC; zero: never.
+    Time last_rx{};
+    std::array<Time, XB_MAX_TARGETS> target_rx{};
 };
 // State of some slaves, just read. The daemon sends it when the deadline is reached (then with every slave) and
 // whenever the data path or netlink tells of a change (then with those concerned). If the monitor's tick is due it runs
 // a tick, otherwise an event pass: the same inspection, but counters of FAIL and BACK do not advance, so that a delay
-// is never shorter than the user asked for.
+// is never shorter than the user asked for. The ARP/NS monitor acts on its ticks only, and only if every slave is
+// there.
 struct LinksObserved {
     std::vector<LinkObservation> links;
 };
@@ -53,7 +58,10 @@ struct SlaveRenamed { // 1.13
     SlotId slot = no_slot;
     std::string name;
 };
-using Event = std::variant<LinksObserved, BondAdmin, BondMacSet, SlaveMacSet, SlaveRenamed>;
+struct ProbesSent { // at least one probe was queued on this slave just now (4.1 last_tx)
+    SlotId slot = no_slot;
+};
+using Event = std::variant<LinksObserved, BondAdmin, BondMacSet, SlaveMacSet, SlaveRenamed, ProbesSent>;
 
 // ---- effects, in order ----
 struct SetSlaveMac { // a failure ends the MAC effects of this batch (1.6 follow)
@@ -66,11 +74,16 @@ struct SetBondMac {
 struct Announce { // 1.11: gratuitous ARP and unsolicited NA out of this slave, for bond0 and devices on top
     SlotId slot = no_slot;
 };
+// 4.2: one ARP or NS probe for each target out of this slave, then ProbesSent. Publish desired() before: the slave may
+// have to listen for the answers from now on.
+struct SendProbes {
+    SlotId slot = no_slot;
+};
 struct RejoinMulticast {}; // 1.12: raise membership reports for the groups joined on the bond
 struct Log {
     std::string message; // warnings that the kernel would log
 };
-using Effect = std::variant<SetSlaveMac, SetBondMac, Announce, RejoinMulticast, Transition, Log>;
+using Effect = std::variant<SetSlaveMac, SetBondMac, Announce, SendProbes, RejoinMulticast, Transition, Log>;
 using Effects = std::vector<Effect>;
 
 // ---- enslave and release (1.5) ----
@@ -115,6 +128,7 @@ struct SavedBond {
     bool force_primary = false;
     std::uint32_t pending_notif = 0;
     std::uint32_t pending_rejoin = 0;
+    SlotId candidate = no_slot; // of the ARP monitor's search (4.6)
 };
 
 class Bond {
@@ -152,6 +166,7 @@ public:
     const Slave *slave(std::string_view name) const;
     SlotId active() const;
     SlotId primary() const;
+    SlotId candidate() const; // the slave that the ARP monitor probes while there is no active one
     MacAddr mac() const;
     bool carrier() const;
     bool admin_up() const;
@@ -175,6 +190,7 @@ private:
     void on(const BondMacSet &, Step &); // mac.cpp
     void on(const SlaveMacSet &, Step &);
     void on(const SlaveRenamed &, Step &);
+    void on(const ProbesSent &, Step &); // arp_link.cpp
     void observe(Step &, const LinkObservation &);
     void run_monitor(Step &);
     void commit(Step &, std::span<const std::optional<Link>> proposals);
@@ -232,6 +248,10 @@ private:
     std::uint32_t pending_rejoin_ = 0;
     std::optional<Time> next_tick_; // none: no monitor, bond down or no slaves
     std::optional<Time> rejoin_at_;
+    SlotId candidate_ = no_slot;   // 4.6; only while there is no active slave
+    std::optional<Time> next_arp_; // as next_tick_, of the ARP/NS monitor
+    // Older stamps of a target slot belong to another target, or to a time before the monitor's.
+    std::array<Time, XB_MAX_TARGETS> target_since_{};
 };
 
 } // namespace xbond::core

@@ -4,12 +4,33 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "user/core/options.h"
 #include "user/core/slave.h"
 
 namespace xbond::core {
+
+// What of the received frames the data path stamps (4.3).
+enum class Hear : std::uint8_t {
+    nothing,
+    any,   // every frame
+    arp,   // every ARP and every IPv6 frame
+    valid, // ARP, NS and NA that pass 4.4
+};
+
+struct DesiredMonitor { // of ARP and NS: what validation needs (4.4)
+    bool on = false;
+    // Rule (b): receptions on backups count once the active slave's rx() is later than this; none: no active slave.
+    std::optional<Time> heard_after;
+    // Rule (c): replies count on any backup from .. until; both zero: no candidate.
+    Time probe_from{}, probe_until{};
+    bool all_targets = false; // rx() is the oldest target stamp instead of last_rx
+    std::vector<Ipv4Addr> targets;
+    std::vector<Ipv6Addr> targets6;
+    bool operator==(const DesiredMonitor &) const = default;
+};
 
 struct DesiredSlave {
     SlotId slot = no_slot;
@@ -18,7 +39,10 @@ struct DesiredSlave {
     std::uint16_t queue_id = 0; // 0 while the link is not UP (1.9)
     bool suppress = false;      // receive suppression (1.3 `inactive`)
     SlotId fallback = no_slot;  // next slot to try when this one lost carrier
-    bool carries_lists = true;  // promisc, allmulti and multicast lists of the bond belong here (1.8)
+    Hear hear = Hear::nothing;
+    bool backup = false;           // state backup (1.3): which rule of 4.4 applies
+    std::vector<MacAddr> ns_joins; // multicast addresses to join for NS targets (4.7)
+    bool carries_lists = true;     // promisc, allmulti and multicast lists of the bond belong here (1.8)
     bool operator==(const DesiredSlave &) const = default;
 };
 
@@ -35,6 +59,7 @@ struct Desired {
     XdpPolicy xdp = XdpPolicy::automatic;
     Visibility visibility = Visibility::automatic;
     std::uint32_t carrier_watch_ms = 1;
+    DesiredMonitor monitor;
     bool operator==(const Desired &) const = default;
 };
 

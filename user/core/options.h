@@ -17,6 +17,18 @@ namespace xbond::core {
 
 enum class PrimaryReselect : std::uint8_t { always = 0, better = 1, failure = 2 };
 enum class FailOverMac : std::uint8_t { none = 0, active = 1, follow = 2 };
+// A set of bits (4.3): 1 validate on slaves in state active, 2 on those in state backup, 4 filter.
+enum class ArpValidate : std::uint8_t {
+    none = 0,
+    active = 1,
+    backup = 2,
+    all = 3,
+    filter = 4,
+    filter_active = 5,
+    filter_backup = 6,
+};
+// Whether MII and ARP/NS watch together, and then whether one of them is enough for a slave to be up.
+enum class Monitors : std::uint8_t { exclusive, any, all };
 
 // Values as a user reads them back. Delays are kept as tick counts like the kernel does (3.1): ms = ticks * miimon.
 struct Options {
@@ -34,7 +46,14 @@ struct Options {
     std::uint32_t num_peer_notif = 1; // num_grat_arp = num_unsol_na
     std::uint32_t resend_igmp = 1;
     std::uint32_t min_links = 0; // stored; acts in mode 4
+    std::uint32_t arp_interval_ms = 0;
+    std::vector<Ipv4Addr> arp_ip_targets; // at most XB_MAX_TARGETS, as of the next
+    std::vector<Ipv6Addr> ns_ip6_targets;
+    ArpValidate arp_validate = ArpValidate::none;
+    bool arp_all_targets_all = false; // arp_all_targets: any, all
+    std::uint32_t arp_missed_max = 2;
     // xbond's own
+    Monitors monitors = Monitors::exclusive;
     XdpPolicy xdp = XdpPolicy::automatic;
     Visibility visibility = Visibility::automatic;
     std::uint32_t carrier_watch_ms = 1;
@@ -95,6 +114,8 @@ std::string_view mode_name(Mode);         // "balance-rr"
 std::string_view policy_name(HashPolicy); // "layer3+4"
 std::string_view name(PrimaryReselect);
 std::string_view name(FailOverMac);
+std::string_view name(ArpValidate);
+std::string_view name(Monitors);
 std::string_view name(XdpPolicy);
 std::string_view name(Visibility);
 std::optional<Mode> parse_mode(std::string_view); // word or number

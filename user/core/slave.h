@@ -2,6 +2,7 @@
 // One slave as the bond sees it (reference 0.3, 1.3).
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string>
 
@@ -28,10 +29,17 @@ struct Slave {
     std::uint32_t speed = speed_unknown;
     std::uint8_t duplex = duplex_unknown;
     // monitor
-    Link link = Link::down;
-    std::uint32_t delay = 0; // ticks left in FAIL or BACK
+    Link link = Link::down; // what follows from the monitors that run
+    Link mii = Link::down;  // what each of them says: with one alone, the same as `link`
+    Link arp = Link::down;
+    std::string reason;      // why `link` last changed
+    std::uint32_t delay = 0; // of the MII monitor: ticks left in FAIL or BACK
     std::uint32_t failures = 0;
     Time last_link_up{};
+    // times of the ARP/NS monitor (4.1), merged from the data path's stamps
+    Time last_rx{};
+    Time last_tx{}; // of a probe
+    std::array<Time, XB_MAX_TARGETS> target_rx{};
     // flags of 1.3
     bool backup = false;
     bool inactive = false;
