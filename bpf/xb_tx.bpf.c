@@ -18,12 +18,6 @@ static __always_inline int xb_drop(void)
 	return TC_ACT_SHOT;
 }
 
-static __always_inline void xb_count_tx(struct xb_counters *counters, const struct __sk_buff *ctx)
-{
-	counters->tx_packets += xb_packets(ctx);
-	counters->tx_bytes += ctx->len;
-}
-
 /* A copy to every member but the last, which gets the original: as many frames as members, whatever fails. */
 static __always_inline int xb_broadcast(struct __sk_buff *ctx, struct xb_table *table, struct xb_bank *bank)
 {
@@ -67,14 +61,12 @@ static __always_inline int xb_send_override(struct __sk_buff *ctx, struct xb_tab
 SEC("tc")
 int xb_tx(struct __sk_buff *ctx)
 {
-	struct xb_table *table = xb_get_table();
+	struct xb_table *table = &xb_the_table;
 	const __u32 mode = xb_cfg.mode;
 	struct xb_counters *counters;
 	struct xb_choice choice;
 	struct xb_bank *bank;
 
-	if (!table)
-		return TC_ACT_SHOT;
 	bank = xb_get_bank(table);
 	if (mode == XB_MODE_ROUNDROBIN || mode == XB_MODE_ACTIVEBACKUP) {
 		__u32 queue = ctx->queue_mapping;

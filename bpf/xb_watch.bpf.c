@@ -17,11 +17,11 @@ char LICENSE[] SEC("license") = "GPL";
 SEC("tc")
 int xb_learn(struct __sk_buff *ctx)
 {
-	struct xb_table *table = xb_get_table();
+	struct xb_table *table = &xb_the_table;
 	__u32 slot = ctx->mark;
 	struct net_device *dev = 0;
 
-	if (!table || slot >= XB_MAX_SLAVES)
+	if (slot >= XB_MAX_SLAVES)
 		return 1;
 #if XB_CARRIER == XB_CARRIER_KFUNC
 	struct sk_buff *skb = bpf_cast_to_kern_ctx(ctx);
@@ -35,25 +35,33 @@ int xb_learn(struct __sk_buff *ctx)
 	return 0;
 }
 
+static __noinline void xb_watch_tell(struct xb_watch *watch, const struct xb_slot *slot, __u32 id, __u32 carrier)
+{
+	struct xb_event event = { .type = XB_EVENT_CARRIER, .slot = id, .ifindex = slot->ifindex, .carrier = carrier };
+
+	if (id < XB_MAX_SLAVES && !xb_emit(&event))
+		watch->carrier[id] = carrier; /* not told (ring full): the next tick tries again */
+}
+
 /* The first look at a slot is a change from 0 too: the controller hears of a carrier that is on from the start. */
 static int xb_watch_tick(void *map, __u32 *key, struct xb_watch *watch)
 {
-	struct xb_table *table = xb_get_table();
+	struct xb_table *table = &xb_the_table;
+	__u32 n = table->n_slots;
 
 	(void)map;
 	(void)key;
-	if (!table)
-		return 0;
 	for (__u32 i = 0; i < XB_MAX_SLAVES; i++) {
-		struct xb_slot *slot = &table->slot[i];
-		struct xb_event event = { .type = XB_EVENT_CARRIER, .slot = i, .ifindex = slot->ifindex };
+		const struct xb_slot *slot = &table->slot[i];
+		__u32 carrier;
 
+		if (i >= n)
+			break;
 		if (!slot->ifindex || !slot->dev)
 			continue;
-		event.carrier = xb_carrier_on(slot);
-		/* Not told (ring full): the next tick tries again. */
-		if (event.carrier != watch->carrier[i] && !xb_emit(&event))
-			watch->carrier[i] = event.carrier;
+		carrier = xb_carrier_on(slot);
+		if (carrier != watch->carrier[i])
+			xb_watch_tell(watch, slot, i, carrier);
 	}
 	watch->runs++;
 	if (watch->interval_ns)

@@ -78,6 +78,7 @@ Result<void> DataPath::set_slot(SlotId slot, std::uint32_t ifindex) {
         const std::uint32_t key = slot;
         if (bpf_map_update_elem(impl_->maps.fd(XB_MAP_STATS), &key, per_cpu_counters().data(), BPF_ANY) != 0)
             return kernel_error(errno, "cannot reset the counters of slot " + std::to_string(slot));
+        impl_->forget_stamps(slot);
     }
     if (impl_->programs.learn) {
         auto learned = run_once(impl_->programs.learn.get(), ifindex, slot);
@@ -143,7 +144,7 @@ Result<XdpState> DataPath::set_xdp(SlotId slot, std::uint32_t ifindex, XdpPolicy
     return tl::unexpected(attached.error());
 }
 
-void DataPath::publish(const Bank &bank) { impl_->table.publish(bank); }
+void DataPath::publish(const Bank &bank) { impl_->publish(bank); }
 
 const Bank &DataPath::published() const { return impl_->table.published(); }
 

@@ -3,13 +3,15 @@
 // that dies leaves it forwarding; destroying the object detaches nothing. Threading: one thread (the event loop's).
 //
 // Pin layout, below `<bpffs>/xbond/<netns inode>/<bond>/`:
-//   xb_table xb_stats xb_events xb_watch xb_xsk    the maps of abi.h
+//   xb_table xb_stamps xb_stats xb_events          the maps of abi.h
+//   xb_own4 xb_own6 xb_watch xb_xsk
 //   xb_tx xb_rx xb_learn xb_watch_arm              the programs in use
 //   tx_bond tx_peer rx_<slot>                      tcx links; absent where clsact is used
 //   carrier_<check> qdisc_<ifindex>                empty directories: the variant in use; a clsact qdisc made by us
 // XDP programs need no pin of ours: they sit on the device by netlink or by libxdp's pins, and are known by their maps.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -47,6 +49,11 @@ struct Counters { // sums over CPUs
     xb_counters bond;
 };
 
+struct Stamps { // when a slave last heard something that counts (4.3); zero: never
+    Time last_rx{};
+    std::array<Time, XB_MAX_TARGETS> target_rx{};
+};
+
 class DataPath {
 public:
     struct Config {
@@ -81,7 +88,7 @@ public:
     // Attaches, switches or removes xb_xdp; a policy that the driver refuses is an error, except automatic.
     Result<XdpState> set_xdp(SlotId, std::uint32_t ifindex, XdpPolicy, std::string_view driver);
 
-    // Fills the inactive bank and flips. Equal content is not published again.
+    // Fills the inactive bank and flips. Equal content is not published again. `entry_*` follow from `flags`.
     void publish(const Bank &);
     const Bank &published() const;
 
@@ -97,6 +104,10 @@ public:
     std::uint64_t watch_runs() const; // times the timer has run since it was set
     // Lets the next packet that meets this slot without carrier tell again.
     void rearm(SlotId);
+
+    // ARP/NS monitor: the slave's stamps; and whose answers count: the addresses of bond0 and of all devices on it.
+    Stamps stamps(SlotId) const;
+    Result<void> set_own_addresses(std::span<const Ipv4Addr>, std::span<const Ipv6Addr>);
 
     int events_fd() const; // readable (epoll) when events wait
     void drain_events(const std::function<void(const xb_event &)> &);

@@ -20,6 +20,8 @@ struct DataPath::Impl {
     Result<void> adopt();
     Result<void> reprogram(const ProgramSet &next);
     bool is_ours(std::uint32_t prog_id) const; // by the map it uses
+    void publish(Bank bank);                   // with the entry into the bond filled in
+    void forget_stamps(SlotId slot);
 
     Config config;
     Features features; // tcx and carrier: what is in use
@@ -27,6 +29,7 @@ struct DataPath::Impl {
     bool outdated = false;
     Maps maps;
     Table table;
+    Mapped<xb_stamps> stamps;
     EventReader events;
     Programs programs;
     std::optional<TcHook> tx_bond;
@@ -37,6 +40,7 @@ struct DataPath::Impl {
     Result<TcHook> adopt_hook(HookPoint where, const std::string &link_name) const;
 
 private:
+    Bank with_entry(Bank bank) const;
     Result<void> open_maps();
     Result<void> adopt_programs();
     Result<void> adopt_slaves();

@@ -75,6 +75,10 @@ Result<void> DataPath::Impl::open_maps() {
     if (!mapped)
         return tl::unexpected(mapped.error());
     table = std::move(*mapped);
+    auto seen = Mapped<xb_stamps>::map(maps.fd(XB_MAP_STAMPS), XB_MAP_STAMPS);
+    if (!seen)
+        return tl::unexpected(seen.error());
+    stamps = std::move(*seen);
     auto reader = EventReader::open(maps.fd(XB_MAP_EVENTS));
     if (!reader)
         return tl::unexpected(reader.error());
@@ -105,7 +109,7 @@ Result<void> DataPath::Impl::create() {
     }
     if (auto opened = open_maps(); !opened)
         return opened;
-    table.initialise();
+    table.initialise(with_entry(empty_bank()));
     if (auto pinned = maps.pin_all(config.pin_dir); !pinned)
         return pinned;
     if (auto pinned = pin_programs(programs); !pinned)
@@ -128,9 +132,10 @@ Result<void> DataPath::Impl::adopt() {
     if (!opened)
         return tl::unexpected(opened.error());
     maps = std::move(*opened);
-    for (const auto &[map, size, entries] : {std::tuple{XB_MAP_TABLE, sizeof(xb_table), 1U},
-                                             std::tuple{XB_MAP_STATS, sizeof(xb_counters), unsigned{XB_STATS_ENTRIES}},
-                                             std::tuple{XB_MAP_WATCH, sizeof(xb_watch), 1U}})
+    for (const auto &[map, size, entries] :
+         {std::tuple{XB_MAP_TABLE, sizeof(xb_table), 1U}, std::tuple{XB_MAP_STAMPS, sizeof(xb_stamps), 1U},
+          std::tuple{XB_MAP_STATS, sizeof(xb_counters), unsigned{XB_STATS_ENTRIES}},
+          std::tuple{XB_MAP_WATCH, sizeof(xb_watch), 1U}})
         if (maps.fd(map) >= 0)
             if (auto shape = expect_shape(maps.fd(map), map, size, entries); !shape)
                 return shape;

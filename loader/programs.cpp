@@ -25,6 +25,19 @@ std::size_t index_of(std::string_view name) {
     return static_cast<std::size_t>(std::ranges::find(Maps::names, name) - Maps::names.begin());
 }
 
+// Inside an object the map of a global variable has the name of its section; a pin may not have a dot.
+constexpr std::string_view section_prefix = ".data.";
+std::string name_in_object(std::string_view name) {
+    const bool global = name == XB_MAP_TABLE || name == XB_MAP_STAMPS;
+    return std::string(global ? section_prefix : "").append(name);
+}
+std::string_view name_of(const bpf_map *map) {
+    std::string_view name = bpf_map__name(map);
+    if (name.starts_with(section_prefix))
+        name.remove_prefix(section_prefix.size());
+    return name;
+}
+
 Result<Fd> duplicate(int fd, std::string_view what) {
     Fd copy(fcntl(fd, F_DUPFD_CLOEXEC, 0));
     if (!copy)
@@ -112,7 +125,7 @@ Result<Object> Object::open(ObjectKind kind, CarrierCheck carrier, const xb_conf
 Result<void> Object::reuse_maps(const Maps &maps) {
     bpf_map *map = nullptr;
     bpf_object__for_each_map(map, object_) {
-        const int fd = maps.fd(bpf_map__name(map));
+        const int fd = maps.fd(name_of(map));
         if (fd < 0)
             continue;
         if (const int error = bpf_map__reuse_fd(map, fd); error != 0)
@@ -123,7 +136,7 @@ Result<void> Object::reuse_maps(const Maps &maps) {
 
 Result<void> Object::keep_maps(Maps &maps) {
     for (const std::string_view name : Maps::names) {
-        const bpf_map *const map = bpf_object__find_map_by_name(object_, name.data());
+        const bpf_map *const map = bpf_object__find_map_by_name(object_, name_in_object(name).c_str());
         if (map == nullptr || maps.fd(name) >= 0)
             continue;
         auto copy = duplicate(bpf_map__fd(map), "cannot keep map " + std::string(name));

@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
-#include <sys/mman.h>
 #include <utility>
 
 #include "loader/datapath.h"
@@ -40,28 +39,17 @@ Bank empty_bank() {
 }
 
 Result<Table> Table::map(int table_fd) {
-    void *const memory = mmap(nullptr, sizeof(xb_table), PROT_READ | PROT_WRITE, MAP_SHARED, table_fd, 0);
-    if (memory == MAP_FAILED)
-        return kernel_error(errno, "cannot map " XB_MAP_TABLE);
-    return Table(static_cast<xb_table *>(memory));
-}
-
-Table::Table(Table &&other) noexcept : table_(std::exchange(other.table_, nullptr)) {}
-
-Table &Table::operator=(Table &&other) noexcept {
-    std::swap(table_, other.table_);
-    return *this;
-}
-
-Table::~Table() {
-    if (table_ != nullptr)
-        munmap(table_, sizeof(xb_table));
+    auto mapped = Mapped<xb_table>::map(table_fd, XB_MAP_TABLE);
+    if (!mapped)
+        return tl::unexpected(mapped.error());
+    Table table;
+    table.table_ = std::move(*mapped);
+    return table;
 }
 
 std::uint32_t Table::layout() const { return load(table_->layout); }
 
-void Table::initialise() {
-    const xb_bank bank = empty_bank();
+void Table::initialise(const xb_bank &bank) {
     write_bank(table_->banks[0], bank);
     write_bank(table_->banks[1], bank);
     store(table_->layout, std::uint32_t{XB_LAYOUT_VERSION});

@@ -11,10 +11,11 @@
 //              A chain of fallbacks mixed from two states could be a ring: the programs bound the walk.
 //   mac, bond_mac: may be half of each while a MAC is being changed, when either answer loses the frame: it carries
 //              an address that nobody owns and is dropped by whoever gets it.
-//   flags, queue_id: one packet more under the old rule.
+//   flags, queue_id, entry_*: one packet more under the old rule.
+//   monitor: an answer validated by the old rule, or one more that is not.
 #pragma once
 
-#include "common/fd.h"
+#include "loader/mapped.h"
 #include "xbond/abi.h"
 #include "xbond/result.h"
 #include "xbond/types.h"
@@ -25,12 +26,9 @@ class Table {
 public:
     Table() = default;
     static Result<Table> map(int table_fd);
-    Table(Table &&other) noexcept;
-    Table &operator=(Table &&other) noexcept;
-    ~Table();
 
     std::uint32_t layout() const;
-    void initialise(); // a new table: layout version and two empty banks
+    void initialise(const xb_bank &); // a new table: layout version, and this bank twice
     const xb_bank &published() const;
     void publish(const xb_bank &bank); // equal content is not published again
 
@@ -42,10 +40,9 @@ public:
     void rearm(SlotId slot);
 
 private:
-    explicit Table(xb_table *table) : table_(table) {}
     void count_slots();
 
-    xb_table *table_ = nullptr;
+    Mapped<xb_table> table_;
 };
 
 } // namespace xbond::loader

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only
  *
  * The maps of abi.h. Each object declares those it uses; user space makes them one by handing the descriptors of the
- * first object, or of the pins, to the others. XB_NEED_WATCH and XB_NEED_XSK ask for the two that few need.
+ * first object, or of the pins, to the others. XB_NEED_WATCH, XB_NEED_XSK and XB_NEED_MONITOR ask for
+ * those that not all need.
  */
 #ifndef XB_MAPS_H
 #define XB_MAPS_H
@@ -14,13 +15,31 @@
 /* Set before load: the verifier removes what the frozen mode does not need. */
 const volatile struct xb_config xb_cfg SEC(".rodata");
 
+struct xb_table xb_the_table SEC(XB_TABLE_SECTION);
+
+#ifdef XB_NEED_MONITOR
+struct xb_ip6 {
+	__u32 word[4];
+};
+
+struct xb_stamps xb_the_stamps SEC(XB_STAMPS_SECTION);
+
 struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1);
-	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, XB_OWN_ENTRIES);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__type(key, __u32);
-	__type(value, struct xb_table);
-} xb_table SEC(".maps");
+	__type(value, __u8);
+} xb_own4 SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, XB_OWN_ENTRIES);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct xb_ip6);
+	__type(value, __u8);
+} xb_own6 SEC(".maps");
+#endif
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
@@ -54,13 +73,6 @@ struct {
 
 /* Keeps a pointer in a register: clang would rather repeat its sum at every use. */
 #define XB_KEEP(pointer) asm volatile("" : "+r"(pointer))
-
-static __always_inline struct xb_table *xb_get_table(void)
-{
-	__u32 key = 0;
-
-	return bpf_map_lookup_elem(&xb_table, &key);
-}
 
 static __always_inline struct xb_bank *xb_get_bank(struct xb_table *table)
 {

@@ -21,4 +21,16 @@ static __always_inline __u64 xb_packets(const struct __sk_buff *ctx)
 	return segs ? segs : 1;
 }
 
+static __always_inline void xb_count_tx(struct xb_counters *counters, const struct __sk_buff *ctx)
+{
+	counters->tx_packets += xb_packets(ctx);
+	counters->tx_bytes += ctx->len;
+}
+
+static __always_inline void xb_count_rx(struct xb_counters *counters, const struct __sk_buff *ctx)
+{
+	counters->rx_packets += xb_packets(ctx);
+	counters->rx_bytes += ctx->len;
+}
+
 #endif

@@ -10,18 +10,24 @@
 
 #include <linux/types.h>
 
+#include "xbond/numbers.h"
+
 #ifdef __cplusplus
 #define XB_ASSERT(cond, msg) static_assert(cond, msg)
 #else
 #define XB_ASSERT(cond, msg) _Static_assert(cond, msg)
 #endif
 
-#define XB_LAYOUT_VERSION 1
-#define XB_MAX_SLAVES 32 /* slots of one bond */
-#define XB_NO_SLOT 255   /* "no slave" in every __u8 that names a slot */
+#define XB_LAYOUT_VERSION 2
 
-/* Map names. Each is pinned under its name in <bpffs>/xbond/<netns inode>/<bond>/. */
+/* Map names. Each is pinned under its name in <bpffs>/xbond/<netns inode>/<bond>/. The table is a global variable in a
+ * section of its own, which the programs reach without a lookup; inside an object its map has the section's name. */
 #define XB_MAP_TABLE "xb_table"   /* ARRAY[1] of xb_table, BPF_F_MMAPABLE: user space writes through mmap */
+#define XB_TABLE_SECTION ".data." XB_MAP_TABLE
+#define XB_MAP_STAMPS "xb_stamps" /* ARRAY[1] of xb_stamps, BPF_F_MMAPABLE, as the table a section of its own */
+#define XB_STAMPS_SECTION ".data." XB_MAP_STAMPS
+#define XB_MAP_OWN4 "xb_own4"     /* HASH[XB_OWN_ENTRIES], keys are addresses of bond0 and of devices stacked on it */
+#define XB_MAP_OWN6 "xb_own6"     /* the same for IPv6 */
 #define XB_MAP_STATS "xb_stats"   /* PERCPU_ARRAY[XB_STATS_ENTRIES] of xb_counters */
 #define XB_MAP_EVENTS "xb_events" /* RINGBUF of xb_event */
 #define XB_MAP_WATCH "xb_watch"   /* ARRAY[1] of xb_watch: the carrier watch and its timer */
@@ -32,26 +38,7 @@
 #define XB_XSK_QUEUES 64
 #define XB_XSK_ENTRIES (XB_MAX_SLAVES * XB_XSK_QUEUES)
 #define XB_EVENTS_BYTES 65536
-
-/* Bonding modes and transmit hash policies, numbered as IFLA_BOND_MODE and IFLA_BOND_XMIT_HASH_POLICY. */
-enum xb_mode {
-	XB_MODE_ROUNDROBIN = 0,
-	XB_MODE_ACTIVEBACKUP = 1,
-	XB_MODE_XOR = 2,
-	XB_MODE_BROADCAST = 3,
-	XB_MODE_8023AD = 4,
-	XB_MODE_TLB = 5,
-	XB_MODE_ALB = 6,
-};
-
-enum xb_policy {
-	XB_POLICY_LAYER2 = 0,
-	XB_POLICY_LAYER34 = 1,
-	XB_POLICY_LAYER23 = 2,
-	XB_POLICY_ENCAP23 = 3,
-	XB_POLICY_ENCAP34 = 4,
-	XB_POLICY_VLAN_SRCMAC = 5,
-};
+#define XB_OWN_ENTRIES 4096 /* addresses of one family */
 
 /* Frozen into read-only data (`const volatile struct xb_config xb_cfg`) of every program before load, so that the
  * verifier removes the other modes. A change means: load a new set, swap it in with bpf_link_update. */
@@ -79,6 +66,12 @@ enum {
 	XB_SLOT_EARLY_DROP = 1 << 1,  /* xb_xdp may drop suppressed multicast and broadcast (nobody captures on the slave) */
 	XB_SLOT_REWRITE_DST = 1 << 2, /* mac != bond_mac: unicast to the slave's MAC is rewritten to the bond's */
 	XB_SLOT_SLOW_TO_XSK = 1 << 3, /* xb_xdp redirects slow protocols subtypes 1 and 2 into xb_xsk */
+	/* What stamps xb_stamps (4.3): at most one of the three. */
+	XB_SLOT_HEAR_ANY = 1 << 4,   /* any frame */
+	XB_SLOT_HEAR_ARP = 1 << 5,   /* any ARP or IPv6 frame */
+	XB_SLOT_HEAR_VALID = 1 << 6, /* ARP, NS and NA that pass 4.4 */
+	XB_SLOT_BACKUP = 1 << 7,     /* the slave is in state backup: rules (b) and (c) of 4.4 */
+	XB_SLOT_HEAR = XB_SLOT_HEAR_ANY | XB_SLOT_HEAR_ARP | XB_SLOT_HEAR_VALID,
 };
 
 /* What a published table says of one slot. */
@@ -95,6 +88,20 @@ enum {
 	XB_BANK_FULL_VISIBILITY = 1 << 0, /* both directions run through the veth pair */
 };
 
+/* What validation of received ARP, NS and NA needs (4.4). Times are CLOCK_MONOTONIC in ns. */
+struct xb_monitor {
+	__u64 heard_after; /* (b): backups count once the active slave has heard something later than this; all ones: never */
+	__u64 probe_from;  /* (c): replies count on any backup from here ... */
+	__u64 probe_until; /* ... to here; before probe_from: there is no candidate */
+	__u32 target4[XB_MAX_TARGETS];    /* network order; the first n_targets4 */
+	__u8 target6[XB_MAX_TARGETS][16]; /* the first n_targets6 */
+	__u8 n_targets4;
+	__u8 n_targets6;
+	__u8 all_targets; /* arp_all_targets=all: (b) looks at the oldest target stamp, not at last_rx */
+	__u8 any_own4;    /* the bond has no IPv4 address: 0.0.0.0 counts as its own (4.4, edge) */
+	__u32 reserved;
+};
+
 /* One complete published state. The inactive bank is filled, then xb_table.bank is flipped: a packet sees one or the
  * other. Selection: idx = (counter | hash | 0) mod n_pick, slot = pick[idx], then the fallback chain on lost carrier.
  *   mode 0: n_pick = all slaves in list order, pick[i] = first can_tx slave cyclically from i (1.2)
@@ -107,17 +114,31 @@ struct xb_bank {
 	__u8 igmp;                    /* mode 0: slot for IGMP: active, else the first can_tx slave, else XB_NO_SLOT */
 	__u8 bond_mac[6];
 	__u32 flags;
+	__u32 entry_ifindex; /* where received frames enter the bond: bond0, or the pair's other end (full visibility) */
+	__u32 entry_flags;   /* of that redirect: BPF_F_INGRESS, or 0 */
 	__u8 pick[XB_MAX_SLAVES];
 	struct xb_bank_slot slot[XB_MAX_SLAVES];
+	struct xb_monitor monitor;
 };
 
 struct xb_table {
 	__u32 layout;  /* XB_LAYOUT_VERSION */
 	__u32 bank;    /* 0 or 1: the published one */
-	__u32 n_slots; /* slots at and above this are free: bounds the ifindex scan on receive */
+	__u32 n_slots; /* slots at and above this are free: bounds the scans of all slots */
 	__u32 reserved;
 	struct xb_slot slot[XB_MAX_SLAVES];
 	struct xb_bank banks[2];
+};
+
+/* When a slave last heard something, written by the programs: CLOCK_MONOTONIC in ns, 0 = never. `any` traffic is stamped
+ * with the coarse clock (a jiffy), validated answers with the fine one. ARP target i and NS target i share a stamp. */
+struct xb_slot_stamps {
+	__u64 last_rx;
+	__u64 target_rx[XB_MAX_TARGETS];
+};
+
+struct xb_stamps {
+	struct xb_slot_stamps slot[XB_MAX_SLAVES];
 };
 
 /* Packets count GSO segments, bytes are skb->len (Ethernet header included). Per CPU. */
@@ -163,7 +184,9 @@ struct xb_watch {
 XB_ASSERT(sizeof(struct xb_config) == 24, "xb_config");
 XB_ASSERT(sizeof(struct xb_slot) == 16, "xb_slot");
 XB_ASSERT(sizeof(struct xb_bank_slot) == 12, "xb_bank_slot");
-XB_ASSERT(sizeof(struct xb_bank) == 16 + XB_MAX_SLAVES * 13, "xb_bank");
+XB_ASSERT(sizeof(struct xb_monitor) == 32 + XB_MAX_TARGETS * 20, "xb_monitor");
+XB_ASSERT(sizeof(struct xb_bank) == 24 + XB_MAX_SLAVES * 13 + sizeof(struct xb_monitor), "xb_bank");
+XB_ASSERT(sizeof(struct xb_stamps) == XB_MAX_SLAVES * 8 * (1 + XB_MAX_TARGETS), "xb_stamps");
 XB_ASSERT(sizeof(struct xb_table) == 16 + 16 * XB_MAX_SLAVES + 2 * sizeof(struct xb_bank), "xb_table");
 XB_ASSERT(sizeof(struct xb_counters) == 80, "xb_counters");
 XB_ASSERT(sizeof(struct xb_event) == 24, "xb_event");

@@ -15,7 +15,7 @@
 #ifndef XBOND_FLOW_HASH_H
 #define XBOND_FLOW_HASH_H
 
-#include "xbond/abi.h"
+#include "xbond/numbers.h"
 
 #define XB_HASH_FN static inline __attribute__((always_inline))
 #define XB_BE16(x) ((__u16)((((x)&0xff) << 8) | ((x) >> 8 & 0xff)))

@@ -10,7 +10,7 @@
 #include <string>
 #include <string_view>
 
-#include "xbond/abi.h"
+#include "xbond/numbers.h"
 
 namespace xbond {
 
@@ -32,6 +32,10 @@ struct MacAddr {
     std::string str() const;                                    // aa:bb:cc:dd:ee:ff
     static std::optional<MacAddr> parse(std::string_view text); // the same form, either case
 };
+
+// In network order.
+using Ipv4Addr = std::array<std::uint8_t, 4>;
+using Ipv6Addr = std::array<std::uint8_t, 16>;
 
 enum class Mode : std::uint8_t {
     round_robin = XB_MODE_ROUNDROBIN,

@@ -83,7 +83,8 @@ template <class Skeleton> void DataPath::load(const xb_config &config) {
     if (const int error = Skeleton::load(skeleton))
         throw_error(error, std::string("load of ") + bpf_object__name(skeleton->obj));
     bpf_object__for_each_map(map, skeleton->obj) {
-        if (!bpf_map__is_internal(map))
+        if (const std::string_view name = bpf_map__name(map);
+            !bpf_map__is_internal(map) || name.starts_with(".data.xb_"))
             maps_.emplace(bpf_map__name(map), bpf_map__fd(map));
     }
     bpf_program *program;
@@ -92,7 +93,7 @@ template <class Skeleton> void DataPath::load(const xb_config &config) {
     }
 }
 
-DataPath::DataPath(const xb_config &config, Carrier carrier) {
+DataPath::DataPath(const xb_config &config, Carrier carrier) : config_(config) {
     libbpf_set_print([](libbpf_print_level level, const char *format, va_list args) {
         return level == LIBBPF_WARN ? vfprintf(stderr, format, args) : 0;
     });
@@ -111,8 +112,10 @@ DataPath::DataPath(const xb_config &config, Carrier carrier) {
     }
     load<xb_rx>(config);
     load<xb_xdp>(config);
-    table_ = map_memory<xb_table>(map_fd(XB_MAP_TABLE));
+    table_ = map_memory<xb_table>(map_fd(XB_TABLE_SECTION));
     table_->layout = XB_LAYOUT_VERSION;
+    stamps_ = map_memory<xb_stamps>(map_fd(XB_STAMPS_SECTION));
+    set_visibility(false);
     if (carrier != Carrier::none) {
         load<probe_select>(config);
         probe_ = map_memory<xb_probe>(map_fd("xb_probe_map"));
@@ -121,8 +124,17 @@ DataPath::DataPath(const xb_config &config, Carrier carrier) {
 
 DataPath::~DataPath() {
     munmap(table_, sizeof(*table_));
+    munmap(stamps_, sizeof(*stamps_));
     if (probe_)
         munmap(probe_, sizeof(*probe_));
+}
+
+void DataPath::set_visibility(bool full) {
+    for (xb_bank &bank : table_->banks) {
+        bank.flags = full ? static_cast<__u32>(XB_BANK_FULL_VISIBILITY) : 0;
+        bank.entry_ifindex = full ? config_.peer_ifindex : config_.bond_ifindex;
+        bank.entry_flags = full ? 0 : static_cast<__u32>(BPF_F_INGRESS);
+    }
 }
 
 std::uint32_t DataPath::set_slot(std::uint32_t slot, const std::string &interface) {

@@ -46,6 +46,8 @@ public:
 
     xb_table &table() { return *table_; }
     xb_bank &bank() { return table_->banks[table_->bank & 1]; }
+    xb_stamps &stamps() { return *stamps_; }
+    void set_visibility(bool full);
 
     // A slave in the table, its device learned where xb_watch is loaded. Returns the device's ifindex.
     std::uint32_t set_slot(std::uint32_t slot, const std::string &interface);
@@ -74,7 +76,9 @@ private:
     std::vector<std::shared_ptr<void>> objects_;
     std::map<std::string, int> maps_;
     std::map<std::string, int> programs_;
+    xb_config config_;
     xb_table *table_ = nullptr;
+    xb_stamps *stamps_ = nullptr;
     xb_probe *probe_ = nullptr;
 };
 

@@ -33,14 +33,14 @@ static __always_inline void probe_broadcast(struct xb_table *table, struct xb_ba
 SEC("tc")
 int probe_select(struct __sk_buff *ctx)
 {
-	struct xb_table *table = xb_get_table();
+	struct xb_table *table = &xb_the_table;
 	struct xb_choice choice;
 	struct xb_probe *probe;
 	struct xb_bank *bank;
 	__u32 key = 0;
 
 	probe = bpf_map_lookup_elem(&xb_probe_map, &key);
-	if (!table || !probe)
+	if (!probe)
 		return 1;
 	if (bpf_skb_change_tail(ctx, probe->length, 0))
 		return 1;

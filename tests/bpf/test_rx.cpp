@@ -77,8 +77,8 @@ TEST_CASE("R3 a link-local frame on the backup stays on the slave and does not r
 TEST_CASE("R4 a link-local frame on the active slave reaches the bond and stays on the slave") {
     Slaves s;
     const PacketSocket bond("bond0");
-    for (const __u32 flags : {0u, static_cast<__u32>(XB_BANK_FULL_VISIBILITY)}) {
-        s.path->bank().flags = flags;
+    for (const bool full : {false, true}) {
+        s.path->set_visibility(full);
         CHECK(s.path->rx(lldp, s.e0).verdict == TC_ACT_UNSPEC);
         CHECK(bond.count(lldp, 1) == 1);
     }
@@ -133,7 +133,7 @@ TEST_CASE("1.4 frames of an interface that is no slave are not touched") {
     CHECK(s.path->rx(broadcast, other).verdict == TC_ACT_UNSPEC);
     s.path->table().slot[1].ifindex = 0;
     CHECK(s.path->rx(broadcast, s.e1).verdict == TC_ACT_UNSPEC);
-    s.path->table().n_slots = 0;
+    s.path->table().slot[0].ifindex = 0;
     CHECK(s.path->rx(broadcast, s.e0).verdict == TC_ACT_UNSPEC);
     for (std::uint32_t i = 0; i < XB_MAX_SLAVES; i++)
         CHECK(s.path->counters(i).rx_packets + s.path->counters(i).rx_suppressed == 0);

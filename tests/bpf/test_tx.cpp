@@ -270,7 +270,7 @@ TEST_CASE("3 full visibility lets packets pass bond0 and takes them at the other
     on_peer.ifindex = peer;
     CHECK(path.tx(udp, on_bond).verdict == TC_ACT_REDIRECT);
     CHECK(path.tx(udp, on_peer).verdict == TC_ACT_REDIRECT);
-    path.bank().flags = XB_BANK_FULL_VISIBILITY;
+    path.set_visibility(true);
     CHECK(path.tx(udp, on_bond).verdict == TC_ACT_UNSPEC);
     CHECK(path.tx_packets(0) == 2);
     CHECK(path.tx(udp, on_peer).verdict == TC_ACT_REDIRECT);

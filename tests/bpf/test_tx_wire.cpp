@@ -109,7 +109,7 @@ TEST_CASE("3 what bypasses the queueing discipline of bond0 leaves through the p
 
 TEST_CASE("3 full visibility: out of the slave all the same, once") {
     Bond bond({.mode = XB_MODE_BROADCAST}, 2);
-    bond.path->bank().flags = XB_BANK_FULL_VISIBILITY;
+    bond.path->set_visibility(true);
     bond.sender->send(udp);
     for (const auto &wire : bond.wires)
         CHECK(wire->count(udp, 1) == 1);
@@ -119,10 +119,10 @@ TEST_CASE("3 full visibility: out of the slave all the same, once") {
 
 TEST_CASE("A18 A19 queue mapping: leaves the named backup, or the active slave when that is down") {
     // Under full visibility too the override acts on bond0: the mapping does not survive the pair.
-    for (const __u32 flags : {0u, static_cast<__u32>(XB_BANK_FULL_VISIBILITY)}) {
+    for (const bool full : {false, true}) {
         Bond bond({.mode = XB_MODE_ACTIVEBACKUP}, 2);
         bond.path->bank().n_pick = 1;
-        bond.path->bank().flags = flags;
+        bond.path->set_visibility(full);
         bond.path->bank().slot[1].queue_id = 2;
         attach("bond0", BPF_TC_EGRESS, bond.path->program_fd("probe_queue_2"), 1); // a user's skbedit
         bond.sender->send(udp);

@@ -33,8 +33,8 @@ void add_on_top(const LinkTable &links, const UpperDevice &below, std::vector<Up
     }
 }
 
-wire::Ipv4Addr ipv4_of(const sys::AddressInfo &address) {
-    wire::Ipv4Addr v4;
+Ipv4Addr ipv4_of(const sys::AddressInfo &address) {
+    Ipv4Addr v4;
     std::copy_n(address.addr.begin(), v4.size(), v4.begin());
     return v4;
 }
@@ -81,7 +81,7 @@ void announce(Host &host, std::uint32_t bond_ifindex, std::uint32_t slave_ifinde
 void rejoin_groups(Host &host, std::uint32_t bond_ifindex, std::uint32_t slave_ifindex) {
     for (const auto &device : devices_on_top(host.links, bond_ifindex)) {
         const auto joined = sys::joined_ipv4_groups(device.link->name);
-        wire::Ipv4Addr source{};
+        Ipv4Addr source{};
         for (const auto &address : host.links.addresses()) {
             if (address.ifindex == device.link->ifindex && !address.v6) {
                 source = ipv4_of(address);

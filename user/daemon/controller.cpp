@@ -209,7 +209,11 @@ void BondController::on_deadline() {
         lists_synced_ = now;
         applier_.sync_lists(bond_.desired());
     }
-    observe_and_handle(bond_.slaves());
+    core::LinksObserved observed;
+    for (const auto &slave : bond_.slaves()) {
+        observed.links.push_back(poll(host_, slave));
+    }
+    handle_links(observed);
 }
 
 void BondController::observe_and_handle(std::span<const core::Slave> slaves) {
@@ -217,6 +221,10 @@ void BondController::observe_and_handle(std::span<const core::Slave> slaves) {
     for (const auto &slave : slaves) {
         observed.links.push_back(observe(host_, slave.slot, slave.name));
     }
+    handle_links(observed);
+}
+
+void BondController::handle_links(const core::LinksObserved &observed) {
     (void)settle(bond_.handle(observed, sys::now()));
     // The data path tells once of a lost carrier; it may tell again when the carrier has been back.
     for (const auto &link : observed.links) {

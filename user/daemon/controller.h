@@ -61,6 +61,7 @@ private:
     void on_deadline();
     void on_data_path_events();
     void observe_and_handle(std::span<const core::Slave> slaves);
+    void handle_links(const core::LinksObserved &);
     void own_device_changed(const sys::LinkInfo &);
     void refresh_own_device();
     void push_mtu(std::uint32_t mtu);

@@ -103,6 +103,18 @@ Result<void> restore(Host &host, const SlaveOriginal &original, const std::optio
     return first;
 }
 
+namespace {
+
+core::LinkObservation observe_carrier(Host &host, SlotId slot, const std::string &name) {
+    core::LinkObservation seen;
+    seen.slot = slot;
+    seen.running = host.ethtool.running(name).value_or(false);
+    seen.carrier = seen.running && host.ethtool.carrier(name).value_or(false);
+    return seen;
+}
+
+} // namespace
+
 core::DeviceFacts facts_of(Host &host, const sys::LinkInfo &link) {
     core::DeviceFacts facts;
     facts.name = link.name;
@@ -123,14 +135,23 @@ core::DeviceFacts facts_of(Host &host, const sys::LinkInfo &link) {
 }
 
 core::LinkObservation observe(Host &host, SlotId slot, const std::string &name) {
-    core::LinkObservation seen;
-    seen.slot = slot;
-    seen.running = host.ethtool.running(name).value_or(false);
-    seen.carrier = seen.running && host.ethtool.carrier(name).value_or(false);
+    auto seen = observe_carrier(host, slot, name);
     if (seen.carrier) {
-        auto rate = host.ethtool.speed(name);
+        const auto rate = host.ethtool.speed(name);
         seen.speed = rate.speed;
         seen.duplex = rate.duplex;
+    }
+    return seen;
+}
+
+core::LinkObservation poll(Host &host, const core::Slave &slave) {
+    auto seen = observe_carrier(host, slave.slot, slave.name);
+    if (seen.carrier && !slave.up()) {
+        return observe(host, slave.slot, slave.name);
+    }
+    if (seen.carrier) {
+        seen.speed = slave.speed;
+        seen.duplex = slave.duplex;
     }
     return seen;
 }

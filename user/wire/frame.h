@@ -13,8 +13,6 @@
 namespace xbond::wire {
 
 using Frame = std::vector<std::uint8_t>;
-using Ipv4Addr = std::array<std::uint8_t, 4>;
-using Ipv6Addr = std::array<std::uint8_t, 16>;
 
 struct VlanTag {
     std::uint16_t proto = 0x8100; // or 0x88a8

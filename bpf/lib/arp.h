@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: GPL-2.0-only
+ *
+ * Reception as the ARP and NS monitor counts it (reference 4.3, 4.4): stamped where the frame arrives, read by the
+ * controller when its interval is over. Used by xb_rx, and by xb_xdp for what it drops early.
+ */
+#ifndef XB_ARP_H
+#define XB_ARP_H
+
+#include <bpf/bpf_endian.h>
+#include <linux/if_ether.h>
+
+#include "lib/maps.h"
+
+#define XB_ARP_BYTES 28 /* Ethernet and IPv4 */
+#define XB_ARP_REPLY 2
+#define XB_ICMPV6 58
+#define XB_ICMP6_BYTES 41 /* base header and the ICMPv6 type */
+#define XB_NS 135
+#define XB_NA 136
+
+/* The coarse clock costs a few ns and is a jiffy late; written when it moved on, so that CPUs share the line. */
+static __always_inline void xb_stamp_any(__u32 id)
+{
+	__u64 now = bpf_ktime_get_coarse_ns();
+	struct xb_slot_stamps *stamps = &xb_the_stamps.slot[id & (XB_MAX_SLAVES - 1)];
+
+	if (stamps->last_rx < now)
+		stamps->last_rx = now;
+}
+
+static __always_inline void xb_stamp_target(__u32 id, __u32 target)
+{
+	struct xb_slot_stamps *stamps = &xb_the_stamps.slot[id & (XB_MAX_SLAVES - 1)];
+	__u64 now = bpf_ktime_get_ns();
+
+	stamps->last_rx = now;
+	stamps->target_rx[target & (XB_MAX_TARGETS - 1)] = now;
+}
+
+/* Rule (b): has the active slave heard something since it became active? */
+static __always_inline int xb_active_heard(const struct xb_bank *bank)
+{
+	const struct xb_monitor *monitor = &bank->monitor;
+	const struct xb_slot_stamps *stamps;
+	__u64 heard;
+
+	if (bank->active >= XB_MAX_SLAVES)
+		return 0;
+	stamps = &xb_the_stamps.slot[bank->active];
+	heard = stamps->last_rx;
+	if (monitor->all_targets) {
+		heard = stamps->target_rx[0];
+		for (__u32 i = 1; i < XB_MAX_TARGETS; i++) {
+			if (i >= monitor->n_targets4)
+				break;
+			if (stamps->target_rx[i] < heard)
+				heard = stamps->target_rx[i];
+		}
+	}
+	return heard > monitor->heard_after;
+}
+
+/* Rule (c): an answer to a candidate's probe may come in on any slave. */
+static __always_inline int xb_candidate_waits(const struct xb_monitor *monitor)
+{
+	__u64 now;
+
+	if (!monitor->probe_until)
+		return 0;
+	now = bpf_ktime_get_ns();
+	return now >= monitor->probe_from && now <= monitor->probe_until;
+}
+
+static __always_inline void xb_check4(const struct xb_monitor *monitor, __u32 id, __u32 target, __u32 own)
+{
+	for (__u32 i = 0; i < XB_MAX_TARGETS; i++) {
+		if (i >= monitor->n_targets4)
+			return;
+		if (monitor->target4[i] != target)
+			continue;
+		if ((own || !monitor->any_own4) && !bpf_map_lookup_elem(&xb_own4, &own))
+			return;
+		xb_stamp_target(id, i);
+		return;
+	}
+}
+
+/* 4.4 for an ARP frame of a slave; `arp`: XB_ARP_BYTES from its hardware type. */
+static __always_inline void xb_heard_arp(const struct xb_bank *bank, __u32 id, __u32 flags, const __u8 *arp)
+{
+	const __u16 *half = (const __u16 *)arp; /* nothing wider is aligned in a copy on the stack */
+	__u32 sender, target;
+
+	/* Ethernet, IPv4, lengths 6 and 4. */
+	if (half[0] != bpf_htons(1) || half[1] != bpf_htons(ETH_P_IP) || half[2] != bpf_htons(0x0604))
+		return;
+	sender = half[7] | (__u32)half[8] << 16;
+	target = half[12] | (__u32)half[13] << 16;
+	if (!(flags & XB_SLOT_BACKUP))
+		xb_check4(&bank->monitor, id, sender, target);
+	else if (xb_active_heard(bank))
+		xb_check4(&bank->monitor, id, target, sender);
+	else if (half[3] == bpf_htons(XB_ARP_REPLY) && xb_candidate_waits(&bank->monitor))
+		xb_check4(&bank->monitor, id, sender, target);
+}
+
+static __always_inline int xb_is_all_nodes(const struct xb_ip6 *a)
+{
+	return a->word[0] == bpf_htonl(0xff020000) && !a->word[1] && !a->word[2] && a->word[3] == bpf_htonl(1);
+}
+
+/* `a` is the target, or its solicited-node address (RFC 4291 2.7.1), to which its neighbours solicit. */
+static __always_inline int xb_is_target6(const struct xb_ip6 *a, const struct xb_ip6 *target)
+{
+	if (a->word[0] == target->word[0] && a->word[1] == target->word[1] && a->word[2] == target->word[2] &&
+	    a->word[3] == target->word[3])
+		return 1;
+	return a->word[0] == bpf_htonl(0xff020000) && !a->word[1] && a->word[2] == bpf_htonl(1) &&
+	       a->word[3] == (target->word[3] | bpf_htonl(0xff000000));
+}
+
+static __always_inline void xb_check6(const struct xb_monitor *monitor, __u32 id, const struct xb_ip6 *a,
+				      const struct xb_ip6 *own)
+{
+	struct xb_ip6 key;
+
+	if (!(a->word[0] | a->word[1] | a->word[2] | a->word[3]))
+		return;
+	for (__u32 i = 0; i < XB_MAX_TARGETS; i++) {
+		if (i >= monitor->n_targets6)
+			return;
+		if (!xb_is_target6(a, (const struct xb_ip6 *)monitor->target6[i]))
+			continue;
+		/* The map takes keys from the stack. */
+		key = *own;
+		if (xb_is_all_nodes(&key) || bpf_map_lookup_elem(&xb_own6, &key))
+			xb_stamp_target(id, i);
+		return;
+	}
+}
+
+/* 4.4 for an IPv6 frame of a slave; `ip`: XB_ICMP6_BYTES from its base header. */
+static __always_inline void xb_heard_icmp6(const struct xb_bank *bank, __u32 id, __u32 flags, const __u8 *ip)
+{
+	const struct xb_ip6 *src = (const struct xb_ip6 *)(ip + 8), *dst = (const struct xb_ip6 *)(ip + 24);
+
+	if (ip[6] != XB_ICMPV6 || (ip[40] != XB_NS && ip[40] != XB_NA))
+		return;
+	if (!(flags & XB_SLOT_BACKUP))
+		xb_check6(&bank->monitor, id, src, dst);
+	else if (xb_active_heard(bank))
+		xb_check6(&bank->monitor, id, dst, src);
+	else if (xb_candidate_waits(&bank->monitor))
+		xb_check6(&bank->monitor, id, src, dst);
+}
+
+/* Whether a frame of this protocol can stamp a slave with these flags. */
+static __always_inline int xb_monitor_cares(__u32 flags, __u16 protocol)
+{
+	return (flags & XB_SLOT_HEAR_ANY) ||
+	       ((flags & XB_SLOT_HEAR) && (protocol == bpf_htons(ETH_P_ARP) || protocol == bpf_htons(ETH_P_IPV6)));
+}
+
+#endif
