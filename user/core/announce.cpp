@@ -47,7 +47,7 @@ void Bond::run_rejoin(Step &step) {
     if (!rejoin_at_ || step.now < *rejoin_at_) {
         return;
     }
-    step.effects.push_back(RejoinMulticast{});
+    step.effects.emplace_back(RejoinMulticast{});
     --pending_rejoin_;
     rejoin_at_ = pending_rejoin_ > 0 ? std::optional(step.now + rejoin_interval) : std::nullopt;
 }

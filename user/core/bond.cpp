@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What a bond holds and shows, and the state that it wants. Its behaviour is in the files named in bond.h.
+// What a bond holds and shows. Its behaviour is in the files named in bond.h.
 #include "user/core/bond.h"
 
 #include <algorithm>
@@ -38,13 +38,27 @@ Bond Bond::restore(const SavedBond &saved, std::uint32_t mtu, Time now) {
     if (bond.pending_rejoin_ > 0) {
         bond.rejoin_at_ = now + Ms(1);
     }
-    bond.restart_monitor(now + Ms(bond.options_.miimon_ms));
+    bond.restore_monitors(saved, now);
     return bond;
 }
 
+// Stamps that the data path left while nobody looked are not trusted: what they say is forgiven already.
+void Bond::restore_monitors(const SavedBond &saved, Time now) {
+    if (options_.miimon_ms == 0 || options_.arp_interval_ms == 0) { // one alone decides
+        std::ranges::for_each(slaves_, [](Slave &slave) { slave.mii = slave.arp = slave.link; });
+    }
+    if (policy().traits().arp_on_active && active_ == no_slot && slave(saved.candidate) != nullptr) {
+        candidate_ = saved.candidate;
+    }
+    target_since_.fill(now);
+    forgive_silence(now);
+    restart_monitor(now + Ms(options_.miimon_ms));
+    restart_arp(now);
+}
+
 SavedBond Bond::save() const {
-    return {name_,   options_, mac_,           mac_is_random_, admin_up_,      slaves_,
-            active_, primary_, force_primary_, pending_notif_, pending_rejoin_};
+    return {name_,   options_, mac_,           mac_is_random_, admin_up_,       slaves_,
+            active_, primary_, force_primary_, pending_notif_, pending_rejoin_, candidate_};
 }
 
 Effects Bond::handle(const Event &event, Time now) {
@@ -54,50 +68,36 @@ Effects Bond::handle(const Event &event, Time now) {
 }
 
 std::optional<Time> Bond::deadline() const {
-    if (next_tick_ && rejoin_at_) {
-        return std::min(*next_tick_, *rejoin_at_);
+    std::optional<Time> first;
+    for (const auto &due : {next_tick_, next_arp_, rejoin_at_}) {
+        if (due && (!first || *due < *first)) {
+            first = due;
+        }
     }
-    return next_tick_ ? next_tick_ : rejoin_at_;
-}
-
-Desired Bond::desired() const {
-    const ModeView seen = view();
-    const FallbackTable fallback = policy().fallback(seen);
-    const ModeTraits &traits = policy().traits();
-    Desired desired{.mode = options_.mode,
-                    .policy = options_.xmit_hash_policy,
-                    .packets_per_slave = options_.packets_per_slave,
-                    .bond_mac = mac_,
-                    .carrier = carrier_,
-                    .active = active_,
-                    .igmp = no_slot,
-                    .pick = policy().pick(seen),
-                    .slaves = {},
-                    .xdp = options_.xdp,
-                    .visibility = options_.visibility,
-                    .carrier_watch_ms = options_.carrier_watch_ms};
-    if (traits.igmp_on_active) {
-        const auto usable = usable_slots(slaves_);
-        desired.igmp = active_ != no_slot || usable.empty() ? active_ : usable.front();
-    }
-    for (const Slave &slave : slaves_) {
-        desired.slaves.push_back({.slot = slave.slot,
-                                  .ifindex = slave.ifindex,
-                                  .mac = slave.mac,
-                                  .queue_id = slave.link == Link::up ? slave.queue_id : std::uint16_t{0}, // 1.9
-                                  .suppress = slave.inactive,
-                                  .fallback = fallback.at(slave.slot),
-                                  .carries_lists = !traits.has_primary || slave.slot == active_});
-    }
-    return desired;
+    return first;
 }
 
 void Bond::set_link(Step &step, Slave &slave, Link link, std::string cause) {
     if (slave.link != link) {
-        step.report("link", slave.name, std::string(link_text(slave.link)), std::string(link_text(link)),
-                    std::move(cause));
+        // The candidate of a search comes and goes each interval: not what people watch links for.
+        const bool searching = slave.slot == candidate_ && (link == Link::back || link == Link::fail);
+        slave.reason = std::move(cause);
+        step.report(searching ? "search" : "link", slave.name, std::string(link_text(slave.link)),
+                    std::string(link_text(link)), slave.reason);
         slave.link = link;
     }
+}
+
+// What follows from the monitors that run.
+Link Bond::verdict(const Slave &slave) const {
+    if (options_.miimon_ms == 0) {
+        return options_.arp_interval_ms == 0 ? slave.link : slave.arp;
+    }
+    if (options_.arp_interval_ms == 0) {
+        return slave.mii;
+    }
+    return options_.monitors == Monitors::any ? monitor::better(slave.mii, slave.arp)
+                                              : monitor::worse(slave.mii, slave.arp);
 }
 
 // The monitor runs while the bond is up and has slaves; its ticks keep the grid that starts here.
@@ -133,6 +133,7 @@ const Options &Bond::options() const { return options_; }
 const std::vector<Slave> &Bond::slaves() const { return slaves_; }
 SlotId Bond::active() const { return active_; }
 SlotId Bond::primary() const { return primary_; }
+SlotId Bond::candidate() const { return candidate_; }
 MacAddr Bond::mac() const { return mac_; }
 bool Bond::carrier() const { return carrier_; }
 bool Bond::admin_up() const { return admin_up_; }

@@ -182,7 +182,9 @@ private:
     Slave *find(SlotId);
     const ModePolicy &policy() const;
     ModeView view() const;
+    Link verdict(const Slave &) const;
     void restart_monitor(Time first_tick);
+    void restore_monitors(const SavedBond &, Time now);
 
     // events, link.cpp
     void on(const LinksObserved &, Step &);
@@ -192,10 +194,29 @@ private:
     void on(const SlaveRenamed &, Step &);
     void on(const ProbesSent &, Step &); // arp_link.cpp
     void observe(Step &, const LinkObservation &);
-    void run_monitor(Step &);
-    void commit(Step &, std::span<const std::optional<Link>> proposals);
-    std::string commit_up(Step &, Slave &); // why a failover is requested; empty: none is
+    void run_mii(Step &);
+    bool covers_all(const LinksObserved &) const;
+    using Causes = std::vector<std::string>; // of what a monitor says, a slave each
+    void commit(Step &, const Causes &);     // the links follow what the monitors say
+    std::string commit_up(Step &, Slave &);  // why a failover is requested; empty: none is
     std::string commit_down(Step &, Slave &);
+
+    // arp_link.cpp (4.1, 4.5, 4.6)
+    void start_times(Slave &, Time now) const;
+    void observe_stamps(Slave &, const LinkObservation &) const;
+    Time rx(const Slave &) const; // rx(s) of 4.1
+    void restart_arp(Time first_tick);
+    void forgive_silence(Time now);
+    void run_arp(Step &);
+    void probe(Step &);
+    void search(Step &);
+    void end_search();
+    void follow_targets(const Options &before, Time now);
+    void follow_monitors(Step &, const Options &before, const std::string &cause);
+
+    // desired.cpp
+    DesiredMonitor desired_monitor() const;
+    DesiredSlave desired_slave(const Slave &, SlotId fallback) const;
 
     // selection.cpp (3.3, 3.5)
     SlotId choose();
@@ -222,6 +243,7 @@ private:
     // bond_options.cpp
     Result<void> apply_option(Step &, const OptionValue &);
     Result<void> apply_setting(Step &, const OptionValue &);
+    void report_settings(Step &, const Options &before, const std::string &written) const;
     Result<void> apply_slave_option(Step &, SlotId, const OptionValue &);
     Result<void> set_active_slave(Step &, std::string_view name);
     Result<void> set_prio(Step &, Slave &, std::string_view value);
@@ -230,7 +252,7 @@ private:
     // enslave.cpp (1.5)
     SlotId free_slot() const;
     bool slave_keeps_mac() const; // mode 1 with fail_over_mac
-    Link initial_link(Slave &) const;
+    void start_link(Slave &, Time now) const;
     std::optional<MacAddr> mac_for(const DeviceFacts &, MacAddr bond_mac, MacAddr fresh_random) const;
 
     std::string name_;

@@ -11,13 +11,30 @@ namespace {
 
 constexpr std::int64_t tx_queues = 16; // of a bond device (1.9)
 
+// 6.3: one request asks for one monitor, unless they share.
+Result<void> check_beside_mii(const Options &options, std::string_view name) {
+    const bool other = (name == "arp_interval" && options.arp_interval_ms > 0) ||
+                       (name == "arp_validate" && options.arp_validate != ArpValidate::none);
+    if (options.monitors == Monitors::exclusive && other) {
+        return fail(EINVAL, "option " + std::string(name) +
+                                ": not together with miimon; leave one of them out, or set monitors any or all");
+    }
+    return {};
+}
+
 } // namespace
 
 Result<Effects> Bond::set_options(std::span<const OptionValue> options, Time now) {
     Bond changed = *this; // all or nothing
     Step step{now, {}};
+    bool asks_for_mii = false;
     for (const OptionValue &option : in_apply_order(options)) {
-        if (auto done = changed.apply_option(step, option); !done) {
+        auto done = changed.apply_option(step, option);
+        asks_for_mii = asks_for_mii || (option.name == "miimon" && changed.options_.miimon_ms > 0);
+        if (done && asks_for_mii) {
+            done = check_beside_mii(changed.options_, option.name);
+        }
+        if (!done) {
             return tl::unexpected(done.error());
         }
     }
@@ -69,10 +86,9 @@ Result<void> Bond::apply_setting(Step &step, const OptionValue &option) {
         step.warn(std::move(warning));
     }
     const std::string name(find_option(option.name)->name);
-    const std::string from = get_option(before, name).value_or(""), to = get_option(options_, name).value_or("");
-    if (from != to) {
-        step.report("option", "", from, to, name + " set by user");
-    }
+    report_settings(step, before, name);
+    follow_targets(before, step.now);
+    follow_monitors(step, before, name + " set by user");
     if (name == "primary") {
         follow_primary_name(step);
     } else if (name == "primary_reselect") {
@@ -83,10 +99,19 @@ Result<void> Bond::apply_setting(Step &step, const OptionValue &option) {
                 slave.inactive = !options_.all_slaves_active;
             }
         }
-    } else if (name == "miimon" && from != to) { // the same value again keeps the grid, so that no delay gets shorter
-        restart_monitor(step.now);
     }
     return {};
+}
+
+// The option that was written, and those that follow from it.
+void Bond::report_settings(Step &step, const Options &before, const std::string &written) const {
+    for (const OptionInfo &info : option_table()) {
+        const std::string name(info.name);
+        const std::string from = get_option(before, name).value_or(""), to = get_option(options_, name).value_or("");
+        if (from != to) {
+            step.report("option", "", from, to, name == written ? name + " set by user" : name + " follows " + written);
+        }
+    }
 }
 
 Result<void> Bond::set_active_slave(Step &step, std::string_view name) {

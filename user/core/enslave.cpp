@@ -90,16 +90,20 @@ Result<EnslavePlan> Bond::plan_enslave(const DeviceFacts &device, MacAddr fresh_
     return plan;
 }
 
-// 1.5; sets the delay where the link starts in BACK.
-Link Bond::initial_link(Slave &slave) const {
-    if (options_.miimon_ms == 0) {
-        return Link::up;
+// 1.5; without a monitor the link is UP for good.
+void Bond::start_link(Slave &slave, Time now) const {
+    slave.link = Link::up;
+    slave.mii = slave.arp = slave.up() ? Link::up : Link::down;
+    if (slave.up() && options_.miimon_ms > 0 && options_.updelay_ticks > 0) {
+        slave.mii = Link::back;
+        slave.delay = options_.updelay_ticks;
     }
-    if (!slave.up()) {
-        return Link::down;
+    slave.link = verdict(slave);
+    slave.reason = "enslaved";
+    if (slave.link != Link::down) {
+        slave.last_link_up = now;
     }
-    slave.delay = options_.updelay_ticks;
-    return slave.delay > 0 ? Link::back : Link::up;
+    start_times(slave, now);
 }
 
 Effects Bond::enslave(const DeviceFacts &device, const EnslavePlan &plan, Time now) {
@@ -125,10 +129,7 @@ Effects Bond::enslave(const DeviceFacts &device, const EnslavePlan &plan, Time n
     fresh.carrier = device.carrier;
     fresh.speed = device.speed;
     fresh.duplex = device.duplex;
-    fresh.link = initial_link(fresh);
-    if (fresh.link != Link::down) {
-        fresh.last_link_up = now;
-    }
+    start_link(fresh, now);
     policy().on_enslave(fresh, options_.all_slaves_active);
     slaves_.push_back(fresh);
     step.report("slave", fresh.name, "released", std::string(state_text(fresh)), "enslaved");
@@ -148,6 +149,9 @@ Effects Bond::enslave(const DeviceFacts &device, const EnslavePlan &plan, Time n
     }
     if (!next_tick_) {
         restart_monitor(now + Ms(options_.miimon_ms));
+    }
+    if (!next_arp_) {
+        restart_arp(now);
     }
     return std::move(step.effects);
 }
@@ -183,6 +187,9 @@ Effects Bond::release(SlotId slot, const ReleasePlan &plan, Time now) {
     if (slot == primary_) {
         primary_ = no_slot;
     }
+    if (slot == candidate_) {
+        candidate_ = no_slot;
+    }
     if (was_active) {
         change_active(step, no_slot, cause);
     }
@@ -199,6 +206,7 @@ Effects Bond::release(SlotId slot, const ReleasePlan &plan, Time now) {
     }
     if (slaves_.empty()) {
         restart_monitor(now);
+        restart_arp(now);
     }
     return std::move(step.effects);
 }

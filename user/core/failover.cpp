@@ -12,9 +12,12 @@ void Bond::change_active(Step &step, SlotId next, const std::string &cause) {
     Slave *previous = find(active_);
     Slave *gained = find(next);
     if (gained != nullptr) {
+        end_search();
         gained->last_link_up = step.now;
         if (gained->link == Link::back) {
             gained->delay = 0;
+            gained->mii = gained->mii == Link::back ? Link::up : gained->mii;
+            gained->arp = gained->arp == Link::back ? Link::up : gained->arp;
             set_link(step, *gained, Link::up, "made active before updelay was over");
         }
     }

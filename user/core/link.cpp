@@ -10,7 +10,7 @@ namespace {
 
 std::string lost(const Slave &slave) { return slave.running ? "carrier lost" : "device is down"; }
 
-std::string link_cause(const Slave &slave, Link to) {
+std::string mii_cause(const Slave &slave, Link to) {
     if (to == Link::fail) {
         return lost(slave) + ", waiting for downdelay";
     }
@@ -18,9 +18,9 @@ std::string link_cause(const Slave &slave, Link to) {
         return "carrier is on, waiting for updelay";
     }
     if (to == Link::down) {
-        return slave.link == Link::fail ? "downdelay is over" : lost(slave);
+        return slave.mii == Link::fail ? "downdelay is over" : lost(slave);
     }
-    return slave.link == Link::fail ? "carrier is back within downdelay" : "carrier is on";
+    return slave.mii == Link::fail ? "carrier is back within downdelay" : "carrier is on";
 }
 
 } // namespace
@@ -30,9 +30,19 @@ void Bond::on(const LinksObserved &event, Step &step) {
         observe(step, link);
     }
     if (next_tick_) {
-        run_monitor(step);
+        run_mii(step);
+    }
+    if (next_arp_ && step.now >= *next_arp_ && covers_all(event)) {
+        run_arp(step);
     }
     run_rejoin(step);
+}
+
+// The ARP monitor judges by silence: it needs the latest stamps of every slave.
+bool Bond::covers_all(const LinksObserved &event) const {
+    return std::ranges::all_of(slaves_, [&](const Slave &slave) {
+        return std::ranges::find(event.links, slave.slot, &LinkObservation::slot) != event.links.end();
+    });
 }
 
 void Bond::observe(Step &step, const LinkObservation &link) {
@@ -47,22 +57,23 @@ void Bond::observe(Step &step, const LinkObservation &link) {
     slave->carrier = link.carrier;
     slave->speed = link.speed;
     slave->duplex = link.duplex;
+    observe_stamps(*slave, link);
 }
 
-void Bond::run_monitor(Step &step) {
+void Bond::run_mii(Step &step) {
     const bool tick = step.now >= *next_tick_;
     const bool had_carrier = carrier_;
     monitor::MiiPass pass({.kind = tick ? monitor::PassKind::tick : monitor::PassKind::event,
                            .updelay_ticks = options_.updelay_ticks,
                            .downdelay_ticks = options_.downdelay_ticks,
                            .ignore_updelay = policy().ignores_updelay(view())});
-    std::vector<std::optional<Link>> proposals;
+    Causes causes;
     for (Slave &slave : slaves_) {
-        proposals.push_back(pass.inspect(slave.link, slave.up(), slave.delay));
+        const auto proposal = pass.inspect(slave.mii, slave.up(), slave.delay);
+        causes.push_back(proposal ? mii_cause(slave, *proposal) : "");
+        slave.mii = proposal.value_or(slave.mii);
     }
-    if (std::ranges::any_of(proposals, [](const auto &proposal) { return proposal.has_value(); })) {
-        commit(step, proposals);
-    }
+    commit(step, causes);
     if (tick) {
         announce_tick(step);
         const Time interval = Ms(options_.miimon_ms);
@@ -72,22 +83,34 @@ void Bond::run_monitor(Step &step) {
     }
 }
 
-void Bond::commit(Step &step, std::span<const std::optional<Link>> proposals) {
-    for (std::size_t i = 0; i < proposals.size(); ++i) {
-        if (proposals[i]) {
-            set_link(step, slaves_[i], *proposals[i], link_cause(slaves_[i], *proposals[i]));
-        }
+// 3.2, 4.5, 4.6.
+void Bond::commit(Step &step, const Causes &causes) {
+    std::vector<std::optional<Link>> changes;
+    for (std::size_t i = 0; i < slaves_.size(); ++i) {
+        const Link next = verdict(slaves_[i]);
+        changes.push_back(next == slaves_[i].link ? std::nullopt : std::optional(next));
+        set_link(step, slaves_[i], next, causes[i]);
+    }
+    if (std::ranges::none_of(changes, [](const auto &change) { return change.has_value(); })) {
+        return;
     }
     std::string failover_cause;
-    for (std::size_t i = 0; i < proposals.size(); ++i) {
+    for (std::size_t i = 0; i < changes.size(); ++i) {
         std::string request;
-        if (proposals[i] == Link::up) {
+        if (changes[i] == Link::up) {
             request = commit_up(step, slaves_[i]);
-        } else if (proposals[i] == Link::down) {
+        } else if (changes[i] == Link::down) {
             request = commit_down(step, slaves_[i]);
+        } else if (changes[i] == Link::fail && slaves_[i].slot == candidate_) {
+            policy().on_stopped_active(slaves_[i], options_.all_slaves_active);
         }
         if (failover_cause.empty()) {
             failover_cause = std::move(request);
+        }
+    }
+    if (options_.arp_interval_ms > 0) {
+        for (Slave &slave : slaves_) {
+            change_flags(step, slave, "ARP monitor", [&](Slave &s) { policy().on_arp_commit(s); });
         }
     }
     if (!failover_cause.empty()) {
@@ -97,7 +120,10 @@ void Bond::commit(Step &step, std::span<const std::optional<Link>> proposals) {
 }
 
 std::string Bond::commit_up(Step &step, Slave &slave) {
-    slave.last_link_up = step.now;
+    if (options_.miimon_ms > 0) { // the ARP monitor's grace begins elsewhere (4.1)
+        slave.last_link_up = step.now;
+    }
+    end_search();
     change_flags(step, slave, "link is up", [&](Slave &s) { policy().on_link_up(s); });
     const Slave *active = find(active_);
     if (active == nullptr) {
@@ -133,7 +159,10 @@ void Bond::on(const BondAdmin &event, Step &step) {
         pending_rejoin_ = 0;
         rejoin_at_.reset();
     }
+    end_search();
+    forgive_silence(step.now);
     restart_monitor(step.now); // an immediate first tick (1.13)
+    restart_arp(step.now);
 }
 
 void Bond::on(const SlaveRenamed &event, Step &step) {

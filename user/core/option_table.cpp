@@ -8,6 +8,7 @@
 #include <type_traits>
 
 #include "user/core/modes/registry.h"
+#include "user/core/targets.h"
 #include "user/core/text.h"
 
 namespace xbond::core {
@@ -33,6 +34,11 @@ constexpr std::array policy_keywords{
 };
 constexpr std::array reselect_keywords{Keyword{"always", 0}, Keyword{"better", 1}, Keyword{"failure", 2}};
 constexpr std::array fail_over_mac_keywords{Keyword{"none", 0}, Keyword{"active", 1}, Keyword{"follow", 2}};
+constexpr std::array arp_validate_keywords{
+    Keyword{"none", 0},   Keyword{"active", 1},        Keyword{"backup", 2},       Keyword{"all", 3},
+    Keyword{"filter", 4}, Keyword{"filter_active", 5}, Keyword{"filter_backup", 6}};
+constexpr std::array arp_all_targets_keywords{Keyword{"any", 0}, Keyword{"all", 1}};
+constexpr std::array monitors_keywords{Keyword{"exclusive", 0}, Keyword{"any", 1}, Keyword{"all", 2}};
 constexpr std::array xdp_keywords{Keyword{"auto", 0}, Keyword{"native", 1}, Keyword{"generic", 2}, Keyword{"off", 3}};
 constexpr std::array visibility_keywords{Keyword{"auto", 0}, Keyword{"fast", 1}, Keyword{"full", 2}};
 constexpr std::array off_word{Keyword{"off", 0}};
@@ -54,6 +60,46 @@ Result<void> store_mode(Options &options, std::uint32_t value, Warnings &) {
         return fail(EOPNOTSUPP, std::string(mode_name(mode)) + " is not in this version of xbond; take another mode");
     }
     options.mode = mode;
+    options.arp_validate = ArpValidate::none;
+    if (!arp_modes.contains(mode)) {
+        options.arp_interval_ms = options.monitors == Monitors::exclusive ? 0 : options.arp_interval_ms;
+        options.miimon_ms = options.miimon_ms == 0 ? Options{}.miimon_ms : options.miimon_ms;
+    }
+    return {};
+}
+
+// 4.8: unless the monitors share, the one that is set ends the other.
+Result<void> store_miimon(Options &options, std::uint32_t value, Warnings &) {
+    options.miimon_ms = value;
+    if (value > 0 && options.arp_interval_ms > 0 && options.monitors == Monitors::exclusive) {
+        options.arp_interval_ms = 0;
+        options.arp_validate = ArpValidate::none;
+    }
+    return {};
+}
+
+Result<void> store_arp_interval(Options &options, std::uint32_t value, Warnings &) {
+    options.arp_interval_ms = value;
+    if (value > 0 && options.monitors == Monitors::exclusive) {
+        options.miimon_ms = 0;
+    }
+    return {};
+}
+
+Result<void> store_monitors(Options &options, std::uint32_t value, Warnings &) {
+    const auto monitors = static_cast<Monitors>(value);
+    if (monitors == Monitors::exclusive && options.arp_interval_ms > 0) {
+        if (options.miimon_ms > 0) {
+            return fail(EINVAL,
+                        "bad value \"exclusive\": miimon and arp_interval are both on; set one of them to 0 first");
+        }
+        if (!arp_modes.contains(options.mode)) {
+            return fail(EINVAL, "bad value \"exclusive\": arp_interval is on, which mode " +
+                                    std::string(mode_name(options.mode)) +
+                                    " has with any or all only; set arp_interval to 0 first");
+        }
+    }
+    options.monitors = monitors;
     return {};
 }
 
@@ -98,6 +144,13 @@ constexpr OptionRule rules[] = {
      {},
      store_mode,
      load<&Options::mode>},
+    {{"monitors", "", "exclusive|any|all", "exclusive", "all", false, false,
+      "whether miimon and arp_interval can both be on, in every mode; then a slave is up if any or all of them say so"},
+     all_modes,
+     monitors_keywords,
+     {},
+     store_monitors,
+     load<&Options::monitors>},
     {{"active_slave", "", "name of a slave, or empty", "", "1,5,6", false, false,
       "make this slave the active one now; empty: choose anew"},
      primary_modes,
@@ -107,7 +160,7 @@ constexpr OptionRule rules[] = {
      all_modes,
      off_word,
      {0, int_max},
-     store<&Options::miimon_ms>,
+     store_miimon,
      load<&Options::miimon_ms>},
     {{"updelay", "", "0..2147483647 ms", "0", "all", false, false, "wait before a link that came back is used"},
      all_modes,
@@ -135,6 +188,51 @@ constexpr OptionRule rules[] = {
      {},
      keep_use_carrier,
      use_carrier},
+    {{"arp_interval", "", "0..2147483647 ms, off; kept exactly from 5 ms up", "0", "0,1,2,3", false, false,
+      "interval of the ARP/NS monitor, which takes the place of the MII monitor; 0: no monitor"},
+     arp_modes,
+     off_word,
+     {0, int_max},
+     store_arp_interval,
+     load<&Options::arp_interval_ms>,
+     nullptr,
+     nullptr,
+     true},
+    {{"arp_ip_target", "", "up to 16 IPv4 addresses a.b.c.d,...; +a.b.c.d adds one, -a.b.c.d removes one", "", "all",
+      false, false, "hosts whose answers to ARP requests keep a slave up"},
+     all_modes,
+     {},
+     {},
+     nullptr,
+     nullptr,
+     set_arp_targets,
+     arp_targets_text},
+    {{"ns_ip6_target", "", "up to 16 IPv6 addresses, separated by commas", "", "all", false, false,
+      "hosts whose answers to neighbour solicitations keep a slave up"},
+     all_modes,
+     {},
+     {},
+     nullptr,
+     nullptr,
+     set_ns_targets,
+     ns_targets_text},
+    {{"arp_validate", "", "none|active|backup|all|filter|filter_active|filter_backup (0..6)", "none", "0,1,2,3", false,
+      false, "on which slaves only answers of the targets count, not any frame; filter: any ARP or IPv6 frame"},
+     arp_modes,
+     arp_validate_keywords,
+     {},
+     store<&Options::arp_validate>,
+     load<&Options::arp_validate>,
+     nullptr,
+     nullptr,
+     true},
+    {{"arp_all_targets", "", "any|all (0..1)", "any", "all", false, false,
+      "active-backup: whether one target that answers is enough"},
+     all_modes,
+     arp_all_targets_keywords,
+     {},
+     store<&Options::arp_all_targets_all>,
+     load<&Options::arp_all_targets_all>},
     {{"primary", "", "interface name, or empty", "", "1,5,6", false, false,
       "slave that is active whenever it can be; the name may belong to a slave of the future"},
      primary_modes,
@@ -198,6 +296,16 @@ constexpr OptionRule rules[] = {
      {0, 65535},
      store<&Options::packets_per_slave>,
      load<&Options::packets_per_slave>},
+    {{"arp_missed_max", "missed_max", "1..255", "2", "0,1,2,3", false, false,
+      "intervals without an answer, and a half, after which a slave is down"},
+     arp_modes,
+     {},
+     {1, 255},
+     store<&Options::arp_missed_max>,
+     load<&Options::arp_missed_max>,
+     nullptr,
+     nullptr,
+     true},
     {{"queue_id", "", "SLAVE:0..16", "", "all", false, false,
       "packets with this queue mapping leave on that slave (acts in modes 0 and 1)"},
      all_modes,
@@ -226,13 +334,6 @@ constexpr OptionRule rules[] = {
 };
 
 constexpr LaterOption later[] = {
-    {"arp_interval", arp_modes},
-    {"arp_ip_target", all_modes},
-    {"ns_ip6_target", all_modes},
-    {"arp_validate", arp_modes},
-    {"arp_all_targets", all_modes},
-    {"arp_missed_max", arp_modes},
-    {"missed_max", arp_modes},
     {"lp_interval", all_modes},
     {"tlb_dynamic_lb", {Mode::balance_tlb, Mode::balance_alb}},
     {"lacp_rate", {Mode::ieee8023ad}},
@@ -254,6 +355,8 @@ std::span<const Keyword> mode_words() { return mode_keywords; }
 std::span<const Keyword> policy_words() { return policy_keywords; }
 std::span<const Keyword> primary_reselect_words() { return reselect_keywords; }
 std::span<const Keyword> fail_over_mac_words() { return fail_over_mac_keywords; }
+std::span<const Keyword> arp_validate_words() { return arp_validate_keywords; }
+std::span<const Keyword> monitors_words() { return monitors_keywords; }
 std::span<const Keyword> xdp_words() { return xdp_keywords; }
 std::span<const Keyword> visibility_words() { return visibility_keywords; }
 

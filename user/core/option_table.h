@@ -43,6 +43,7 @@ struct OptionRule {
     // Options whose value is no number: primary. Both null with set and get null: an action.
     Result<void> (*set_text)(Options &, std::string_view) = nullptr;
     std::string (*get_text)(const Options &) = nullptr;
+    bool any_mode_with_monitors = false; // in every mode where `monitors` is not exclusive
 };
 
 // An option of kernel bonding that a later version of xbond brings: known so that the error can say so.
@@ -57,6 +58,8 @@ std::span<const Keyword> mode_words();
 std::span<const Keyword> policy_words();
 std::span<const Keyword> primary_reselect_words();
 std::span<const Keyword> fail_over_mac_words();
+std::span<const Keyword> arp_validate_words();
+std::span<const Keyword> monitors_words();
 std::span<const Keyword> xdp_words();
 std::span<const Keyword> visibility_words();
 

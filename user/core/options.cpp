@@ -141,8 +141,13 @@ Result<void> check_applicable(const Options &options, const OptionContext &conte
     if (rule == nullptr) {
         return not_known(options, name);
     }
-    if (!rule->modes.contains(options.mode)) {
-        return wrong_mode(name, options.mode, rule->modes);
+    const bool shared = rule->any_mode_with_monitors && options.monitors != Monitors::exclusive;
+    if (!rule->modes.contains(options.mode) && !shared) {
+        auto error = wrong_mode(name, options.mode, rule->modes);
+        if (rule->any_mode_with_monitors) {
+            error.value().message += ", and with monitors any or all to every mode";
+        }
+        return error;
     }
     if (rule->info.needs_no_slaves && context.has_slaves) {
         return fail(ENOTEMPTY, option_text(name) + ": cannot change while the bond has slaves; release them first");
@@ -190,6 +195,8 @@ std::string_view name(PrimaryReselect value) {
     return word_of(primary_reselect_words(), static_cast<std::uint32_t>(value));
 }
 std::string_view name(FailOverMac value) { return word_of(fail_over_mac_words(), static_cast<std::uint32_t>(value)); }
+std::string_view name(ArpValidate value) { return word_of(arp_validate_words(), static_cast<std::uint32_t>(value)); }
+std::string_view name(Monitors value) { return word_of(monitors_words(), static_cast<std::uint32_t>(value)); }
 std::string_view name(XdpPolicy value) { return word_of(xdp_words(), static_cast<std::uint32_t>(value)); }
 std::string_view name(Visibility value) { return word_of(visibility_words(), static_cast<std::uint32_t>(value)); }
 

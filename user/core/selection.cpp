@@ -59,11 +59,12 @@ SlotId Bond::best() {
     if (const SlotId chosen = choose(); chosen != no_slot) {
         return chosen;
     }
-    // No slave is UP (choose() would have named it): the one that has waited longest of those on their way back.
+    // No slave is UP (choose() would have named it): the one that has waited longest of those on their way back. The
+    // candidate of the ARP monitor's search is not on its way back: it has yet to be heard.
     SlotId closest = no_slot;
     std::uint32_t shortest = options_.updelay_ticks;
     for (const Slave &slave : slaves_) {
-        if (slave.link == Link::back && slave.up() && slave.delay < shortest) {
+        if (slave.link == Link::back && slave.slot != candidate_ && slave.up() && slave.delay < shortest) {
             shortest = slave.delay;
             closest = slave.slot;
         }

@@ -10,7 +10,7 @@ class ActiveBackup final : public ModePolicy {
 public:
     const ModeTraits &traits() const override {
         static constexpr ModeTraits traits{
-            .mode = Mode::active_backup, .has_primary = true, .address_follows_active = true};
+            .mode = Mode::active_backup, .has_primary = true, .address_follows_active = true, .arp_on_active = true};
         return traits;
     }
 
@@ -18,11 +18,14 @@ public:
         return view.active == nullptr ? std::vector<SlotId>{} : std::vector<SlotId>{view.active->slot};
     }
 
-    // The order in which selection would choose if the active slave failed. Not with a downdelay, where the user asked
-    // to wait, and not without a monitor, where this mode never fails over (3.6).
+    // The order in which selection would choose if the active slave failed. Not with a downdelay or while another
+    // monitor may keep the slave up, where the user asked to wait, and not without the MII monitor, to which carrier
+    // is all (3.6).
     FallbackTable fallback(const ModeView &view) const override {
         FallbackTable table = no_fallback();
-        if (view.active == nullptr || view.options.miimon_ms == 0 || view.options.downdelay_ticks > 0) {
+        const Options &options = view.options;
+        const bool another = options.monitors == Monitors::any && options.arp_interval_ms > 0;
+        if (view.active == nullptr || options.miimon_ms == 0 || options.downdelay_ticks > 0 || another) {
             return table;
         }
         SlotId last = view.active->slot;
@@ -40,6 +43,7 @@ public:
     void on_enslave(Slave &slave, bool all_active) const override { set_backup_flags(slave, all_active); }
     void on_link_up(Slave &) const override {}
     void on_link_down(Slave &slave, bool all_active) const override { set_backup_flags(slave, all_active); }
+    void on_arp_commit(Slave &) const override {}
     void on_became_active(Slave &slave) const override { set_active_flags(slave); }
     void on_stopped_active(Slave &slave, bool all_active) const override { set_backup_flags(slave, all_active); }
     void on_bond_opened(Slave &slave, bool is_active, bool all_active) const override {

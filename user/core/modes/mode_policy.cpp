@@ -7,6 +7,12 @@ void ModePolicy::on_enslave(Slave &slave, bool) const { set_active_flags(slave);
 
 void ModePolicy::on_link_up(Slave &slave) const { slave.backup = false; }
 
+void ModePolicy::on_arp_commit(Slave &slave) const {
+    if (slave.link == Link::up || slave.link == Link::down) {
+        slave.backup = slave.link == Link::down;
+    }
+}
+
 void ModePolicy::on_bond_opened(Slave &slave, bool, bool) const { set_active_flags(slave); }
 
 std::vector<SlotId> usable_slots(std::span<const Slave> slaves) {

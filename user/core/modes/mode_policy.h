@@ -20,6 +20,9 @@ struct ModeTraits {
     bool address_follows_active = false;
     // Mode 0: IGMP leaves on the active slave, so any change of it calls for a re-join (1.12).
     bool igmp_on_active = false;
+    // Mode 1: probes leave on the active slave, and without one on a candidate in turn (4.6). The others probe on all
+    // slaves and judge each by itself (4.5).
+    bool arp_on_active = false;
 };
 
 struct ModeView { // what a policy may know of the bond
@@ -48,6 +51,8 @@ public:
     virtual void on_enslave(Slave &, bool all_active) const;
     virtual void on_link_up(Slave &) const;
     virtual void on_link_down(Slave &, bool /*all_active*/) const {}
+    // Links changed while the ARP/NS monitor runs (1.3 "LB-ARP change").
+    virtual void on_arp_commit(Slave &) const;
     virtual void on_became_active(Slave &) const {}
     virtual void on_stopped_active(Slave &, bool /*all_active*/) const {}
     virtual void on_bond_opened(Slave &, bool is_active, bool all_active) const;
