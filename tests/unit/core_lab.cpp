@@ -58,9 +58,48 @@ core::LinksObserved Lab::observe() const {
     core::LinksObserved all;
     for (const Slave &slave : bond.slaves()) {
         const World &world = world_.at(slave.name);
-        all.links.push_back({slave.slot, true, world.carrier, world.speed, world.duplex});
+        all.links.push_back({.slot = slave.slot,
+                             .running = true,
+                             .carrier = world.carrier,
+                             .speed = world.speed,
+                             .duplex = world.duplex,
+                             .last_rx = world.last_rx,
+                             .target_rx = world.target_rx});
     }
     return all;
+}
+
+void Lab::answers(std::size_t target, bool on) {
+    if (on) {
+        silent_targets_.erase(target);
+    } else {
+        silent_targets_.insert(target);
+    }
+}
+
+// What the data path stamps when the targets answer.
+void Lab::stamp(World &world) const {
+    const core::Options &options = bond.options();
+    for (std::size_t i = 0; i < options.arp_ip_targets.size(); ++i) {
+        if (silent_targets_.count(i) == 0) {
+            world.last_rx = now;
+            world.target_rx[i] = options.arp_validate == core::ArpValidate::none ? world.target_rx[i] : now;
+        }
+    }
+}
+
+void Lab::probe(SlotId slot) {
+    if (!can_probe_) {
+        return;
+    }
+    if (world_.at(name_of(slot)).alive) {
+        for (const Slave &slave : bond.slaves()) {
+            if (world_.at(slave.name).alive) {
+                stamp(world_.at(slave.name));
+            }
+        }
+    }
+    handle(core::ProbesSent{slot});
 }
 
 void Lab::tell() { handle(observe()); }
@@ -106,9 +145,20 @@ void Lab::prio(const std::string &name, int value) {
 
 void Lab::handle(const core::Event &event) { keep(bond.handle(event, now)); }
 
+int Lab::request(const OptionList &options) {
+    const auto done = bond.set_options(options, now);
+    if (done) {
+        keep(*done);
+    }
+    return done ? 0 : done.error().code;
+}
+
 void Lab::keep(const Effects &effects) {
     for (const auto &effect : effects) {
         log.emplace_back(now, effect);
+        if (const auto *probes = std::get_if<core::SendProbes>(&effect)) {
+            probe(probes->slot);
+        }
     }
 }
 
@@ -166,6 +216,23 @@ template <typename Kind> std::vector<int> times(const Lab &lab, Time origin) {
 
 std::vector<int> Lab::announcements() const { return times<core::Announce>(*this, origin_); }
 std::vector<int> Lab::rejoins() const { return times<core::RejoinMulticast>(*this, origin_); }
+
+std::vector<std::string> Lab::probes() const {
+    std::vector<std::string> sent;
+    for (const auto &[when, effect] : seen<core::SendProbes>()) {
+        sent.push_back(name_of(effect.slot) + " " + std::to_string((when - origin_) / Ms(1)));
+    }
+    return sent;
+}
+
+core::DesiredSlave Lab::desired(const std::string &name) const {
+    for (const auto &slave : bond.desired().slaves) {
+        if (slave.slot == slot(name)) {
+            return slave;
+        }
+    }
+    throw std::logic_error("no slave " + name);
+}
 
 void Lab::forget() {
     log.clear();

@@ -4,6 +4,7 @@
 
 #include <initializer_list>
 #include <map>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -37,6 +38,12 @@ public:
     void release(const std::string &name);
 
     void carrier(const std::string &name, bool on) { world_.at(name).carrier = on; } // nobody is told yet
+    // Whether the path behind a slave reaches the targets: then it hears the answers to its own probes and the flooded
+    // requests of others that are alive. Which of the targets answer: all, unless told.
+    void alive(const std::string &name, bool on) { world_.at(name).alive = on; }
+    void answers(std::size_t target, bool on);
+    void hear(const std::string &name) { world_.at(name).last_rx = now; } // any frame
+    void can_probe(bool on) { can_probe_ = on; }                          // no route to any target, otherwise
     void speed(const std::string &name, std::uint32_t speed, std::uint8_t duplex);
     void tell(); // an event between two ticks: everything is observed
     void tick(); // on to the monitor's next tick (with resend_igmp 0: the next deadline), and observe
@@ -45,6 +52,7 @@ public:
     void advance(Time by) { now += by; }
 
     void set(const std::string &option, const std::string &value);      // must succeed
+    int request(const OptionList &);                                    // the errno of one request; 0 if it succeeds
     int set_fails(const std::string &option, const std::string &value); // the errno; 0 if it succeeds
     void prio(const std::string &slave, int value);
     void handle(const core::Event &);
@@ -69,6 +77,9 @@ public:
     }
     std::vector<int> announcements() const; // ms since forget()
     std::vector<int> rejoins() const;
+    std::vector<std::string> probes() const; // "e0 100": ms since forget()
+    core::DesiredSlave desired(const std::string &name) const;
+    core::LinksObserved observe() const;
     void forget();
 
     Time now = Ms(1000);
@@ -80,12 +91,18 @@ private:
         bool carrier = true;
         std::uint32_t speed = 1000;
         std::uint8_t duplex = core::duplex_full;
+        bool alive = false;
+        Time last_rx{};
+        std::array<Time, XB_MAX_TARGETS> target_rx{};
     };
-    core::LinksObserved observe() const;
+    void probe(SlotId);
+    void stamp(World &) const;
     void keep(const Effects &);
     std::string name_of(SlotId) const;
 
     std::map<std::string, World> world_;
+    std::set<std::size_t> silent_targets_;
+    bool can_probe_ = true;
     Time origin_ = now;
     std::uint8_t next_mac_ = 1;
 };

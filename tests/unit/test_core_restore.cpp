@@ -36,6 +36,8 @@ void check_invariants(const Lab &lab) {
     const core::Bond &bond = lab.bond;
     const auto desired = bond.desired();
     REQUIRE((bond.active() == no_slot || bond.slave(bond.active()) != nullptr));
+    REQUIRE((bond.candidate() == no_slot || bond.active() == no_slot));
+    REQUIRE((bond.candidate() == no_slot || bond.options().arp_interval_ms > 0));
     REQUIRE((bond.primary() == no_slot || bond.slave(bond.primary())->name == bond.options().primary));
     REQUIRE(desired.slaves.size() == bond.slaves().size());
     REQUIRE(desired.pick.size() <= bond.slaves().size());
@@ -45,8 +47,13 @@ void check_invariants(const Lab &lab) {
         REQUIRE(slave.slot < XB_MAX_SLAVES);
         REQUIRE(slots.insert(slave.slot).second);
         any_up = any_up || slave.link == Link::up;
-        const bool is_backup = bond.options().mode == Mode::active_backup && slave.slot != bond.active();
-        REQUIRE(slave.backup == is_backup);
+        const bool in_use = slave.slot == bond.active() || slave.slot == bond.candidate();
+        if (bond.options().mode == Mode::active_backup) {
+            REQUIRE((slave.backup == !in_use || slave.link == Link::fail));
+            REQUIRE((slave.link != Link::up || bond.active() != no_slot));
+        } else if (bond.options().arp_interval_ms == 0) {
+            REQUIRE((!slave.backup || slave.link != Link::up));
+        }
     }
     REQUIRE(desired.carrier == any_up);
     for (const SlotId slot : desired.pick) {
@@ -92,6 +99,7 @@ private:
         const std::string name = some_name();
         if (enslaved(name)) {
             lab_.carrier(name, below(2) == 0);
+            lab_.alive(name, below(2) == 0);
             if (below(2) == 0) {
                 lab_.tell();
             }
@@ -109,6 +117,17 @@ private:
         static const OptionList values{{"miimon", "100"},
                                        {"miimon", "37"},
                                        {"miimon", "0"},
+                                       {"arp_interval", "50"},
+                                       {"arp_interval", "20"},
+                                       {"arp_interval", "0"},
+                                       {"arp_ip_target", "10.0.0.1,10.0.0.2"},
+                                       {"arp_ip_target", "-10.0.0.1"},
+                                       {"arp_validate", "all"},
+                                       {"arp_validate", "none"},
+                                       {"arp_all_targets", "all"},
+                                       {"monitors", "any"},
+                                       {"monitors", "all"},
+                                       {"monitors", "exclusive"},
                                        {"updelay", "200"},
                                        {"updelay", "0"},
                                        {"downdelay", "150"},
