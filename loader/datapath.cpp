@@ -144,6 +144,27 @@ Result<XdpState> DataPath::set_xdp(SlotId slot, std::uint32_t ifindex, XdpPolicy
     return tl::unexpected(attached.error());
 }
 
+Result<void> DataPath::set_xsk(SlotId slot, unsigned queue, int xsk_fd) {
+    if (auto ok = check_slot(slot); !ok)
+        return ok;
+    if (queue >= XB_XSK_QUEUES)
+        return fail(EINVAL, "queue " + std::to_string(queue) + " is out of range (0.." +
+                                std::to_string(XB_XSK_QUEUES - 1) + ")");
+    const int map = impl_->maps.fd(XB_MAP_XSK);
+    if (map < 0)
+        return fail(ENOTSUP, "this kernel has no AF_XDP");
+    const std::uint32_t key = slot * XB_XSK_QUEUES + queue;
+    if (bpf_map_update_elem(map, &key, &xsk_fd, BPF_ANY) != 0)
+        return kernel_error(errno, "cannot give an AF_XDP socket to xb_xdp");
+    return {};
+}
+
+void DataPath::clear_xsk(SlotId slot, unsigned queue) {
+    const std::uint32_t key = slot * XB_XSK_QUEUES + queue;
+    if (check_slot(slot) && queue < XB_XSK_QUEUES)
+        bpf_map_delete_elem(impl_->maps.fd(XB_MAP_XSK), &key);
+}
+
 void DataPath::publish(const Bank &bank) { impl_->publish(bank); }
 
 const Bank &DataPath::published() const { return impl_->table.published(); }

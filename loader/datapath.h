@@ -88,6 +88,11 @@ public:
     // Attaches, switches or removes xb_xdp; a policy that the driver refuses is an error, except automatic.
     Result<XdpState> set_xdp(SlotId, std::uint32_t ifindex, XdpPolicy, std::string_view driver);
 
+    // Gives xb_xdp an AF_XDP socket for the slow protocols of one slave's receive queue; without one it passes them. The
+    // kernel forgets a socket that is closed. ENOTSUP: this kernel has no AF_XDP.
+    Result<void> set_xsk(SlotId, unsigned queue, int xsk_fd);
+    void clear_xsk(SlotId, unsigned queue);
+
     // Fills the inactive bank and flips. Equal content is not published again. `entry_*` follow from `flags`.
     void publish(const Bank &);
     const Bank &published() const;
