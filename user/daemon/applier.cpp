@@ -2,6 +2,7 @@
 #include "user/daemon/applier.h"
 
 #include <algorithm>
+#include <cstring>
 #include <net/if.h>
 #include <spdlog/spdlog.h>
 
@@ -10,6 +11,44 @@ namespace xbond::daemon {
 loader::ProgramSet program_set(const core::Desired &desired) {
     return {desired.mode, desired.policy, desired.packets_per_slave};
 }
+
+namespace {
+
+unsigned hear_flags(const core::DesiredSlave &slave) {
+    const unsigned state = slave.backup ? XB_SLOT_BACKUP : 0U;
+    switch (slave.hear) {
+    case core::Hear::nothing:
+        return 0;
+    case core::Hear::any:
+        return state | XB_SLOT_HEAR_ANY;
+    case core::Hear::arp:
+        return state | XB_SLOT_HEAR_ARP;
+    case core::Hear::valid:
+        return state | XB_SLOT_HEAR_VALID;
+    }
+    return 0;
+}
+
+xb_monitor monitor_of(const core::DesiredMonitor &desired, bool any_own4) {
+    xb_monitor monitor{};
+    const auto ns = [](Time t) { return static_cast<std::uint64_t>(t.count()); };
+    monitor.heard_after = desired.heard_after ? ns(*desired.heard_after) : UINT64_MAX;
+    monitor.probe_from = ns(desired.probe_from);
+    monitor.probe_until = ns(desired.probe_until);
+    monitor.all_targets = desired.all_targets;
+    monitor.any_own4 = any_own4;
+    monitor.n_targets4 = static_cast<std::uint8_t>(std::min<std::size_t>(desired.targets.size(), XB_MAX_TARGETS));
+    monitor.n_targets6 = static_cast<std::uint8_t>(std::min<std::size_t>(desired.targets6.size(), XB_MAX_TARGETS));
+    for (std::size_t i = 0; i < monitor.n_targets4; ++i) {
+        std::memcpy(&monitor.target4[i], desired.targets[i].data(), sizeof(monitor.target4[i]));
+    }
+    for (std::size_t i = 0; i < monitor.n_targets6; ++i) {
+        std::memcpy(monitor.target6[i], desired.targets6[i].data(), sizeof(monitor.target6[i]));
+    }
+    return monitor;
+}
+
+} // namespace
 
 // A capture makes the device promiscuous; so do the flag that we or the administrator set on a slave, and a bridge
 // above the bond.
@@ -70,9 +109,23 @@ loader::Bank Applier::bank_of(const core::Desired &desired) const {
         if (slave.mac != desired.bond_mac) {
             flags |= XB_SLOT_REWRITE_DST;
         }
-        slot.flags = static_cast<std::uint8_t>(flags);
+        slot.flags = static_cast<std::uint8_t>(flags | hear_flags(slave));
+    }
+    if (desired.monitor.on) {
+        bank.monitor = monitor_of(desired.monitor, own_ && own_->any_v4);
     }
     return bank;
+}
+
+void Applier::set_own_addresses(OwnAddresses own) {
+    if (own_ == own) {
+        return;
+    }
+    if (auto done = path_.set_own_addresses(own.v4, own.v6); !done) {
+        spdlog::error("{}", done.error().message);
+        return;
+    }
+    own_ = std::move(own);
 }
 
 Result<void> Applier::publish(const core::Desired &desired) {
@@ -141,6 +194,7 @@ void Applier::sync_lists(const core::Desired &desired) {
         if (carries) {
             wanted.insert(wanted.end(), groups.begin(), groups.end());
         }
+        wanted.insert(wanted.end(), slave.ns_joins.begin(), slave.ns_joins.end());
         const bool promisc = original->promisc || (carries && (bond->promiscuity > 0 || foreign_unicast));
         const bool allmulti = original->allmulti || (carries && bond->allmulti > 0);
         for (const auto &done :

@@ -11,6 +11,7 @@
 #include "user/core/desired.h"
 #include "user/daemon/bond_device.h"
 #include "user/daemon/host.h"
+#include "user/daemon/prober.h"
 #include "user/daemon/slave_device.h"
 
 namespace xbond::daemon {
@@ -29,6 +30,9 @@ public:
     void follow_up(const core::Desired &);
     // Tries an XDP policy on every slave; on refusal all are put back and the driver's error is returned.
     Result<void> try_xdp(const core::Desired &, XdpPolicy);
+
+    // Whose answers count for the ARP/NS monitor; takes effect with the next publish().
+    void set_own_addresses(OwnAddresses);
 
     void slave_gone(SlotId);
     // Multicast addresses of bond0 have no netlink event on most kernels: read again (from the monitor's tick).
@@ -52,6 +56,7 @@ private:
     loader::DataPath &path_;
     BondDevice &device_;
     const std::vector<SlaveOriginal> &originals_;
+    std::optional<OwnAddresses> own_;
     std::optional<std::uint32_t> watch_ms_;
     std::array<XdpApplied, XB_MAX_SLAVES> xdp_{};
 };

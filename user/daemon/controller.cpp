@@ -2,8 +2,10 @@
 // Life, commands and events of one bond. Enslaving and releasing are in enslave.cpp.
 #include "user/daemon/controller.h"
 
+#include <algorithm>
 #include <net/if.h>
 #include <spdlog/spdlog.h>
+#include <utility>
 
 #include "user/control/protocol.h"
 #include "user/daemon/announcer.h"
@@ -28,7 +30,8 @@ BondController::BondController(Host &host, core::Bond bond, BondDevice device, l
       bond_(std::move(bond)),
       device_(std::move(device)),
       path_(std::move(path)),
-      applier_(host_, path_, device_, originals_) {}
+      applier_(host_, path_, device_, originals_),
+      prober_(host_) {}
 
 Result<std::unique_ptr<BondController>> BondController::create(Host &host, const std::string &name,
                                                                std::span<const core::OptionValue> options,
@@ -122,27 +125,41 @@ void BondController::start() {
 }
 
 Result<void> BondController::settle(core::Effects &&effects) {
-    const auto desired = bond_.desired();
+    auto desired = bond_.desired();
+    if (desired.monitor.on && addresses_stale_) {
+        applier_.set_own_addresses(own_addresses(host_.links, device_.ifindex()));
+        addresses_stale_ = false;
+    }
     auto published = applier_.publish(desired);
     if (!published) {
         spdlog::error("{}: the data path refused: {}", name(), published.error().message);
     }
     run_effects(effects);
-    if (!effects.empty() || followed_up_ != desired) {
+    if (report_probes()) {
+        desired = bond_.desired();
+        (void)applier_.publish(desired);
+    }
+    const auto only_probes = [](const auto &effect) { return std::holds_alternative<core::SendProbes>(effect); };
+    if (!std::ranges::all_of(effects, only_probes) || followed_up_ != desired) {
         applier_.follow_up(desired);
         followed_up_ = desired;
     }
-    bool changed = false;
-    for (const auto &effect : effects) {
-        changed = changed || std::holds_alternative<core::Transition>(effect);
-    }
-    if (changed) {
+    const auto is_transition = [](const auto &effect) { return std::holds_alternative<core::Transition>(effect); };
+    if (std::ranges::any_of(effects, is_transition)) {
         if (auto saved = host_.persist(); !saved) {
             spdlog::error("state not saved: {}", saved.error().message);
         }
     }
     arm();
     return published;
+}
+
+// The times of probes open the window in which answers count on any slave (4.4).
+bool BondController::report_probes() {
+    for (const auto slot : probed_) {
+        (void)bond_.handle(core::ProbesSent{slot}, sys::now());
+    }
+    return !std::exchange(probed_, {}).empty();
 }
 
 void BondController::run_effects(const core::Effects &effects) {
@@ -171,6 +188,12 @@ void BondController::run_effects(const core::Effects &effects) {
                        [&](const core::Announce &announce) {
                            if (const auto *slave = bond_.slave(announce.slot)) {
                                daemon::announce(host_, device_.ifindex(), slave->ifindex);
+                           }
+                       },
+                       [&](const core::SendProbes &send) {
+                           const auto *slave = bond_.slave(send.slot);
+                           if (slave != nullptr && prober_.probe(*slave, device_.ifindex(), bond_.options())) {
+                               probed_.push_back(send.slot);
                            }
                        },
                        [&](const core::RejoinMulticast &) {
@@ -213,7 +236,7 @@ void BondController::on_deadline() {
     for (const auto &slave : bond_.slaves()) {
         observed.links.push_back(poll(host_, slave));
     }
-    handle_links(observed);
+    handle_links(std::move(observed));
 }
 
 void BondController::observe_and_handle(std::span<const core::Slave> slaves) {
@@ -221,10 +244,15 @@ void BondController::observe_and_handle(std::span<const core::Slave> slaves) {
     for (const auto &slave : slaves) {
         observed.links.push_back(observe(host_, slave.slot, slave.name));
     }
-    handle_links(observed);
+    handle_links(std::move(observed));
 }
 
-void BondController::handle_links(const core::LinksObserved &observed) {
+void BondController::handle_links(core::LinksObserved observed) {
+    for (auto &link : observed.links) {
+        const auto stamps = path_.stamps(link.slot);
+        link.last_rx = stamps.last_rx;
+        link.target_rx = stamps.target_rx;
+    }
     (void)settle(bond_.handle(observed, sys::now()));
     // The data path tells once of a lost carrier; it may tell again when the carrier has been back.
     for (const auto &link : observed.links) {
@@ -372,7 +400,13 @@ void BondController::own_device_changed(const sys::LinkInfo &link) {
     (void)settle({});
 }
 
+void BondController::on_addresses_changed() {
+    addresses_stale_ = true;
+    (void)settle({});
+}
+
 void BondController::on_link_changed(const sys::LinkInfo &told) {
+    addresses_stale_ = true; // what is stacked on the bond may have changed
     if (told.ifindex != device_.ifindex()) {
         for (const auto &slave : bond_.slaves()) {
             if (slave.ifindex != told.ifindex) {

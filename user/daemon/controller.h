@@ -15,6 +15,7 @@
 #include "user/daemon/applier.h"
 #include "user/daemon/bond_device.h"
 #include "user/daemon/host.h"
+#include "user/daemon/prober.h"
 #include "user/daemon/saved_state.h"
 #include "user/daemon/slave_device.h"
 
@@ -41,7 +42,8 @@ public:
     // -- events --
     void on_link_changed(const sys::LinkInfo &);
     void on_link_gone(std::uint32_t ifindex); // of a slave
-    void resync();                            // after lost netlink messages, and at start
+    void on_addresses_changed();
+    void resync(); // after lost netlink messages, and at start
 
     const std::string &name() const { return bond_.name(); }
     const core::Bond &core() const { return bond_; }
@@ -61,7 +63,8 @@ private:
     void on_deadline();
     void on_data_path_events();
     void observe_and_handle(std::span<const core::Slave> slaves);
-    void handle_links(const core::LinksObserved &);
+    void handle_links(core::LinksObserved); // completed by the data path's stamps
+    bool report_probes();
     void own_device_changed(const sys::LinkInfo &);
     void refresh_own_device();
     void push_mtu(std::uint32_t mtu);
@@ -75,6 +78,9 @@ private:
     loader::DataPath path_;
     std::vector<SlaveOriginal> originals_;
     Applier applier_;
+    Prober prober_;
+    std::vector<SlotId> probed_;               // slaves that sent probes in the batch of effects being carried out
+    bool addresses_stale_ = true;              // own addresses may have changed since the data path was told
     std::optional<core::Desired> followed_up_; // what Applier::follow_up last saw
     std::deque<core::Transition> history_;
     sys::EventLoop::Source timer_, events_;

@@ -224,6 +224,9 @@ void Daemon::on_netlink(const sys::NetlinkEvent &event) {
                 controller->resync();
             }
         }
+        for (auto &[name, controller] : bonds_) {
+            controller->on_addresses_changed();
+        }
     }
 }
 

@@ -187,6 +187,27 @@ Result<LinkInfo> get_link(int fd, Request &request, std::uint32_t seq, const std
     return std::move(*link);
 }
 
+Result<RouteInfo> get_route(int fd, std::uint32_t seq, std::uint8_t family, Bytes destination) {
+    Request request(RTM_GETROUTE, NLM_F_ACK);
+    auto *route = request.extra<rtmsg>();
+    route->rtm_family = family;
+    route->rtm_dst_len = static_cast<std::uint8_t>(8 * destination.size());
+    mnl_attr_put(request.header(), RTA_DST, destination.size(), destination.data());
+    std::optional<RouteInfo> found;
+    auto done = talk(fd, request, seq, "look up a route", [&](const NetlinkMessage &m) {
+        if (m.type == RTM_NEWROUTE) {
+            found = parse_route(m.payload);
+        }
+    });
+    if (!done) {
+        return tl::make_unexpected(done.error());
+    }
+    if (!found) {
+        return fail(EHOSTUNREACH, "look up a route: it leaves through no interface");
+    }
+    return *found;
+}
+
 } // namespace
 
 Result<Netlink> Netlink::open() {
@@ -250,6 +271,10 @@ Result<std::vector<AddressInfo>> Netlink::addresses() {
     return dump<AddressInfo>(requests_.get(), seq_, "list the addresses", fill, RTM_GETADDR, RTM_NEWADDR,
                              parse_address);
 }
+
+Result<RouteInfo> Netlink::route(const Ipv4Addr &to) { return get_route(requests_.get(), ++seq_, AF_INET, to); }
+
+Result<RouteInfo> Netlink::route(const Ipv6Addr &to) { return get_route(requests_.get(), ++seq_, AF_INET6, to); }
 
 Result<LinkInfo> Netlink::link(std::uint32_t ifindex) {
     Request request(RTM_GETLINK, NLM_F_ACK);

@@ -51,6 +51,11 @@ struct AddressInfo {
     bool deprecated = false;
 };
 
+struct RouteInfo {                                      // of one RTM_NEWROUTE
+    std::uint32_t ifindex = 0;                          // RTA_OIF
+    std::optional<std::array<std::uint8_t, 16>> source; // RTA_PREFSRC, as AddressInfo::addr
+};
+
 struct LinkChanged {
     LinkInfo link;
 };
@@ -75,6 +80,9 @@ public:
     Result<LinkInfo> link(std::uint32_t ifindex);
     Result<LinkInfo> link(std::string_view name); // also alternative names; ENODEV
     Result<std::vector<AddressInfo>> addresses();
+    // The way to an address from any source; the kernel's errno when there is none (ENETUNREACH, EHOSTUNREACH ...).
+    Result<RouteInfo> route(const Ipv4Addr &);
+    Result<RouteInfo> route(const Ipv6Addr &);
 
     // -- changes --
     // Both ends in this netns, both down, with `queues` receive and transmit queues each; `mac` is the first end's

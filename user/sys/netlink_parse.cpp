@@ -216,6 +216,24 @@ std::optional<AddressInfo> parse_address(Bytes payload) {
     return info;
 }
 
+std::optional<RouteInfo> parse_route(Bytes payload) {
+    const auto header = peek<rtmsg>(payload);
+    if (!header || (header->rtm_family != AF_INET && header->rtm_family != AF_INET6)) {
+        return std::nullopt;
+    }
+    RouteInfo route;
+    const std::size_t size = header->rtm_family == AF_INET6 ? 16 : 4;
+    for (Bytes rest = skip(payload, sizeof(rtmsg)); const auto a = take_attribute(rest);) {
+        if (a->type == RTA_OIF) {
+            store<std::uint32_t>(a->value, route.ifindex);
+        } else if (a->type == RTA_PREFSRC && a->value.size() == size) {
+            route.source.emplace();
+            std::copy(a->value.begin(), a->value.end(), route.source->begin());
+        }
+    }
+    return route.ifindex == 0 ? std::nullopt : std::optional(route);
+}
+
 std::optional<NetlinkAck> parse_ack(const NetlinkMessage &m) {
     if (m.type != NLMSG_ERROR && m.type != NLMSG_DONE) {
         return std::nullopt;

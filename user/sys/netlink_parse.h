@@ -37,6 +37,9 @@ std::optional<LinkInfo> parse_link(Bytes payload);
 
 std::optional<AddressInfo> parse_address(Bytes payload);
 
+// Payload of RTM_NEWROUTE; none without an outgoing interface.
+std::optional<RouteInfo> parse_route(Bytes payload);
+
 // NLMSG_ERROR and NLMSG_DONE; none for other types.
 std::optional<NetlinkAck> parse_ack(const NetlinkMessage &);
 
