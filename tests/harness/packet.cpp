@@ -202,14 +202,26 @@ Packet &Packet::vxlan(std::uint32_t vni) {
     return *this;
 }
 
-Packet &Packet::arp_request(const MacAddr &sender, std::string_view sender_ip, std::string_view target_ip) {
+void Packet::arp(std::uint16_t operation, const MacAddr &sender, std::string_view sender_ip, const MacAddr &target,
+                 std::string_view target_ip) {
     next_is(0x0806, 0);
     put32(0x00010800);
-    put32(0x06040001);
+    put16(0x0604);
+    put16(operation);
     bytes(sender.bytes);
     put_address(AF_INET, sender_ip);
-    bytes(MacAddr{}.bytes);
+    bytes(target.bytes);
     put_address(AF_INET, target_ip);
+}
+
+Packet &Packet::arp_request(const MacAddr &sender, std::string_view sender_ip, std::string_view target_ip) {
+    arp(1, sender, sender_ip, MacAddr{}, target_ip);
+    return *this;
+}
+
+Packet &Packet::arp_reply(const MacAddr &sender, std::string_view sender_ip, const MacAddr &target,
+                          std::string_view target_ip) {
+    arp(2, sender, sender_ip, target, target_ip);
     return *this;
 }
 

@@ -46,6 +46,8 @@ public:
     Packet &igmp_report(std::string_view group);
     Packet &vxlan(std::uint32_t vni);
     Packet &arp_request(const MacAddr &sender, std::string_view sender_ip, std::string_view target_ip);
+    Packet &arp_reply(const MacAddr &sender, std::string_view sender_ip, const MacAddr &target,
+                      std::string_view target_ip);
     Packet &payload(std::size_t size, std::uint8_t fill = 0);
     Packet &bytes(std::span<const std::uint8_t> raw);
 
@@ -55,6 +57,8 @@ private:
     void put8(std::uint8_t v) { data_.push_back(v); }
     void put16(std::uint16_t v);
     void put32(std::uint32_t v);
+    void arp(std::uint16_t operation, const MacAddr &sender, std::string_view sender_ip, const MacAddr &target,
+             std::string_view target_ip);
     void put_address(int family, std::string_view text);
     void next_is(std::uint16_t ethertype, std::uint8_t protocol);
     void icmp_header(std::uint8_t protocol, std::uint8_t type, std::uint8_t code, std::uint16_t id);
