@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: MIT
+#include <algorithm>
+#include <catch2/catch.hpp>
+#include <cstring>
+#include <vector>
+
+#include "tests/sys/private_netns.h"
+#include "user/sys/device_filter.h"
+#include "user/sys/event_loop.h"
+#include "user/sys/packet_socket.h"
+#include "user/sys/slow_socket.h"
+
+using namespace xbond;
+using namespace xbond::sys;
+
+namespace {
+
+using Bytes = std::vector<std::uint8_t>;
+
+constexpr MacAddr slow_group{{0x01, 0x80, 0xc2, 0, 0, 2}};
+
+Bytes frame(std::uint8_t number, const Bytes &tags = {}, const MacAddr &to = slow_group, std::uint8_t low_type = 0x09) {
+    Bytes bytes(to.bytes.begin(), to.bytes.end());
+    const Bytes source{2, 0, 0, 0, 0, 1}, type{0x88, low_type, 1, 1};
+    for (const Bytes &part : {source, tags, type}) {
+        bytes.insert(bytes.end(), part.begin(), part.end());
+    }
+    bytes.resize(124 + tags.size());
+    bytes.back() = number;
+    return bytes;
+}
+
+const Bytes vid0{0x81, 0, 0xe0, 0}, vid5{0x81, 0, 0, 5}; // with and without priority
+
+struct Lab {
+    explicit Lab(Netlink &netlink) : pair(make_pair(netlink, true)) {}
+
+    void send(const Bytes &bytes) const { REQUIRE(wire.send(pair.x1, bytes)); }
+    // The numbers of frames heard until `last` comes.
+    std::vector<int> heard_until(const SlowSocket &socket, int last) {
+        std::vector<int> numbers;
+        harness::wait_until([&] {
+            socket.receive([&](std::span<const std::uint8_t> bytes, std::optional<Time>) {
+                CHECK(std::ranges::equal(bytes, frame(bytes.back())));
+                numbers.push_back(bytes.back());
+            });
+            return !numbers.empty() && numbers.back() == last;
+        });
+        return numbers;
+    }
+
+    Pair pair;
+    PacketSocket wire = PacketSocket::open().value();
+};
+
+int subscriptions() {
+    const auto list = multicast_list("x0");
+    return static_cast<int>(
+        std::ranges::count_if(list, [](const MulticastEntry &entry) { return entry.mac == slow_group; }));
+}
+
+} // namespace
+
+TEST_CASE("slow socket: hears its group untagged and priority-tagged (XB-3), not VLANs, other groups, other types") {
+    const PrivateNetns ns;
+    if (!ns) {
+        return;
+    }
+    auto netlink = Netlink::open();
+    REQUIRE(netlink);
+    Lab lab(*netlink);
+    const auto socket = SlowSocket::open(lab.pair.x0);
+    REQUIRE(socket);
+    lab.send(frame(1));
+    lab.send(frame(2, vid0));
+    lab.send(frame(3, vid5));
+    lab.send(frame(4, {}, MacAddr{{0x01, 0x80, 0xc2, 0, 0, 3}}));
+    lab.send(frame(5, {}, slow_group, 0xcc));
+    REQUIRE(lab.wire.send(lab.pair.x0, frame(6))); // its own direction
+    lab.send(frame(7));
+    CHECK(lab.heard_until(*socket, 7) == std::vector{1, 2, 7});
+}
+
+TEST_CASE("slow socket: a VLAN device on the slave takes its frames away, not those with VID 0") {
+    const PrivateNetns ns;
+    if (!ns) {
+        return;
+    }
+    auto netlink = Netlink::open();
+    REQUIRE(netlink);
+    Lab lab(*netlink);
+    if (!shell("ip link add link x0 name x0.5 type vlan id 5 2>/dev/null && ip link set x0.5 up")) {
+        std::puts("SKIPPED: this kernel has no VLAN devices");
+        return;
+    }
+    const auto socket = SlowSocket::open(lab.pair.x0);
+    REQUIRE(socket);
+    lab.send(frame(1, vid5));
+    lab.send(frame(2, vid0));
+    lab.send(frame(3));
+    CHECK(lab.heard_until(*socket, 3) == std::vector{2, 3});
+}
+
+TEST_CASE("slow socket: stamps are on the monotonic clock, in order, and none is later than now") {
+    const PrivateNetns ns;
+    if (!ns) {
+        return;
+    }
+    auto netlink = Netlink::open();
+    REQUIRE(netlink);
+    Lab lab(*netlink);
+    const auto socket = SlowSocket::open(lab.pair.x0);
+    REQUIRE(socket);
+    std::vector<Time> stamps;
+    const auto read = [&] {
+        stamps.clear();
+        socket->receive([&](std::span<const std::uint8_t>, std::optional<Time> stamp) {
+            REQUIRE(stamp);
+            CHECK(*stamp <= now());
+            stamps.push_back(*stamp);
+        });
+    };
+    const auto passed = [](Time since, Ms time) { return now() > since + time; };
+    // The kernel begins to stamp a moment after the first socket asks for it; until then it stamps what is read.
+    REQUIRE(harness::wait_until([&] {
+        lab.send(frame(0));
+        const Time sent = now();
+        harness::wait_until([&] { return passed(sent, Ms(5)); });
+        read();
+        return stamps.at(0) < sent + Ms(3);
+    }));
+    const Time before = now();
+    lab.send(frame(1));
+    lab.send(frame(2));
+    const Time sent = now();
+    REQUIRE(harness::wait_until([&] { return passed(sent, Ms(50)); }));
+    read();
+    REQUIRE(stamps.size() == 2);
+    const Time slack = std::chrono::milliseconds(2); // the two clocks are not read at one instant
+    CHECK(before - slack <= stamps[0]);
+    CHECK(stamps[0] <= stamps[1]);
+    CHECK(stamps[1] <= sent + slack);
+}
+
+TEST_CASE("slow socket: what it sends comes out of the other end as it was") {
+    const PrivateNetns ns;
+    if (!ns) {
+        return;
+    }
+    auto netlink = Netlink::open();
+    REQUIRE(netlink);
+    Lab lab(*netlink);
+    const auto socket = SlowSocket::open(lab.pair.x0), peer = SlowSocket::open(lab.pair.x1);
+    REQUIRE(socket);
+    REQUIRE(peer);
+    REQUIRE(socket->send(frame(9)));
+    CHECK(lab.heard_until(*peer, 9) == std::vector{9});
+}
+
+TEST_CASE("slow socket: subscribes the slave to the group as long as it lives (XB-5), whatever else changes there") {
+    const PrivateNetns ns;
+    if (!ns) {
+        return;
+    }
+    auto netlink = Netlink::open();
+    REQUIRE(netlink);
+    Lab lab(*netlink);
+    const auto filter = DeviceFilter::open();
+    CHECK(subscriptions() == 0);
+    {
+        const auto socket = SlowSocket::open(lab.pair.x0);
+        REQUIRE(socket);
+        CHECK(subscriptions() == 1);
+        REQUIRE(filter->set_promisc("x0", true));
+        REQUIRE(filter->set_multicast("x0", std::array{slow_group})); // the bond's list may name it too
+        REQUIRE(filter->set_promisc("x0", false));
+        REQUIRE(filter->set_multicast("x0", {}));
+        CHECK(subscriptions() == 1);
+        lab.send(frame(1));
+        CHECK(lab.heard_until(*socket, 1) == std::vector{1});
+    }
+    CHECK(subscriptions() == 0);
+}
+
+TEST_CASE("slow socket: lives through down and up of the device, and its end") {
+    const PrivateNetns ns;
+    if (!ns) {
+        return;
+    }
+    auto netlink = Netlink::open();
+    REQUIRE(netlink);
+    Lab lab(*netlink);
+    const auto socket = SlowSocket::open(lab.pair.x0);
+    REQUIRE(socket);
+    REQUIRE(netlink->set_up(lab.pair.x0, false));
+    CHECK(socket->send(frame(1)).error().code == ENETDOWN);
+    socket->receive([](std::span<const std::uint8_t>, std::optional<Time>) { CHECK(false); });
+    REQUIRE(netlink->set_up(lab.pair.x0, true));
+    lab.send(frame(2));
+    CHECK(lab.heard_until(*socket, 2) == std::vector{2});
+
+    REQUIRE(shell("ip link del x0"));
+    socket->receive([](std::span<const std::uint8_t>, std::optional<Time>) { CHECK(false); });
+    pollfd p{socket->fd(), POLLIN, 0};
+    CHECK(::poll(&p, 1, 0) == 0); // no error that an event loop would be told for ever
+    CHECK(socket->send(frame(3)).error().code == ENXIO);
+    CHECK(SlowSocket::open(lab.pair.x0).error().code == ENODEV);
+}

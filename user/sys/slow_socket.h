@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: MIT
+// The slow protocols (IEEE 802.3 Annex 57A: LACP, marker) of one slave by AF_PACKET.
+//
+// Bound to the one EtherType, it costs other traffic nothing. xb_rx leaves these frames on the slave, and the stack has
+// taken VLAN tags off by the time it hands them out: a priority tag (VID 0) is gone (XB-3); what came in a VLAN is
+// marked as another host's, or belongs to a VLAN device, and is not heard.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <span>
+
+#include "common/fd.h"
+#include "xbond/result.h"
+#include "xbond/types.h"
+
+namespace xbond::sys {
+
+class SlowSocket {
+public:
+    // Subscribes the device to 01:80:C2:00:00:02 as long as the socket lives (XB-5); the kernel counts subscriptions,
+    // so promiscuous mode and other lists do not matter. The device may go down and up.
+    static Result<SlowSocket> open(std::uint32_t ifindex);
+
+    int fd() const { return fd_.get(); }
+
+    // `stamp`: when the kernel got the frame; in the first milliseconds of the first socket that wants stamps, when it
+    // was read. The span is valid in the callback, which may send() but not destroy.
+    using Handle = std::function<void(std::span<const std::uint8_t> frame, std::optional<Time> stamp)>;
+    void receive(const Handle &handle) const; // all that had come by the time of the call, oldest first
+
+    // With priority TC_PRIO_CONTROL, past the qdisc: for up to a second after the carrier has come the kernel leaves a
+    // qdisc there that eats frames and says they were sent. ENOBUFS: nothing was sent.
+    Result<void> send(std::span<const std::uint8_t> frame) const;
+
+private:
+    Fd fd_;
+};
+
+} // namespace xbond::sys
