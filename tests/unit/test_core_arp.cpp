@@ -432,6 +432,23 @@ TEST_CASE("4.8 a monitor takes the links over as the other left them") {
     CHECK(lab.slave("e1").link == Link::down);
 }
 
+TEST_CASE("4.8 an active slave that waits for downdelay when the ARP monitor starts is judged by its silence") {
+    Lab lab(OptionList{{"mode", "active-backup"}, {"miimon", "100"}, {"downdelay", "5000"}});
+    lab.enslave("e0");
+    lab.enslave("e1");
+    lab.carrier("e0", false);
+    lab.tick();
+    REQUIRE(lab.slave("e0").link == Link::fail);
+    lab.set("arp_ip_target", "10.0.0.1");
+    lab.set("arp_interval", "100");
+    CHECK(lab.slave("e0").link == Link::up);
+    lab.alive("e1", true);
+    lab.walk(lab.now + Ms(300));
+    CHECK(lab.slave("e0").link == Link::down);
+    lab.walk(lab.now + Ms(300));
+    CHECK(lab.active() == "e1");
+}
+
 TEST_CASE("1.5 a slave is enslaved UP with carrier and DOWN without") {
     ArpLab lab("active-backup", 1);
     lab.enslave("e7");

@@ -47,9 +47,16 @@ void check_invariants(const Lab &lab) {
         REQUIRE(slave.slot < XB_MAX_SLAVES);
         REQUIRE(slots.insert(slave.slot).second);
         any_up = any_up || slave.link == Link::up;
+        const auto &options = bond.options();
+        REQUIRE((options.miimon_ms == 0 || options.arp_interval_ms > 0 || slave.link == slave.mii));
+        REQUIRE((options.arp_interval_ms == 0 || options.miimon_ms > 0 || slave.link == slave.arp));
+        REQUIRE(
+            (options.miimon_ms == 0 || options.arp_interval_ms == 0 || options.monitors != core::Monitors::exclusive));
         const bool in_use = slave.slot == bond.active() || slave.slot == bond.candidate();
         if (bond.options().mode == Mode::active_backup) {
-            REQUIRE((slave.backup == !in_use || slave.link == Link::fail));
+            REQUIRE((in_use || slave.backup));
+            REQUIRE((slave.slot != bond.active() || !slave.backup));
+            REQUIRE((slave.slot != bond.candidate() || slave.backup == (slave.link != Link::back)));
             REQUIRE((slave.link != Link::up || bond.active() != no_slot));
         } else if (bond.options().arp_interval_ms == 0) {
             REQUIRE((!slave.backup || slave.link != Link::up));

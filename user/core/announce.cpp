@@ -23,7 +23,7 @@ bool Bond::try_announce(Step &step) {
     if (!due || !carrier_ || active_ == no_slot) {
         return false;
     }
-    step.effects.push_back(Announce{active_});
+    step.effects.emplace_back(Announce{active_});
     --pending_notif_;
     return true;
 }

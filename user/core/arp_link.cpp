@@ -105,13 +105,13 @@ void Bond::probe(Step &step) {
         if (active_ == no_slot) {
             search(step);
         } else {
-            step.effects.push_back(SendProbes{active_});
+            step.effects.emplace_back(SendProbes{active_});
         }
         return;
     }
     for (const Slave &slave : slaves_) {
         if (slave.up()) {
-            step.effects.push_back(SendProbes{slave.slot});
+            step.effects.emplace_back(SendProbes{slave.slot});
         }
     }
 }
@@ -132,7 +132,7 @@ void Bond::search(Step &step) {
     set_link(step, *next, verdict(*next), "no slave is active: it is probed");
     policy().on_became_active(*next);
     next->last_link_up = step.now;
-    step.effects.push_back(SendProbes{candidate_});
+    step.effects.emplace_back(SendProbes{candidate_});
 }
 
 void Bond::end_search() {
@@ -164,17 +164,22 @@ void Bond::follow_targets(const Options &before, Time now) {
 }
 
 // Monitors that a setting started, stopped or changed. The same value again keeps the grid, so that no delay gets
-// shorter. A monitor that starts takes the links as they are.
+// shorter. A monitor that starts takes the links as they are; to the ARP monitor a slave in downdelay is up until it is
+// silent.
 void Bond::follow_monitors(Step &step, const Options &before, const std::string &cause) {
     if (options_.miimon_ms != before.miimon_ms) {
         if (before.miimon_ms == 0) {
-            std::ranges::for_each(slaves_, [](Slave &slave) { slave.mii = slave.link; });
+            for (Slave &slave : slaves_) {
+                slave.mii = slave.link;
+                slave.delay = 0;
+            }
         }
         restart_monitor(step.now);
     }
     if (options_.arp_interval_ms != before.arp_interval_ms) {
         if (before.arp_interval_ms == 0) {
-            std::ranges::for_each(slaves_, [](Slave &slave) { slave.arp = slave.link; });
+            std::ranges::for_each(slaves_,
+                                  [](Slave &slave) { slave.arp = slave.link == Link::fail ? Link::up : slave.link; });
         }
         end_search();
         forgive_silence(step.now);

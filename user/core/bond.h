@@ -136,7 +136,8 @@ public:
     // `options.mode` must be one that set_option accepts; anything else throws std::invalid_argument.
     Bond(std::string name, Options options, MacAddr mac, bool mac_is_random, std::uint32_t mtu);
     // No effects. The tick grid starts anew one miimon from now, so that no delay gets shorter: send LinksObserved of
-    // all slaves at once to act on what happened meanwhile. What saved state names but does not have is left out.
+    // all slaves at once to act on what happened meanwhile. The ARP/NS monitor's grid starts now, and the time in which
+    // nobody probed is held against no slave. What saved state names but does not have is left out.
     static Bond restore(const SavedBond &, std::uint32_t mtu, Time now);
     SavedBond save() const;
 

@@ -8,7 +8,7 @@ void Bond::set_slave_mac(Step &step, Slave &slave, const MacAddr &mac, const std
     if (slave.mac == mac) {
         return;
     }
-    step.effects.push_back(SetSlaveMac{slave.slot, mac});
+    step.effects.emplace_back(SetSlaveMac{slave.slot, mac});
     step.report("mac", slave.name, slave.mac.str(), mac.str(), cause);
     slave.mac = mac;
 }
@@ -17,7 +17,7 @@ void Bond::set_bond_mac(Step &step, const MacAddr &mac, const std::string &cause
     if (mac_ == mac) {
         return;
     }
-    step.effects.push_back(SetBondMac{mac});
+    step.effects.emplace_back(SetBondMac{mac});
     step.report("mac", "", mac_.str(), mac.str(), cause);
     mac_ = mac;
 }
@@ -50,7 +50,7 @@ void Bond::on(const BondMacSet &event, Step &step) {
                   (ignored ? "with fail_over_mac " + std::string(core::name(options_.fail_over_mac)) +
                                  " the slaves decide on it"
                            : "it is no unicast address"));
-        step.effects.push_back(SetBondMac{mac_});
+        step.effects.emplace_back(SetBondMac{mac_});
         return;
     }
     for (Slave &slave : slaves_) {

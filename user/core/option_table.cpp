@@ -188,7 +188,7 @@ constexpr OptionRule rules[] = {
      {},
      keep_use_carrier,
      use_carrier},
-    {{"arp_interval", "", "0..2147483647 ms, off; kept exactly from 5 ms up", "0", "0,1,2,3", false, false,
+    {{"arp_interval", "", "0..2147483647 ms, off; works down to 5 ms", "0", "0,1,2,3", false, false,
       "interval of the ARP/NS monitor, which takes the place of the MII monitor; 0: no monitor"},
      arp_modes,
      off_word,

@@ -15,10 +15,10 @@ struct Bond::Step {
     Effects effects;
 
     void report(std::string machine, std::string slave, std::string from, std::string to, std::string cause) {
-        effects.push_back(
+        effects.emplace_back(
             Transition{now, std::move(machine), std::move(slave), std::move(from), std::move(to), std::move(cause)});
     }
-    void warn(std::string message) { effects.push_back(Log{std::move(message)}); }
+    void warn(std::string message) { effects.emplace_back(Log{std::move(message)}); }
 };
 
 inline std::string_view state_text(const Slave &slave) { return slave.backup ? "backup" : "active"; }
