@@ -22,9 +22,9 @@ namespace xbond::loader {
 namespace {
 
 constexpr std::uint32_t frame_bytes = 2048; // the smallest that the kernel takes
-constexpr std::uint32_t rx_frames = 8, tx_frames = 4;
+constexpr std::uint32_t rx_frames = 16, tx_frames = 4;
 constexpr std::uint32_t block_frames = rx_frames + tx_frames; // what one socket owns
-constexpr std::uint32_t ring_size = 8;                        // a power of two; no ring is ever short of room
+constexpr std::uint32_t ring_size = 16;                       // a power of two; no ring is ever short of room
 static_assert(ring_size >= rx_frames && ring_size >= tx_frames);
 
 constexpr unsigned max_kicks = 4;
@@ -244,6 +244,8 @@ Result<XskSocket> XskPool::open(std::uint32_t ifindex, unsigned queue) {
         return kernel_error(error, "cannot bind an AF_XDP socket to queue " + std::to_string(queue) + " of ifindex " +
                                        std::to_string(ifindex));
     impl->socket.reset(socket);
+    if (rings.fill.ring == nullptr) // libxdp shares a queue's rings, which only the anchor's queue allows
+        return fail(EINVAL, "the anchor of the bond's AF_XDP memory sits on ifindex " + std::to_string(ifindex));
     const int priority = TC_PRIO_CONTROL;
     if (setsockopt(impl->fd(), SOL_SOCKET, SO_PRIORITY, &priority, sizeof(priority)) != 0)
         return kernel_error(errno, "cannot set SO_PRIORITY");

@@ -2,9 +2,10 @@
 // AF_XDP sockets for the slow protocols (design.md 3): one UMEM per bond, one socket per slave and receive queue, copy
 // mode. Meant for some frames a second: few frames per socket, plain loops. One thread.
 //
-// Memory of a pool for 128 sockets (32 slaves with 4 queues each): 1536 frames of 2 KiB, 3 MiB pinned at once. Each
-// open socket adds 32 KiB of rings and, in the kernel, 128 bytes per frame of the whole pool (192 KiB): why a pool is
-// no larger, and a socket that finds no room is refused instead (its queue is then heard by the packet socket).
+// Memory of a pool for 64 sockets (32 slaves with 2 queues each, or 4 with 16): 1280 frames of 2 KiB, 2.5 MiB pinned at
+// once. Each open socket adds 16 KiB of rings and, in the kernel, 128 bytes per frame of the whole pool (160 KiB): why
+// a pool is no larger, and a socket that finds no room is refused instead (its queue is then heard by the packet
+// socket).
 #pragma once
 
 #include <cstddef>
@@ -49,13 +50,14 @@ private:
 // The shared UMEM. Sockets may outlive it: the memory goes with the last of them.
 class XskPool {
 public:
-    static constexpr unsigned default_sockets = XB_MAX_SLAVES * 4;
+    static constexpr unsigned default_sockets = XB_MAX_SLAVES * 2;
 
     // The kernel shares a UMEM only while the socket that registered it is bound. So that slaves may come and go, that
     // socket sits on a device that lives as long as the bond: the pair's other end. EBUSY: another pool sits there.
     static Result<XskPool> create(std::uint32_t anchor_ifindex, unsigned sockets = default_sockets);
 
-    // ENOSPC: the pool is used up. EBUSY: somebody else's AF_XDP socket has the queue. EINVAL: no such queue.
+    // ENOSPC: the pool is used up. EBUSY: somebody else's AF_XDP socket has the queue, or one was closed a moment ago.
+    // EINVAL: no such queue, or the pool has a socket there.
     Result<XskSocket> open(std::uint32_t ifindex, unsigned queue);
 
     unsigned free_sockets() const;

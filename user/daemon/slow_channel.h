@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: MIT
+// The control channel of one slave: LACP and marker frames in and out (design.md 3).
+//
+// A frame comes up one way only: xb_xdp redirects it into the AF_XDP socket of its queue, or it goes on and reaches the
+// packet socket (no program, no XB_SLOT_SLOW_TO_XSK, no socket on the queue). So both are always read, and XDP may be
+// switched under traffic. Frames of other slow protocols come by the packet socket.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "common/fd.h"
+#include "loader/datapath.h"
+#include "loader/xsk.h"
+#include "user/sys/slow_socket.h"
+#include "xbond/result.h"
+#include "xbond/types.h"
+
+namespace xbond::daemon {
+
+class SlowChannel {
+public:
+    static Result<SlowChannel> open(SlotId, std::uint32_t ifindex);
+
+    // After every DataPath::set_xdp, and after adoption. Attached: a socket on each queue that has none; on an error
+    // the channel works all the same and the packet socket hears the queues without. Not attached: sockets stay open,
+    // for frames that were redirected before. The bank's XB_SLOT_SLOW_TO_XSK is the caller's: set it when uses_xdp().
+    Result<void> set_xdp(bool attached, loader::DataPath &, loader::XskPool &);
+
+    bool uses_xdp() const { return attached_ && !sockets_.empty(); }
+    std::string_view way() const { return uses_xdp() ? "af_xdp" : "af_packet"; }
+    std::size_t xsk_queues() const { return sockets_.size(); } // that have a socket
+    std::uint64_t dropped() const;                             // frames that found no room in AF_XDP
+
+    int fd() const { return epoll_.get(); } // readable when a frame waits; the same for the life of the channel
+
+    // All frames that wait. Those of AF_XDP come first, without a stamp: the kernel gives none (lacp::System::receive
+    // takes them to have come before any deadline). The callback may send() but neither destroy the channel nor call
+    // set_xdp().
+    void receive(const sys::SlowSocket::Handle &handle);
+
+    // By AF_XDP if in use, by the packet socket if not or if AF_XDP refuses.
+    Result<void> send(std::span<const std::uint8_t> frame);
+
+private:
+    struct Queue {
+        unsigned number;
+        loader::XskSocket socket;
+    };
+
+    SlowChannel(SlotId slot, std::uint32_t ifindex, sys::SlowSocket packet, Fd epoll)
+        : slot_(slot), ifindex_(ifindex), packet_(std::move(packet)), epoll_(std::move(epoll)) {}
+    Result<void> open_queue(unsigned number, loader::DataPath &, loader::XskPool &);
+
+    SlotId slot_;
+    std::uint32_t ifindex_;
+    sys::SlowSocket packet_;
+    std::vector<Queue> sockets_;
+    bool attached_ = false; // xb_xdp is on the slave
+    Fd epoll_;
+};
+
+} // namespace xbond::daemon
