@@ -56,7 +56,8 @@ void check_invariants(const Lab &lab) {
         if (bond.options().mode == Mode::active_backup) {
             REQUIRE((in_use || slave.backup));
             REQUIRE((slave.slot != bond.active() || !slave.backup));
-            REQUIRE((slave.slot != bond.candidate() || slave.backup == (slave.link != Link::back)));
+            REQUIRE(
+                (slave.slot != bond.candidate() || options.miimon_ms > 0 || slave.backup || slave.link == Link::back));
             REQUIRE((slave.link != Link::up || bond.active() != no_slot));
         } else if (bond.options().arp_interval_ms == 0) {
             REQUIRE((!slave.backup || slave.link != Link::up));

@@ -90,6 +90,9 @@ void Bond::run_arp(Step &step) {
         const auto proposal =
             on_active ? inspect_active_backup(seen, window, candidate_ != no_slot) : inspect_balanced(seen, window);
         slave.arp = proposal ? proposal->link : slave.arp;
+        if (slave.slot == candidate_ && slave.arp == Link::fail) {
+            policy().on_stopped_active(slave, options_.all_slaves_active);
+        }
         causes.push_back(proposal ? proposal->reason : "");
     }
     commit(step, causes);

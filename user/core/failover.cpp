@@ -19,6 +19,7 @@ void Bond::change_active(Step &step, SlotId next, const std::string &cause) {
             gained->mii = gained->mii == Link::back ? Link::up : gained->mii;
             gained->arp = gained->arp == Link::back ? Link::up : gained->arp;
             set_link(step, *gained, Link::up, "made active before updelay was over");
+            change_flags(step, *gained, cause, [&](Slave &s) { policy().on_link_up(s); });
         }
     }
     step.report("active", "", previous == nullptr ? "" : previous->name, gained == nullptr ? "" : gained->name, cause);

@@ -101,8 +101,6 @@ void Bond::commit(Step &step, const Causes &causes) {
             request = commit_up(step, slaves_[i]);
         } else if (changes[i] == Link::down) {
             request = commit_down(step, slaves_[i]);
-        } else if (changes[i] == Link::fail && slaves_[i].slot == candidate_) {
-            policy().on_stopped_active(slaves_[i], options_.all_slaves_active);
         }
         if (failover_cause.empty()) {
             failover_cause = std::move(request);
