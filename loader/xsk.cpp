@@ -5,6 +5,7 @@
 #include <array>
 #include <cstring>
 #include <deque>
+#include <fcntl.h>
 #include <linux/ethtool.h>
 #include <linux/pkt_sched.h>
 #include <linux/sockios.h>
@@ -43,6 +44,9 @@ std::string name_of(std::uint32_t ifindex) {
     return if_indextoname(ifindex, ifname) != nullptr ? ifname : "";
 }
 
+// libxdp does not.
+void close_on_exec(int fd) { ::fcntl(fd, F_SETFD, FD_CLOEXEC); }
+
 class Mapping { // anonymous pages
 public:
     explicit Mapping(std::size_t size)
@@ -67,6 +71,32 @@ private:
 struct Rings {
     xsk_ring_prod fill{}, tx{};
     xsk_ring_cons completion{}, rx{};
+};
+
+// The received frames that wait. They go back to the kernel at the end, also when their handler throws.
+struct Received {
+    explicit Received(Rings &r) : rings(r) {
+        std::uint32_t at = 0;
+        count = xsk_ring_cons__peek(&rings.rx, rx_frames, &at);
+        for (std::uint32_t i = 0; i < count; ++i)
+            frames[i] = *xsk_ring_cons__rx_desc(&rings.rx, at + i);
+    }
+    Received(const Received &) = delete;
+    Received &operator=(const Received &) = delete;
+    ~Received() {
+        if (count == 0)
+            return;
+        xsk_ring_cons__release(&rings.rx, count);
+        std::uint32_t at = 0;
+        xsk_ring_prod__reserve(&rings.fill, count, &at);
+        for (std::uint32_t i = 0; i < count; ++i) // the kernel put the data behind some headroom
+            *xsk_ring_prod__fill_addr(&rings.fill, at + i) = frames[i].addr / frame_bytes * frame_bytes;
+        xsk_ring_prod__submit(&rings.fill, count);
+    }
+
+    Rings &rings;
+    std::uint32_t count = 0;
+    std::array<xdp_desc, rx_frames> frames{};
 };
 
 struct CloseSocket {
@@ -97,7 +127,7 @@ struct XskPool::Umem {
 };
 
 struct XskSocket::Impl {
-    Impl(std::shared_ptr<XskPool::Umem> from) : umem(std::move(from)), block(umem->free_blocks.front()) {
+    explicit Impl(std::shared_ptr<XskPool::Umem> from) : umem(std::move(from)), block(umem->free_blocks.front()) {
         umem->free_blocks.pop_front();
         for (std::uint32_t i = 0; i < tx_frames; ++i)
             free_tx.push_back(block + std::uint64_t{rx_frames + i} * frame_bytes);
@@ -156,23 +186,9 @@ XskSocket::~XskSocket() = default;
 int XskSocket::fd() const { return impl_->fd(); }
 
 void XskSocket::receive(const std::function<void(std::span<const std::uint8_t>)> &handle) {
-    Rings &rings = impl_->rings;
-    std::uint32_t from = 0;
-    const std::uint32_t count = xsk_ring_cons__peek(&rings.rx, rx_frames, &from);
-    if (count == 0)
-        return;
-    std::array<std::uint64_t, rx_frames> done{};
-    for (std::uint32_t i = 0; i < count; ++i) {
-        const xdp_desc frame = *xsk_ring_cons__rx_desc(&rings.rx, from + i);
-        handle({impl_->umem->memory.at(frame.addr), frame.len});
-        done[i] = frame.addr / frame_bytes * frame_bytes; // without the headroom
-    }
-    xsk_ring_cons__release(&rings.rx, count);
-    std::uint32_t to = 0;
-    xsk_ring_prod__reserve(&rings.fill, count, &to);
-    for (std::uint32_t i = 0; i < count; ++i)
-        *xsk_ring_prod__fill_addr(&rings.fill, to + i) = done[i];
-    xsk_ring_prod__submit(&rings.fill, count);
+    const Received batch(impl_->rings);
+    for (std::uint32_t i = 0; i < batch.count; ++i)
+        handle({impl_->umem->memory.at(batch.frames[i].addr), batch.frames[i].len});
 }
 
 Result<void> XskSocket::send(std::span<const std::uint8_t> frame) {
@@ -221,6 +237,7 @@ Result<XskPool> XskPool::create(std::uint32_t anchor_ifindex, unsigned sockets) 
     if (error != 0)
         return kernel_error(error, "cannot register memory for AF_XDP");
     umem->handle.reset(handle);
+    close_on_exec(xsk_umem__fd(handle)); // the anchor's too
     const xsk_socket_config anchor_config = socket_config(0);
     xsk_socket *anchor = nullptr;
     error = xsk_socket__create_shared(&anchor, name_of(anchor_ifindex).c_str(), 0, handle, &umem->rings.rx, nullptr,
@@ -244,6 +261,7 @@ Result<XskSocket> XskPool::open(std::uint32_t ifindex, unsigned queue) {
         return kernel_error(error, "cannot bind an AF_XDP socket to queue " + std::to_string(queue) + " of ifindex " +
                                        std::to_string(ifindex));
     impl->socket.reset(socket);
+    close_on_exec(impl->fd());
     if (rings.fill.ring == nullptr) // libxdp shares a queue's rings, which only the anchor's queue allows
         return fail(EINVAL, "the anchor of the bond's AF_XDP memory sits on ifindex " + std::to_string(ifindex));
     const int priority = TC_PRIO_CONTROL;

@@ -151,6 +151,33 @@ TEST_CASE("slow channel: switching XDP native, off, generic at 100 frames a seco
     CHECK(lab.stamped < static_cast<int>(sent));
 }
 
+TEST_CASE("slow channel: lives through down and up of its device, by both ways") {
+    if (!af_xdp())
+        return;
+    ChannelLab lab;
+    need(lab.switch_to(GENERATE(XdpPolicy::off, XdpPolicy::native)));
+    const auto down_and_up = [](const std::string &device, const std::function<void()> &meanwhile) {
+        test::ip("link set " + device + " down");
+        meanwhile();
+        test::ip("link set " + device + " up");
+    };
+    down_and_up("s0", [&] { CHECK(lab.first.send(slow_frame(1, 1)).error().code == ENETDOWN); });
+    // No carrier: nothing says so, or the driver refuses. The machines of LACP send again.
+    down_and_up("s0p", [&] { (void)lab.first.send(slow_frame(1, 2)); });
+    SwitchPort port("s0p");
+    CHECK(eventually([&] { return lab.first.send(slow_frame(1, 3)).has_value(); }));
+    Frames sent;
+    CHECK(eventually([&] {
+        std::ranges::move(port.received(), std::back_inserter(sent));
+        return !sent.empty() && sent.back() == slow_frame(1, 3);
+    }));
+    INFO(sent.size() << " frames left");
+    CHECK(sent.size() <= 2); // AF_XDP keeps what it could not send while the device was down
+    port.send(slow_frame(1, 4));
+    lab.hear_until(4);
+    CHECK(lab.times == std::map<std::uint32_t, int>{{4, 1}});
+}
+
 TEST_CASE("slow channel: lives through the end of its device and says so when it sends") {
     if (!af_xdp())
         return;
