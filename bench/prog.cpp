@@ -77,12 +77,13 @@ public:
         add_frames();
         add_failover();
         add_receive();
+        add_monitor();
     }
     const std::vector<Case> &list() const { return list_; }
 
 private:
-    static Bytes udp() {
-        return Packet(test_mac(0x99), test_mac(1)).ipv4("10.9.0.1", "10.1.0.2").udp(1000, 9000).payload(18).build();
+    static Bytes udp(const xbond::MacAddr &to = test_mac(0x99)) {
+        return Packet(to, test_mac(1)).ipv4("10.9.0.1", "10.1.0.2").udp(1000, 9000).payload(18).build();
     }
 
     DataPath &load(std::uint32_t mode, std::uint32_t policy, std::uint32_t per_slave, Carrier carrier) {
@@ -179,6 +180,29 @@ private:
         list_.push_back({"rx/suppressed", rx, flood, backup});
         list_.push_back({"xdp/pass", xdp, udp(), active, true});
         list_.push_back({"xdp/drop", xdp, flood, backup, true});
+    }
+
+    // What arp_validate costs: the same frames into a data path that validates and into one that does not.
+    void add_monitor() {
+        for (const auto &[name, flags] : {std::pair{"off", 0}, std::pair{"validate", int{XB_SLOT_HEAR_VALID}}}) {
+            DataPath &set = load(XB_MODE_ACTIVEBACKUP, 0, 1, best_carrier());
+            const std::uint32_t active = set.table().slot[0].ifindex, target = 0x0200000a, own = 0x0100000a; // 10.0.0.x
+            const xbond::MacAddr mac = mac_of("a0"), peer = test_mac(1);
+            xb_bank &bank = set.bank();
+            bank.slot[0].flags = static_cast<__u8>(flags);
+            bank.active = 0;
+            bank.monitor.target4[0] = target;
+            bank.monitor.n_targets4 = 1;
+            bank.monitor.own4[0] = own;
+            bank.monitor.n_own4 = 1;
+            const int rx = set.program_fd("xb_rx");
+            const std::string which = std::string("monitor=") + name;
+            list_.push_back({which + "/unicast", rx, udp(mac), active});
+            list_.push_back({which + "/answer", rx,
+                             Packet(mac, peer).arp_reply(peer, "10.0.0.2", mac, "10.0.0.1").build(), active});
+            list_.push_back({which + "/noise", rx,
+                             Packet(mac_broadcast, peer).arp_request(peer, "10.0.0.7", "10.0.0.8").build(), active});
+        }
     }
 
     std::vector<std::unique_ptr<DataPath>> sets_;

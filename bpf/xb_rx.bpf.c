@@ -28,6 +28,39 @@ static __always_inline int xb_rx_link_local(struct __sk_buff *ctx, const struct 
 	return TC_ACT_UNSPEC;
 }
 
+/* Monitor traffic counts on suppressed slaves too (4.3). The outer VLAN tag is off by now. Global, or clang would drop
+ * the constant result and leave in r0 what the verifier refuses. */
+__noinline int xb_rx_hear(struct __sk_buff *ctx, __u32 id)
+{
+	const struct xb_bank *bank = xb_get_bank(&xb_the_table);
+	__u8 buf[XB_ICMP6_BYTES] __attribute__((aligned(8)));
+	struct xb_frame frame = { ctx };
+	const __u8 *at;
+	__u32 flags;
+
+	if (id >= XB_MAX_SLAVES)
+		return 0;
+	flags = bank->slot[id].flags;
+	if (!xb_monitor_cares(flags, ctx->protocol))
+		return 0;
+	if (!(flags & XB_SLOT_HEAR_VALID)) {
+		xb_stamp_any(id);
+		return 0;
+	}
+	if (ctx->pkt_type == PACKET_OTHERHOST || ctx->pkt_type == PACKET_LOOPBACK)
+		return 0;
+	if (ctx->protocol == bpf_htons(ETH_P_ARP)) {
+		at = xb_at(&frame, ETH_HLEN, XB_ARP_BYTES, buf);
+		if (at)
+			xb_heard_arp(bank, id, flags, at);
+	} else {
+		at = xb_at(&frame, ETH_HLEN, XB_ICMP6_BYTES, buf);
+		if (at)
+			xb_heard_icmp6(bank, id, flags, at);
+	}
+	return 0;
+}
+
 /* Frames whose addresses matter, and those of slaves that are not heard. */
 static __noinline int xb_rx_judge(struct __sk_buff *ctx, __u32 id)
 {
@@ -56,58 +89,34 @@ static __noinline int xb_rx_judge(struct __sk_buff *ctx, __u32 id)
 	return bpf_redirect(bank->entry_ifindex, bank->entry_flags);
 }
 
-/* Monitor traffic counts on suppressed slaves too (4.3). The outer VLAN tag is off by now. Global, or clang would drop
- * the constant result and leave in r0 what the verifier refuses. */
-__noinline int xb_rx_hear(struct __sk_buff *ctx, __u32 id)
+static __always_inline int xb_rx_slave(struct __sk_buff *ctx, __u32 id)
 {
-	const struct xb_bank *bank = xb_get_bank(&xb_the_table);
-	__u8 buf[XB_ICMP6_BYTES] __attribute__((aligned(8)));
-	struct xb_frame frame = { ctx };
-	const __u8 *at;
-	__u32 flags;
-
-	if (id >= XB_MAX_SLAVES)
-		return 0;
-	flags = bank->slot[id].flags;
-	if (!(flags & XB_SLOT_HEAR_VALID)) {
-		xb_stamp_any(id);
-		return 0;
-	}
-	if (ctx->pkt_type == PACKET_OTHERHOST || ctx->pkt_type == PACKET_LOOPBACK)
-		return 0;
-	if (ctx->protocol == bpf_htons(ETH_P_ARP)) {
-		at = xb_at(&frame, ETH_HLEN, XB_ARP_BYTES, buf);
-		if (at)
-			xb_heard_arp(bank, id, flags, at);
-	} else {
-		at = xb_at(&frame, ETH_HLEN, XB_ICMP6_BYTES, buf);
-		if (at)
-			xb_heard_icmp6(bank, id, flags, at);
-	}
-	return 0;
-}
-
-SEC("tc")
-int xb_rx(struct __sk_buff *ctx)
-{
-	__u32 id = xb_slot_of(&xb_the_table, ctx->ifindex);
 	const struct xb_bank *bank = xb_get_bank(&xb_the_table);
 	const __u32 special = XB_SLOT_SUPPRESS | XB_SLOT_REWRITE_DST;
 	struct xb_counters *counters;
-	__u32 flags;
 
-	if (id >= XB_MAX_SLAVES)
-		return TC_ACT_UNSPEC;
-	flags = bank->slot[id].flags;
 	/* What most frames are: unicast to an active slave that shares the bond's address. Nothing to read in them. */
-	if (ctx->pkt_type != PACKET_HOST || (flags & (special | XB_SLOT_HEAR))) {
-		if (xb_monitor_cares(flags, ctx->protocol))
+	if (ctx->pkt_type | (bank->slot[id].flags & (special | XB_SLOT_HEAR))) {
+		if ((bank->slot[id].flags & XB_SLOT_HEAR_ANY) || ctx->protocol != bpf_htons(ETH_P_IP))
 			xb_rx_hear(ctx, id);
-		if (ctx->pkt_type != PACKET_HOST || (flags & special))
+		XB_KEEP(id); /* or every frame pays for a register that holds the slot's address until here */
+		if (id >= XB_MAX_SLAVES || (ctx->pkt_type | (bank->slot[id].flags & special)))
 			return xb_rx_judge(ctx, id);
 	}
 	counters = xb_counters_of(id);
 	if (counters)
 		xb_count_rx(counters, ctx);
 	return bpf_redirect(bank->entry_ifindex, bank->entry_flags);
+}
+
+SEC("tc")
+int xb_rx(struct __sk_buff *ctx)
+{
+	__u32 ifindex = ctx->ifindex;
+
+	/* Here and not in xb_slot_of, so that the slot found is known to be one. */
+	for (__u32 id = 0; id < XB_MAX_SLAVES; id++)
+		if (xb_the_table.slot[id].ifindex == ifindex)
+			return xb_rx_slave(ctx, id);
+	return TC_ACT_UNSPEC;
 }

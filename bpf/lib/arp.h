@@ -18,23 +18,35 @@
 #define XB_NS 135
 #define XB_NA 136
 
-/* The coarse clock costs a few ns and is a jiffy late; written when it moved on, so that CPUs share the line. */
+/* Stamps are written once a jiffy: then CPUs share the line in between, and a storm of frames pays for no clock. Two
+ * CPUs at once may both write. */
+static __always_inline void xb_stamp(struct xb_slot_stamps *stamps, __u64 *stamp, __u32 bit)
+{
+	__u64 jiffy = bpf_jiffies64();
+
+	if (stamps->jiffy != jiffy) {
+		stamps->jiffy = jiffy;
+		stamps->fresh = 0;
+	}
+	if (stamps->fresh & bit)
+		return;
+	stamps->fresh |= bit;
+	*stamp = stamps->last_rx = bpf_ktime_get_ns();
+}
+
 static __always_inline void xb_stamp_any(__u32 id)
 {
-	__u64 now = bpf_ktime_get_coarse_ns();
 	struct xb_slot_stamps *stamps = &xb_the_stamps.slot[id & (XB_MAX_SLAVES - 1)];
 
-	if (stamps->last_rx < now)
-		stamps->last_rx = now;
+	xb_stamp(stamps, &stamps->last_rx, 1u << XB_MAX_TARGETS);
 }
 
 static __always_inline void xb_stamp_target(__u32 id, __u32 target)
 {
 	struct xb_slot_stamps *stamps = &xb_the_stamps.slot[id & (XB_MAX_SLAVES - 1)];
-	__u64 now = bpf_ktime_get_ns();
 
-	stamps->last_rx = now;
-	stamps->target_rx[target & (XB_MAX_TARGETS - 1)] = now;
+	target &= XB_MAX_TARGETS - 1;
+	xb_stamp(stamps, &stamps->target_rx[target], 1u << target);
 }
 
 /* Rule (b): has the active slave heard something since it became active? */
@@ -71,6 +83,18 @@ static __always_inline int xb_candidate_waits(const struct xb_monitor *monitor)
 	return now >= monitor->probe_from && now <= monitor->probe_until;
 }
 
+static __always_inline int xb_is_own4(const struct xb_monitor *monitor, __u32 addr)
+{
+	if (!addr)
+		return monitor->any_own4;
+	if (monitor->n_own4 > XB_FEW_OWN)
+		return bpf_map_lookup_elem(&xb_own4, &addr) != 0;
+	for (__u32 i = 0; i < XB_FEW_OWN; i++)
+		if (monitor->own4[i] == addr)
+			return 1;
+	return 0;
+}
+
 static __always_inline void xb_check4(const struct xb_monitor *monitor, __u32 id, __u32 target, __u32 own)
 {
 	for (__u32 i = 0; i < XB_MAX_TARGETS; i++) {
@@ -78,9 +102,8 @@ static __always_inline void xb_check4(const struct xb_monitor *monitor, __u32 id
 			return;
 		if (monitor->target4[i] != target)
 			continue;
-		if ((own || !monitor->any_own4) && !bpf_map_lookup_elem(&xb_own4, &own))
-			return;
-		xb_stamp_target(id, i);
+		if (xb_is_own4(monitor, own))
+			xb_stamp_target(id, i);
 		return;
 	}
 }

@@ -39,6 +39,7 @@
 #define XB_XSK_ENTRIES (XB_MAX_SLAVES * XB_XSK_QUEUES)
 #define XB_EVENTS_BYTES 65536
 #define XB_OWN_ENTRIES 4096 /* addresses of one family */
+#define XB_FEW_OWN 8
 
 /* Frozen into read-only data (`const volatile struct xb_config xb_cfg`) of every program before load, so that the
  * verifier removes the other modes. A change means: load a new set, swap it in with bpf_link_update. */
@@ -99,7 +100,8 @@ struct xb_monitor {
 	__u8 n_targets6;
 	__u8 all_targets; /* arp_all_targets=all: (b) looks at the oldest target stamp, not at last_rx */
 	__u8 any_own4;    /* the bond has no IPv4 address: 0.0.0.0 counts as its own (4.4, edge) */
-	__u32 reserved;
+	__u32 n_own4;     /* own IPv4 addresses; all in own4[] if they fit, which spares the lookup in xb_own4 */
+	__u32 own4[XB_FEW_OWN];
 };
 
 /* One complete published state. The inactive bank is filled, then xb_table.bank is flipped: a packet sees one or the
@@ -130,11 +132,14 @@ struct xb_table {
 	struct xb_bank banks[2];
 };
 
-/* When a slave last heard something, written by the programs: CLOCK_MONOTONIC in ns, 0 = never. `any` traffic is stamped
- * with the coarse clock (a jiffy), validated answers with the fine one. ARP target i and NS target i share a stamp. */
+/* When a slave last heard something, written by the programs: CLOCK_MONOTONIC in ns, 0 = never; the first of a jiffy.
+ * ARP target i and NS target i share a stamp. */
 struct xb_slot_stamps {
 	__u64 last_rx;
 	__u64 target_rx[XB_MAX_TARGETS];
+	__u64 jiffy; /* the programs' own: of the last stamp, */
+	__u32 fresh; /* and what has been stamped in it: bit i = target i, bit XB_MAX_TARGETS = any frame */
+	__u32 reserved;
 };
 
 struct xb_stamps {
@@ -184,9 +189,9 @@ struct xb_watch {
 XB_ASSERT(sizeof(struct xb_config) == 24, "xb_config");
 XB_ASSERT(sizeof(struct xb_slot) == 16, "xb_slot");
 XB_ASSERT(sizeof(struct xb_bank_slot) == 12, "xb_bank_slot");
-XB_ASSERT(sizeof(struct xb_monitor) == 32 + XB_MAX_TARGETS * 20, "xb_monitor");
+XB_ASSERT(sizeof(struct xb_monitor) == 32 + XB_MAX_TARGETS * 20 + XB_FEW_OWN * 4, "xb_monitor");
 XB_ASSERT(sizeof(struct xb_bank) == 24 + XB_MAX_SLAVES * 13 + sizeof(struct xb_monitor), "xb_bank");
-XB_ASSERT(sizeof(struct xb_stamps) == XB_MAX_SLAVES * 8 * (1 + XB_MAX_TARGETS), "xb_stamps");
+XB_ASSERT(sizeof(struct xb_stamps) == XB_MAX_SLAVES * 8 * (3 + XB_MAX_TARGETS), "xb_stamps");
 XB_ASSERT(sizeof(struct xb_table) == 16 + 16 * XB_MAX_SLAVES + 2 * sizeof(struct xb_bank), "xb_table");
 XB_ASSERT(sizeof(struct xb_counters) == 80, "xb_counters");
 XB_ASSERT(sizeof(struct xb_event) == 24, "xb_event");

@@ -48,6 +48,8 @@ struct Monitored {
         const std::uint8_t one = 1;
         std::array<std::uint8_t, 16> key{};
         inet_pton(AF_INET, own, key.data());
+        inet_pton(AF_INET, own, &bank.monitor.own4[0]);
+        bank.monitor.n_own4 = 1;
         REQUIRE(bpf_map_update_elem(path->map_fd(XB_MAP_OWN4), key.data(), &one, BPF_ANY) == 0);
         inet_pton(AF_INET6, own6, key.data());
         REQUIRE(bpf_map_update_elem(path->map_fd(XB_MAP_OWN6), key.data(), &one, BPF_ANY) == 0);
@@ -60,6 +62,7 @@ struct Monitored {
     // What the frame stamps on a slave: "" nothing, "rx" last_rx alone, else the target's position.
     std::string stamps(const Bytes &frame, int slave, bool early = false) {
         xb_slot_stamps &place = path->stamps().slot[slave];
+        place.fresh = 0; // as if a jiffy had passed
         const xb_slot_stamps before = place;
         const std::uint64_t from = monotonic();
         const RunContext &where = slave == 0 ? e0 : e1;
@@ -102,6 +105,10 @@ TEST_CASE("4.4 (a) the active slave counts what a target sends to an own address
     CHECK(m.stamps(reply(mac_of("e0"), target, own), 0) == "0");
     CHECK(m.stamps(reply(mac_of("e0"), other_target, own), 0) == "1");
     CHECK(m.stamps(request(target, own), 0) == "0");
+    m.path->bank().monitor.n_own4 = XB_FEW_OWN + 1; // too many for the bank: looked up
+    m.path->bank().monitor.own4[0] = 0;
+    CHECK(m.stamps(reply(mac_of("e0"), target, own), 0) == "0");
+    CHECK(m.stamps(reply(mac_of("e0"), target, stranger), 0).empty());
 }
 
 TEST_CASE("P9 a sender that is no target, a receiver that is not ours and frames for others count nothing") {
@@ -188,15 +195,12 @@ TEST_CASE("P10 none counts any frame, filter any ARP and any IPv6 frame") {
     m.hear(XB_SLOT_HEAR_ARP);
     CHECK(m.stamps(udp, 0).empty());
     CHECK(m.stamps(strangers_arp, 0) == "rx");
-    m.path->stamps().slot[0].last_rx = 0; // the coarse clock may not have moved on
     CHECK(m.stamps(v6, 0) == "rx");
     CHECK(m.stamps(strangers_arp, 1, true) == "rx");
     m.hear(XB_SLOT_HEAR_ANY);
     for (const Bytes &frame : {udp, strangers_arp, v6, lldp}) {
-        m.path->stamps().slot[0].last_rx = 0;
         CHECK(m.stamps(frame, 0) == "rx");
     }
-    m.path->stamps().slot[1].last_rx = 0;
     CHECK(m.stamps(strangers_arp, 1, true) == "rx"); // dropped early, heard all the same
 }
 
@@ -238,6 +242,23 @@ TEST_CASE("4.3 a tagged probe counts behind its outer tag, also where it is drop
     m.active_heard();
     const Bytes tagged = Packet(mac_broadcast, gateway).vlan(5).arp_request(gateway, own, target).payload(18).build();
     CHECK(m.stamps(tagged, 1, true) == "0");
+}
+
+TEST_CASE("4.3 a storm of answers stamps once a jiffy, and again in the next") {
+    Monitored m;
+    const xb_slot_stamps &place = m.path->stamps().slot[0];
+    const Bytes answer = reply(mac_of("e0"), target, own);
+    std::uint64_t last = 0;
+    int stamped = 0, runs = 0;
+    for (const std::uint64_t until = monotonic() + 50000000; monotonic() < until; runs++) {
+        (void)m.path->rx(answer, m.e0);
+        CHECK(place.target_rx[0] >= last);
+        stamped += place.target_rx[0] != last;
+        last = place.target_rx[0];
+    }
+    CHECK(stamped >= 2);
+    CHECK(stamped < runs);
+    CHECK(monotonic() - last < 40000000); // a jiffy is at most 10 ms
 }
 
 TEST_CASE("4.3 what is heard changes nothing about what is delivered") {

@@ -29,14 +29,18 @@ unsigned hear_flags(const core::DesiredSlave &slave) {
     return 0;
 }
 
-xb_monitor monitor_of(const core::DesiredMonitor &desired, bool any_own4) {
+xb_monitor monitor_of(const core::DesiredMonitor &desired, const OwnAddresses &own) {
     xb_monitor monitor{};
     const auto ns = [](Time t) { return static_cast<std::uint64_t>(t.count()); };
     monitor.heard_after = desired.heard_after ? ns(*desired.heard_after) : UINT64_MAX;
     monitor.probe_from = ns(desired.probe_from);
     monitor.probe_until = ns(desired.probe_until);
     monitor.all_targets = desired.all_targets;
-    monitor.any_own4 = any_own4;
+    monitor.any_own4 = own.any_v4;
+    monitor.n_own4 = static_cast<std::uint32_t>(own.v4.size());
+    for (std::size_t i = 0; i < std::min<std::size_t>(own.v4.size(), XB_FEW_OWN); ++i) {
+        std::memcpy(&monitor.own4[i], own.v4[i].data(), sizeof(monitor.own4[i]));
+    }
     monitor.n_targets4 = static_cast<std::uint8_t>(std::min<std::size_t>(desired.targets.size(), XB_MAX_TARGETS));
     monitor.n_targets6 = static_cast<std::uint8_t>(std::min<std::size_t>(desired.targets6.size(), XB_MAX_TARGETS));
     for (std::size_t i = 0; i < monitor.n_targets4; ++i) {
@@ -112,7 +116,7 @@ loader::Bank Applier::bank_of(const core::Desired &desired) const {
         slot.flags = static_cast<std::uint8_t>(flags | hear_flags(slave));
     }
     if (desired.monitor.on) {
-        bank.monitor = monitor_of(desired.monitor, own_ && own_->any_v4);
+        bank.monitor = monitor_of(desired.monitor, own_.value_or(OwnAddresses{}));
     }
     return bank;
 }

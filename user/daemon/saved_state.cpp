@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "user/daemon/saved_state.h"
 
+#include <algorithm>
 #include <cstring>
 #include <fcntl.h>
 #include <fstream>
@@ -15,8 +16,35 @@ namespace {
 
 using json = nlohmann::json;
 
-constexpr int state_version = 1;
+constexpr int state_version = 2;
 constexpr const char *file_name = "state.json";
+
+template <std::size_t n> json list_of(const std::array<Time, n> &times) {
+    json list = json::array();
+    for (const Time t : times) {
+        list.push_back(t.count());
+    }
+    return list;
+}
+
+template <typename Addr> json bytes_of(const std::vector<Addr> &addresses) {
+    json list = json::array();
+    for (const auto &address : addresses) {
+        list.push_back(json(address)); // its bytes
+    }
+    return list;
+}
+
+template <typename Addr> std::vector<Addr> addresses_of(const json &list) {
+    std::vector<Addr> addresses;
+    for (const auto &bytes : list) {
+        addresses.push_back(bytes.get<Addr>());
+    }
+    if (addresses.size() > XB_MAX_TARGETS) {
+        throw std::invalid_argument("too many targets: " + list.dump());
+    }
+    return addresses;
+}
 
 json to_json(const core::Slave &s) {
     return {{"slot", s.slot},
@@ -29,6 +57,12 @@ json to_json(const core::Slave &s) {
             {"speed", s.speed},
             {"duplex", s.duplex},
             {"link", static_cast<int>(s.link)},
+            {"mii", static_cast<int>(s.mii)},
+            {"arp", static_cast<int>(s.arp)},
+            {"reason", s.reason},
+            {"last_rx", s.last_rx.count()},
+            {"last_tx", s.last_tx.count()},
+            {"target_rx", list_of(s.target_rx)},
             {"delay", s.delay},
             {"failures", s.failures},
             {"backup", s.backup},
@@ -54,6 +88,10 @@ SlotId slot_of(const json &j) {
     return static_cast<SlotId>(slot);
 }
 
+Time time_of(const json &j) { return Time(j.get<std::int64_t>()); }
+
+core::Link link_of(const json &j) { return static_cast<core::Link>(j.get<unsigned>() & 3U); }
+
 core::Slave slave_of(const json &j) {
     core::Slave s;
     s.slot = slot_of(j.at("slot"));
@@ -65,14 +103,21 @@ core::Slave slave_of(const json &j) {
     s.carrier = j.at("carrier");
     s.speed = j.at("speed");
     s.duplex = j.at("duplex");
-    s.link = static_cast<core::Link>(j.at("link").get<unsigned>() & 3U);
+    s.link = link_of(j.at("link"));
+    s.mii = link_of(j.at("mii"));
+    s.arp = link_of(j.at("arp"));
+    s.reason = j.at("reason");
+    s.last_rx = time_of(j.at("last_rx"));
+    s.last_tx = time_of(j.at("last_tx"));
+    std::ranges::transform(j.at("target_rx").get<std::array<std::int64_t, XB_MAX_TARGETS>>(), s.target_rx.begin(),
+                           [](std::int64_t ns) { return Time(ns); });
     s.delay = j.at("delay");
     s.failures = j.at("failures");
     s.backup = j.at("backup");
     s.inactive = j.at("inactive");
     s.prio = j.at("prio");
     s.queue_id = j.at("queue_id");
-    s.last_link_up = Time(j.at("last_link_up").get<std::int64_t>());
+    s.last_link_up = time_of(j.at("last_link_up"));
     return s;
 }
 
@@ -93,6 +138,13 @@ json to_json(const core::Options &o) {
             {"num_peer_notif", o.num_peer_notif},
             {"resend_igmp", o.resend_igmp},
             {"min_links", o.min_links},
+            {"arp_interval_ms", o.arp_interval_ms},
+            {"arp_ip_targets", bytes_of(o.arp_ip_targets)},
+            {"ns_ip6_targets", bytes_of(o.ns_ip6_targets)},
+            {"arp_validate", o.arp_validate},
+            {"arp_all_targets_all", o.arp_all_targets_all},
+            {"arp_missed_max", o.arp_missed_max},
+            {"monitors", o.monitors},
             {"xdp", o.xdp},
             {"visibility", o.visibility},
             {"carrier_watch_ms", o.carrier_watch_ms}};
@@ -122,6 +174,13 @@ core::Options options_of(const json &j) {
     o.num_peer_notif = j.at("num_peer_notif");
     o.resend_igmp = j.at("resend_igmp");
     o.min_links = j.at("min_links");
+    o.arp_interval_ms = j.at("arp_interval_ms");
+    o.arp_ip_targets = addresses_of<Ipv4Addr>(j.at("arp_ip_targets"));
+    o.ns_ip6_targets = addresses_of<Ipv6Addr>(j.at("ns_ip6_targets"));
+    o.arp_validate = enum_of(j.at("arp_validate"), core::ArpValidate::filter_backup);
+    o.arp_all_targets_all = j.at("arp_all_targets_all");
+    o.arp_missed_max = j.at("arp_missed_max");
+    o.monitors = enum_of(j.at("monitors"), core::Monitors::all);
     o.xdp = enum_of(j.at("xdp"), XdpPolicy::off);
     o.visibility = enum_of(j.at("visibility"), Visibility::full);
     o.carrier_watch_ms = j.at("carrier_watch_ms");
@@ -175,6 +234,7 @@ json to_json(const SavedController &bond) {
             {"force_primary", bond.core.force_primary},
             {"pending_notif", bond.core.pending_notif},
             {"pending_rejoin", bond.core.pending_rejoin},
+            {"candidate", bond.core.candidate},
             {"slaves", slaves},
             {"originals", originals}};
 }
@@ -194,6 +254,7 @@ SavedController controller_of(const json &j) {
     bond.core.force_primary = j.at("force_primary");
     bond.core.pending_notif = j.at("pending_notif");
     bond.core.pending_rejoin = j.at("pending_rejoin");
+    bond.core.candidate = slot_of(j.at("candidate"));
     for (const auto &slave : j.at("slaves")) {
         bond.core.slaves.push_back(slave_of(slave));
     }
