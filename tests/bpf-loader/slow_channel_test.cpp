@@ -151,6 +151,29 @@ TEST_CASE("slow channel: switching XDP native, off, generic at 100 frames a seco
     CHECK(lab.stamped < static_cast<int>(sent));
 }
 
+TEST_CASE("slow channel: each receive queue has its socket, and one without is heard by AF_PACKET") {
+    if (!af_xdp())
+        return;
+    ChannelLab lab(5); // three queues to send on, two left to receive on
+    test::ip("link add m0 numtxqueues 3 numrxqueues 3 type veth peer name m1 numtxqueues 3 numrxqueues 3");
+    test::ip("link set m0 up");
+    test::ip("link set m1 up");
+    std::vector<XskSocket> sender; // a veth gives what leaves by queue N to its peer's queue N
+    for (unsigned queue = 0; queue < 3; ++queue)
+        sender.push_back(need(lab.pool.open(ifindex("m1"), queue)));
+    need(lab.path.set_slot(0, ifindex("m0")));
+    lab.first = need(SlowChannel::open(0, ifindex("m0")));
+    need(lab.path.set_xdp(0, ifindex("m0"), XdpPolicy::native, "veth"));
+    CHECK(lab.first.set_xdp(true, lab.path, lab.pool).error().code == ENOSPC);
+    CHECK(lab.first.xsk_queues() == 2);
+    for (unsigned queue = 0; queue < 3; ++queue)
+        need(sender[queue].send(slow_frame(1, queue)));
+    for (unsigned queue = 0; queue < 3; ++queue)
+        lab.hear_until(queue);
+    CHECK(lab.times == std::map<std::uint32_t, int>{{0, 1}, {1, 1}, {2, 1}});
+    CHECK(lab.stamped == 1);
+}
+
 TEST_CASE("slow channel: lives through down and up of its device, by both ways") {
     if (!af_xdp())
         return;
