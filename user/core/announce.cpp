@@ -20,10 +20,13 @@ void Bond::start_announcing(Step &step) {
 
 bool Bond::try_announce(Step &step) {
     const bool due = pending_notif_ > 0 && pending_notif_ % std::max(1U, options_.peer_notif_delay_ticks) == 0;
-    if (!due || !carrier_ || active_ == no_slot) {
+    const auto from = policy().traits().lacp ? usable_slots(slaves_) : std::vector<SlotId>{active_};
+    if (!due || !carrier_ || from.empty() || from.front() == no_slot) {
         return false;
     }
-    step.effects.emplace_back(Announce{active_});
+    for (const SlotId slot : from) { // mode 4: every port that distributes (broadcast_neighbor)
+        step.effects.emplace_back(Announce{slot});
+    }
     --pending_notif_;
     return true;
 }

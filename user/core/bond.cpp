@@ -34,7 +34,8 @@ Bond Bond::restore(const SavedBond &saved, std::uint32_t mtu, Time now) {
     bond.force_primary_ = saved.force_primary;
     bond.pending_notif_ = saved.pending_notif;
     bond.pending_rejoin_ = saved.pending_rejoin;
-    bond.carrier_ = std::ranges::any_of(bond.slaves_, [](const Slave &slave) { return slave.link == Link::up; });
+    bond.aggregation_carrier_ = saved.aggregation_carrier;
+    bond.carrier_ = bond.wants_carrier();
     if (bond.pending_rejoin_ > 0) {
         bond.rejoin_at_ = now + Ms(1);
     }
@@ -57,8 +58,19 @@ void Bond::restore_monitors(const SavedBond &saved, Time now) {
 }
 
 SavedBond Bond::save() const {
-    return {name_,   options_, mac_,           mac_is_random_, admin_up_,       slaves_,
-            active_, primary_, force_primary_, pending_notif_, pending_rejoin_, candidate_};
+    return {name_,
+            options_,
+            mac_,
+            mac_is_random_,
+            admin_up_,
+            slaves_,
+            active_,
+            primary_,
+            force_primary_,
+            pending_notif_,
+            pending_rejoin_,
+            candidate_,
+            aggregation_carrier_};
 }
 
 Effects Bond::handle(const Event &event, Time now) {

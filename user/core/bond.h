@@ -61,7 +61,20 @@ struct SlaveRenamed { // 1.13
 struct ProbesSent { // at least one probe was queued on this slave just now (4.1 last_tx)
     SlotId slot = no_slot;
 };
-using Event = std::variant<LinksObserved, BondAdmin, BondMacSet, SlaveMacSet, SlaveRenamed, ProbesSent>;
+struct PortVerdict {
+    SlotId slot = no_slot;
+    bool collecting = false, distributing = false;
+
+    bool operator==(const PortVerdict &) const = default;
+};
+struct AggregationChanged { // mode 802.3ad: what LACP says now
+    std::vector<PortVerdict> ports;
+    bool carrier = false;
+
+    bool operator==(const AggregationChanged &) const = default;
+};
+using Event =
+    std::variant<LinksObserved, BondAdmin, BondMacSet, SlaveMacSet, SlaveRenamed, ProbesSent, AggregationChanged>;
 
 // ---- effects, in order ----
 struct SetSlaveMac { // a failure ends the MAC effects of this batch (1.6 follow)
@@ -128,7 +141,8 @@ struct SavedBond {
     bool force_primary = false;
     std::uint32_t pending_notif = 0;
     std::uint32_t pending_rejoin = 0;
-    SlotId candidate = no_slot; // of the ARP monitor's search (4.6)
+    SlotId candidate = no_slot;       // of the ARP monitor's search (4.6)
+    bool aggregation_carrier = false; // mode 802.3ad
 };
 
 class Bond {
@@ -145,7 +159,7 @@ public:
     // All-or-nothing, applied in the kernel's netlink order (6.3) whatever order they were given in. active_slave and
     // primary take names; "" clears.
     Result<Effects> set_options(std::span<const OptionValue>, Time now);
-    Result<Effects> set_slave_options(SlotId, std::span<const OptionValue>, Time now); // prio, queue_id
+    Result<Effects> set_slave_options(SlotId, std::span<const OptionValue>, Time now);
     Result<EnslavePlan> plan_enslave(const DeviceFacts &, MacAddr fresh_random) const;
     Effects enslave(const DeviceFacts &before, const EnslavePlan &, Time now); // device is open, MAC and MTU set
     Result<ReleasePlan> plan_release(SlotId, MacAddr fresh_random) const;
@@ -171,6 +185,7 @@ public:
     MacAddr mac() const;
     bool carrier() const;
     bool admin_up() const;
+    bool uses_lacp() const; // mode 802.3ad: AggregationChanged decides who is used
     std::uint32_t mtu() const;
     void set_mtu(std::uint32_t);
 
@@ -193,7 +208,8 @@ private:
     void on(const BondMacSet &, Step &); // mac.cpp
     void on(const SlaveMacSet &, Step &);
     void on(const SlaveRenamed &, Step &);
-    void on(const ProbesSent &, Step &); // arp_link.cpp
+    void on(const ProbesSent &, Step &);         // arp_link.cpp
+    void on(const AggregationChanged &, Step &); // lacp_verdict.cpp
     void observe(Step &, const LinkObservation &);
     void run_mii(Step &);
     bool covers_all(const LinksObserved &) const;
@@ -227,6 +243,7 @@ private:
 
     // failover.cpp (3.4, 1.10)
     void change_active(Step &, SlotId, const std::string &cause);
+    bool wants_carrier() const;
     void update_carrier(Step &, const std::string &cause);
 
     // mac.cpp (1.6)
@@ -249,6 +266,7 @@ private:
     Result<void> set_active_slave(Step &, std::string_view name);
     Result<void> set_prio(Step &, Slave &, std::string_view value);
     Result<void> set_queue_id(Step &, Slave &, std::string_view value);
+    Result<void> set_actor_port_prio(Step &, Slave &, std::string_view value);
 
     // enslave.cpp (1.5)
     SlotId free_slot() const;
@@ -263,7 +281,8 @@ private:
     std::uint32_t mtu_;
     bool admin_up_ = false;
     bool carrier_ = false;
-    std::vector<Slave> slaves_; // enslavement order
+    bool aggregation_carrier_ = false; // as LACP told last
+    std::vector<Slave> slaves_;        // enslavement order
     SlotId active_ = no_slot;
     SlotId primary_ = no_slot;
     bool force_primary_ = false; // the primary takes over once, whatever primary_reselect says (3.5)

@@ -151,11 +151,10 @@ Result<void> Bond::apply_slave_option(Step &step, SlotId slot, const OptionValue
     if (option.name == "queue_id") {
         return set_queue_id(step, *target, option.value);
     }
-    if (option.name == "actor_port_prio") { // 802.3ad only (6.2), which cannot be the mode yet
-        return fail(EACCES, "slave option actor_port_prio: not in mode " + std::string(mode_name(options_.mode)) +
-                                "; it belongs to: 802.3ad");
+    if (option.name == "actor_port_prio") {
+        return set_actor_port_prio(step, *target, option.value);
     }
-    return fail(EINVAL, "unknown slave option " + quoted(option.name) + ": expected prio or queue_id");
+    return fail(EINVAL, "unknown slave option " + quoted(option.name) + ": expected prio, queue_id or actor_port_prio");
 }
 
 Result<void> Bond::set_prio(Step &step, Slave &target, std::string_view text) {
@@ -177,6 +176,23 @@ Result<void> Bond::set_prio(Step &step, Slave &target, std::string_view text) {
     } else {
         select(step, "prio of " + target.name + " set by user");
     }
+    return {};
+}
+
+Result<void> Bond::set_actor_port_prio(Step &step, Slave &target, std::string_view text) {
+    if (!policy().traits().lacp) {
+        return fail(EACCES, "slave option actor_port_prio: not in mode " + std::string(mode_name(options_.mode)) +
+                                "; it belongs to: 802.3ad");
+    }
+    const auto value = signed_number(text);
+    if (!value || *value < 0 || *value > std::numeric_limits<std::uint16_t>::max()) {
+        return fail(EINVAL, "slave option actor_port_prio: bad value " + quoted(text) + ": expected 0..65535");
+    }
+    if (target.actor_port_prio != *value) {
+        step.report("option", target.name, std::to_string(target.actor_port_prio), std::to_string(*value),
+                    "actor_port_prio set by user");
+    }
+    target.actor_port_prio = static_cast<std::uint16_t>(*value);
     return {};
 }
 

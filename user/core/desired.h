@@ -59,6 +59,8 @@ struct Desired {
     XdpPolicy xdp = XdpPolicy::automatic;
     Visibility visibility = Visibility::automatic;
     std::uint32_t carrier_watch_ms = 1;
+    bool broadcast_neighbor = false; // ARP and neighbour discovery go to every position of `pick`
+    bool leased = false;             // only while the controller renews its lease
     DesiredMonitor monitor;
     bool operator==(const Desired &) const = default;
 };

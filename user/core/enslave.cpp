@@ -139,7 +139,7 @@ Effects Bond::enslave(const DeviceFacts &device, const EnslavePlan &plan, Time n
             primary_ = fresh.slot;
             force_primary_ = true;
         }
-    } else if (active_ == no_slot && fresh.link == Link::up) {
+    } else if (active_ == no_slot && fresh.link == Link::up && !policy().traits().lacp) {
         step.report("active", "", "", fresh.name, "first usable slave");
         active_ = fresh.slot; // silently: no failover (1.5)
     }

@@ -38,8 +38,13 @@ void Bond::change_active(Step &step, SlotId next, const std::string &cause) {
     schedule_rejoin(step);
 }
 
+bool Bond::wants_carrier() const {
+    const bool any = std::ranges::any_of(slaves_, [](const Slave &slave) { return slave.link == Link::up; });
+    return any && (aggregation_carrier_ || !policy().traits().lacp);
+}
+
 void Bond::update_carrier(Step &step, const std::string &cause) {
-    const bool on = std::ranges::any_of(slaves_, [](const Slave &slave) { return slave.link == Link::up; });
+    const bool on = wants_carrier();
     if (on != carrier_) {
         step.report("carrier", "", on_off(carrier_), on_off(on), cause);
         carrier_ = on;

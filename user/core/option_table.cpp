@@ -19,6 +19,7 @@ constexpr std::uint32_t int_max = 2147483647;
 constexpr ModeSet all_modes{Mode::round_robin, Mode::active_backup, Mode::balance_xor, Mode::broadcast,
                             Mode::ieee8023ad,  Mode::balance_tlb,   Mode::balance_alb};
 constexpr ModeSet arp_modes{Mode::round_robin, Mode::active_backup, Mode::balance_xor, Mode::broadcast};
+constexpr ModeSet lacp_modes{Mode::ieee8023ad};
 constexpr ModeSet primary_modes{Mode::active_backup, Mode::balance_tlb, Mode::balance_alb};
 
 constexpr std::array mode_keywords{
@@ -41,6 +42,10 @@ constexpr std::array arp_all_targets_keywords{Keyword{"any", 0}, Keyword{"all", 
 constexpr std::array monitors_keywords{Keyword{"exclusive", 0}, Keyword{"any", 1}, Keyword{"all", 2}};
 constexpr std::array xdp_keywords{Keyword{"auto", 0}, Keyword{"native", 1}, Keyword{"generic", 2}, Keyword{"off", 3}};
 constexpr std::array visibility_keywords{Keyword{"auto", 0}, Keyword{"fast", 1}, Keyword{"full", 2}};
+constexpr std::array lacp_rate_keywords{Keyword{"slow", 0}, Keyword{"fast", 1}};
+constexpr std::array ad_select_keywords{Keyword{"stable", 0}, Keyword{"bandwidth", 1}, Keyword{"count", 2},
+                                        Keyword{"actor_port_prio", 3}};
+constexpr std::array hold_word{Keyword{"hold", 0}};
 constexpr std::array off_word{Keyword{"off", 0}};
 constexpr std::array off_on_words{Keyword{"off", 0}, Keyword{"on", 1}};
 constexpr std::array on_word{Keyword{"on", 1}};
@@ -61,6 +66,7 @@ Result<void> store_mode(Options &options, std::uint32_t value, Warnings &) {
     }
     options.mode = mode;
     options.arp_validate = ArpValidate::none;
+    options.broadcast_neighbor = false;
     if (!arp_modes.contains(mode)) {
         options.arp_interval_ms = options.monitors == Monitors::exclusive ? 0 : options.arp_interval_ms;
         options.miimon_ms = options.miimon_ms == 0 ? Options{}.miimon_ms : options.miimon_ms;
@@ -134,10 +140,22 @@ Result<void> store_primary(Options &options, std::string_view text) {
 }
 std::string primary_name(const Options &options) { return options.primary; }
 
+Result<void> store_actor_system(Options &options, std::string_view text) {
+    const auto mac = MacAddr::parse(without_newline(text));
+    if (!mac || mac->is_multicast()) {
+        return fail(EINVAL, "bad value " + quoted(text) +
+                                ": expected a MAC address aa:bb:cc:dd:ee:ff that is not multicast; all zeroes: the "
+                                "bond's");
+    }
+    options.ad_actor_system = *mac;
+    return {};
+}
+std::string actor_system_text(const Options &options) { return options.ad_actor_system.str(); }
+
 // name, alias, values, fallback, modes, needs_no_slaves, needs_down, help
 constexpr OptionRule rules[] = {
     {{"mode", "",
-      "balance-rr|active-backup|balance-xor|broadcast (0..3); 802.3ad, balance-tlb, balance-alb (4..6) not yet",
+      "balance-rr|active-backup|balance-xor|broadcast|802.3ad (0..4); balance-tlb, balance-alb (5..6) not yet",
       "balance-rr", "all", true, true, "how a slave is chosen for each packet"},
      all_modes,
      mode_keywords,
@@ -283,7 +301,8 @@ constexpr OptionRule rules[] = {
      {},
      store<&Options::all_slaves_active>,
      load<&Options::all_slaves_active>},
-    {{"min_links", "", "0..2147483647", "0", "all", false, false, "kept; acts in 802.3ad only"},
+    {{"min_links", "", "0..2147483647", "0", "all", false, false,
+      "802.3ad: links that the active aggregator must have for the bond to have carrier; 0 counts as 1"},
      all_modes,
      off_word,
      {0, int_max},
@@ -296,6 +315,47 @@ constexpr OptionRule rules[] = {
      {0, 65535},
      store<&Options::packets_per_slave>,
      load<&Options::packets_per_slave>},
+    {{"lacp_active", "", "on|off (1, 0)", "on", "4", false, false, "off: wait for the partner to speak first"},
+     lacp_modes,
+     off_on_words,
+     {},
+     store<&Options::lacp_active>,
+     load<&Options::lacp_active>},
+    {{"lacp_rate", "", "slow|fast (0..1)", "slow", "4", false, false,
+      "how often the partner is to send: every 30 s or every second; it counts as lost after three times that"},
+     lacp_modes,
+     lacp_rate_keywords,
+     {},
+     store<&Options::lacp_fast>,
+     load<&Options::lacp_fast>},
+    {{"ad_select", "", "stable|bandwidth|count|actor_port_prio (0..3)", "stable", "all", false, true,
+      "802.3ad: which aggregator carries the traffic if there are several"},
+     all_modes,
+     ad_select_keywords,
+     {},
+     store<&Options::ad_select>,
+     load<&Options::ad_select>},
+    {{"ad_actor_sys_prio", "", "1..65535", "65535", "4", false, false, "priority of the system in LACPDUs"},
+     lacp_modes,
+     {},
+     {1, 65535},
+     store<&Options::ad_actor_sys_prio>,
+     load<&Options::ad_actor_sys_prio>},
+    {{"ad_user_port_key", "", "0..1023", "0", "4", false, true, "upper ten bits of the port key in LACPDUs"},
+     lacp_modes,
+     {},
+     {0, 1023},
+     store<&Options::ad_user_port_key>,
+     load<&Options::ad_user_port_key>},
+    {{"ad_actor_system", "", "MAC address, not multicast", "00:00:00:00:00:00", "4", false, false,
+      "address of the system in LACPDUs; all zeroes: that of the bond"},
+     lacp_modes,
+     {},
+     {},
+     nullptr,
+     nullptr,
+     store_actor_system,
+     actor_system_text},
     {{"arp_missed_max", "missed_max", "1..255", "2", "0,1,2,3", false, false,
       "intervals without an answer, and a half, after which a slave is down"},
      arp_modes,
@@ -306,6 +366,41 @@ constexpr OptionRule rules[] = {
      nullptr,
      nullptr,
      true},
+    {{"coupled_control", "", "on|off (1, 0)", "on", "4", false, true,
+      "off: a port collects before its partner does (independent mux machine)"},
+     lacp_modes,
+     off_on_words,
+     {},
+     store<&Options::coupled_control>,
+     load<&Options::coupled_control>},
+    {{"broadcast_neighbor", "", "off|on (0..1)", "off", "4", false, false,
+      "ARP and neighbour discovery that leave the bond go to every port, and each port that joins announces the bond"},
+     lacp_modes,
+     off_on_words,
+     {},
+     store<&Options::broadcast_neighbor>,
+     load<&Options::broadcast_neighbor>},
+    {{"lacp_strict", "", "off|on (0..1)", "off", "4", false, false,
+      "on: without a port that LACP has negotiated the bond has no carrier"},
+     lacp_modes,
+     off_on_words,
+     {},
+     store<&Options::lacp_strict>,
+     load<&Options::lacp_strict>},
+    {{"max_ports", "", "0..32", "0", "4", false, false,
+      "ports of one aggregator that may be used, the others stand by; 0: all"},
+     lacp_modes,
+     {},
+     {0, XB_MAX_SLAVES},
+     store<&Options::max_ports>,
+     load<&Options::max_ports>},
+    {{"controller_lease", "", "hold, or 100..2147483647 ms", "hold", "4", false, false,
+      "how long the data path goes on sending when xbondd is dead or stuck; hold (0): for ever"},
+     lacp_modes,
+     hold_word,
+     {100, int_max},
+     store<&Options::controller_lease_ms>,
+     load<&Options::controller_lease_ms>},
     {{"queue_id", "", "SLAVE:0..16", "", "all", false, false,
       "packets with this queue mapping leave on that slave (acts in modes 0 and 1)"},
      all_modes,
@@ -336,15 +431,6 @@ constexpr OptionRule rules[] = {
 constexpr LaterOption later[] = {
     {"lp_interval", all_modes},
     {"tlb_dynamic_lb", {Mode::balance_tlb, Mode::balance_alb}},
-    {"lacp_rate", {Mode::ieee8023ad}},
-    {"lacp_active", {Mode::ieee8023ad}},
-    {"lacp_strict", {Mode::ieee8023ad}},
-    {"ad_select", all_modes},
-    {"ad_actor_sys_prio", {Mode::ieee8023ad}},
-    {"ad_actor_system", {Mode::ieee8023ad}},
-    {"ad_user_port_key", {Mode::ieee8023ad}},
-    {"coupled_control", {Mode::ieee8023ad}},
-    {"broadcast_neighbor", {Mode::ieee8023ad}},
 };
 
 } // namespace

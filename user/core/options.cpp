@@ -117,6 +117,8 @@ std::span<const OptionInfo> slave_option_table() {
          "the usable slave with the highest prio becomes active where there is no primary"},
         {"queue_id", "", "0..16", "0", "all", false, false,
          "packets with this queue mapping leave on this slave (acts in modes 0 and 1); 0: none"},
+        {"actor_port_prio", "", "0..65535", "255", "4", false, false,
+         "priority of the port in LACPDUs; decides with max_ports and with ad_select actor_port_prio"},
     };
     return table;
 }
@@ -186,7 +188,8 @@ std::optional<std::string> get_option(const Options &options, std::string_view n
     const std::uint32_t value = rule->get(options);
     // Options that are numbers stay numbers, even where a value also has a word ("off").
     const bool is_number = rule->info.fallback.find_first_not_of("0123456789") == std::string_view::npos;
-    return is_number ? std::to_string(value) : std::string(word_of(rule->words, value));
+    const auto word = word_of(rule->words, value);
+    return is_number || word.empty() ? std::to_string(value) : std::string(word);
 }
 
 std::string_view mode_name(Mode mode) { return word_of(mode_words(), static_cast<std::uint32_t>(mode)); }

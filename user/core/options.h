@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "user/lacp/state.h"
 #include "xbond/result.h"
 #include "xbond/types.h"
 
@@ -45,14 +46,26 @@ struct Options {
     bool all_slaves_active = false;
     std::uint32_t num_peer_notif = 1; // num_grat_arp = num_unsol_na
     std::uint32_t resend_igmp = 1;
-    std::uint32_t min_links = 0; // stored; acts in mode 4
+    std::uint32_t min_links = 0; // acts in mode 4
     std::uint32_t arp_interval_ms = 0;
     std::vector<Ipv4Addr> arp_ip_targets; // at most XB_MAX_TARGETS, as of the next
     std::vector<Ipv6Addr> ns_ip6_targets;
     ArpValidate arp_validate = ArpValidate::none;
     bool arp_all_targets_all = false; // arp_all_targets: any, all
     std::uint32_t arp_missed_max = 2;
+    // of mode 4 (LACP reference 3.2)
+    bool lacp_fast = false; // lacp_rate: slow, fast
+    bool lacp_active = true;
+    bool lacp_strict = false;
+    lacp::AdSelect ad_select = lacp::AdSelect::stable;
+    std::uint16_t ad_actor_sys_prio = 65535;
+    std::uint16_t ad_user_port_key = 0;
+    MacAddr ad_actor_system; // zero: the bond's
+    bool coupled_control = true;
+    bool broadcast_neighbor = false;
     // xbond's own
+    std::uint32_t max_ports = 0;           // of an aggregator, 0 is no limit (XB-21)
+    std::uint32_t controller_lease_ms = 0; // 0: hold
     Monitors monitors = Monitors::exclusive;
     XdpPolicy xdp = XdpPolicy::automatic;
     Visibility visibility = Visibility::automatic;
@@ -89,7 +102,7 @@ struct OptionInfo {
 // Every option of a bond, in the order in which one request applies them (6.3). active_slave and queue_id are actions
 // on slaves: Bond carries them out, here they have no value to set or get.
 std::span<const OptionInfo> option_table();
-std::span<const OptionInfo> slave_option_table(); // prio, queue_id
+std::span<const OptionInfo> slave_option_table(); // prio, queue_id, actor_port_prio
 
 // The entry for a name or alias; null if there is none.
 const OptionInfo *find_option(std::string_view name);

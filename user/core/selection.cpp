@@ -73,6 +73,9 @@ SlotId Bond::best() {
 }
 
 void Bond::select(Step &step, const std::string &cause) {
+    if (policy().traits().lacp) {
+        return;
+    }
     const SlotId next = best();
     if (next != active_) {
         change_active(step, next, cause);

@@ -46,6 +46,7 @@ struct Slave {
     // per-slave options
     std::int32_t prio = 0;
     std::uint16_t queue_id = 0;
+    std::uint16_t actor_port_prio = 255;
 
     bool up() const { return running && carrier; }                      // up(s)
     bool can_tx() const { return up() && link == Link::up && !backup; } // can_tx(s)

@@ -23,6 +23,8 @@ struct ModeTraits {
     // Mode 1: probes leave on the active slave, and without one on a candidate in turn (4.6). The others probe on all
     // slaves and judge each by itself (4.5).
     bool arp_on_active = false;
+    // Mode 4: LACP says which ports send and receive and whether the bond has carrier. There is no active slave.
+    bool lacp = false;
 };
 
 struct ModeView { // what a policy may know of the bond

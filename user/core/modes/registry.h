@@ -12,5 +12,6 @@ const ModePolicy &round_robin_policy();
 const ModePolicy &active_backup_policy();
 const ModePolicy &balance_xor_policy();
 const ModePolicy &broadcast_policy();
+const ModePolicy &ieee8023ad_policy();
 
 } // namespace xbond::core
