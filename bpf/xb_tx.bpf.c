@@ -78,8 +78,16 @@ int xb_tx(struct __sk_buff *ctx)
 				return xb_send_override(ctx, table, id);
 		}
 	}
-	if ((bank->flags & XB_BANK_FULL_VISIBILITY) && ctx->ifindex == xb_cfg.bond_ifindex)
-		return TC_ACT_UNSPEC;
+	if (bank->flags) {
+		if ((bank->flags & XB_BANK_FULL_VISIBILITY) && ctx->ifindex == xb_cfg.bond_ifindex)
+			return TC_ACT_UNSPEC;
+		if (mode == XB_MODE_8023AD) {
+			if ((bank->flags & XB_BANK_LEASED) && table->lease_until < bpf_ktime_get_ns())
+				return xb_drop();
+			if ((bank->flags & XB_BANK_BROADCAST_NEIGHBOR) && xb_is_neighbour(ctx))
+				return xb_broadcast(ctx, table, bank);
+		}
+	}
 	if (mode == XB_MODE_BROADCAST)
 		return xb_broadcast(ctx, table, bank);
 

@@ -204,6 +204,8 @@ std::uint64_t DataPath::watch_runs() const {
     return bpf_map_lookup_elem(impl_->maps.fd(XB_MAP_WATCH), &key, &watch) == 0 ? watch.runs : 0;
 }
 
+void DataPath::set_lease(Time until) { impl_->table.set_lease(static_cast<std::uint64_t>(until.count())); }
+
 void DataPath::rearm(SlotId slot) {
     if (check_slot(slot))
         impl_->table.rearm(slot);

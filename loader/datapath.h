@@ -110,6 +110,9 @@ public:
     // Lets the next packet that meets this slot without carrier tell again.
     void rearm(SlotId);
 
+    // With XB_BANK_LEASED: nothing is sent after this (CLOCK_MONOTONIC).
+    void set_lease(Time until);
+
     // ARP/NS monitor: the slave's stamps; and whose answers count: the addresses of bond0 and of all devices on it.
     Stamps stamps(SlotId) const;
     Result<void> set_own_addresses(std::span<const Ipv4Addr>, std::span<const Ipv6Addr>);

@@ -92,6 +92,8 @@ void Table::count_slots() {
     store(table_->n_slots, count);
 }
 
+void Table::set_lease(std::uint64_t until) { store(table_->lease_until, decltype(xb_table::lease_until){until}); }
+
 void Table::rearm(SlotId slot) { store(table_->slot[slot].latched, std::uint32_t{0}); }
 
 } // namespace xbond::loader

@@ -38,6 +38,7 @@ public:
                    std::uint32_t ifindex); // after xb_learn wrote the device; without: carrier counts as on
     void clear_slot(SlotId slot);
     void rearm(SlotId slot);
+    void set_lease(std::uint64_t until);
 
 private:
     void count_slots();

@@ -10,13 +10,10 @@
 #include <linux/if_ether.h>
 
 #include "lib/maps.h"
+#include "lib/parse.h"
 
 #define XB_ARP_BYTES 28 /* Ethernet and IPv4 */
 #define XB_ARP_REPLY 2
-#define XB_ICMPV6 58
-#define XB_ICMP6_BYTES 41 /* base header and the ICMPv6 type */
-#define XB_NS 135
-#define XB_NA 136
 
 /* Stamps are written once a jiffy: then CPUs share the line in between, and a storm of frames pays for no clock. Two
  * CPUs at once may both write. */

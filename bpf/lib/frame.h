@@ -11,6 +11,8 @@
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 
+#include "lib/parse.h"
+
 struct xb_frame {
 	struct __sk_buff *ctx;
 };
@@ -63,6 +65,21 @@ static __always_inline int xb_is_igmp(struct __sk_buff *ctx)
 		return 0;
 	ip = xb_at(&frame, ETH_HLEN, 20, buf);
 	return ip && ip[9] == IPPROTO_IGMP;
+}
+
+/* ARP, neighbour solicitation or advertisement, by the skb's protocol (broadcast_neighbor). */
+static __always_inline int xb_is_neighbour(struct __sk_buff *ctx)
+{
+	struct xb_frame frame = { ctx };
+	__u8 buf[XB_ICMP6_BYTES] __attribute__((aligned(8)));
+	const __u8 *ip;
+
+	if (ctx->protocol == bpf_htons(ETH_P_ARP))
+		return 1;
+	if (ctx->protocol != bpf_htons(ETH_P_IPV6))
+		return 0;
+	ip = xb_at(&frame, ETH_HLEN, XB_ICMP6_BYTES, buf);
+	return ip && ip[6] == XB_ICMPV6 && (ip[40] == XB_NS || ip[40] == XB_NA);
 }
 
 #endif

@@ -12,6 +12,11 @@
 
 #include "xbond/abi.h"
 
+#define XB_ICMPV6 58
+#define XB_ICMP6_BYTES 41 /* IPv6 base header and the ICMPv6 type */
+#define XB_NS 135
+#define XB_NA 136
+
 /* The linear Ethernet header, or null for a runt. */
 static __always_inline const struct ethhdr *xb_eth(__u32 data, __u32 data_end)
 {

@@ -135,6 +135,7 @@ static __always_inline struct xb_choice xb_select(struct xb_table *table, struct
 	case XB_MODE_ACTIVEBACKUP:
 		return xb_checked(table, bank, xb_pick(bank, 0), 1);
 	case XB_MODE_XOR:
+	case XB_MODE_8023AD:
 		return xb_checked(table, bank, xb_pick(bank, xb_hash(ctx)), 0);
 	default:
 		return (struct xb_choice){ .slot = XB_NO_SLOT };

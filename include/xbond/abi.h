@@ -86,7 +86,9 @@ struct xb_bank_slot {
 
 /* xb_bank.flags */
 enum {
-	XB_BANK_FULL_VISIBILITY = 1 << 0, /* both directions run through the veth pair */
+	XB_BANK_FULL_VISIBILITY = 1 << 0,    /* both directions run through the veth pair */
+	XB_BANK_LEASED = 1 << 1,             /* mode 4: nothing is sent once xb_table.lease_until is over */
+	XB_BANK_BROADCAST_NEIGHBOR = 1 << 2, /* mode 4: ARP, NS and NA go to every position of pick */
 };
 
 /* What validation of received ARP, NS and NA needs (4.4). Times are CLOCK_MONOTONIC in ns. */
@@ -108,7 +110,7 @@ struct xb_monitor {
  * other. Selection: idx = (counter | hash | 0) mod n_pick, slot = pick[idx], then the fallback chain on lost carrier.
  *   mode 0: n_pick = all slaves in list order, pick[i] = first can_tx slave cyclically from i (1.2)
  *   mode 1: n_pick = 1, pick[0] = current active slave
- *   mode 2: n_pick = usable slaves, pick = usable array (1.2.1)
+ *   mode 2, 4: n_pick = usable slaves, pick = usable array (1.2.1)
  *   mode 3: n_pick = all slaves, pick[i] = slot or XB_NO_SLOT where position i may not send */
 struct xb_bank {
 	__u32 n_pick;                 /* 0 = nothing usable: drop */
@@ -128,6 +130,7 @@ struct xb_table {
 	__u32 bank;    /* 0 or 1: the published one */
 	__u32 n_slots; /* slots at and above this are free: bounds the scans of all slots */
 	__u32 reserved;
+	__u64 lease_until; /* CLOCK_MONOTONIC in ns, renewed by the controller; see XB_BANK_LEASED */
 	struct xb_slot slot[XB_MAX_SLAVES];
 	struct xb_bank banks[2];
 };
@@ -192,7 +195,7 @@ XB_ASSERT(sizeof(struct xb_bank_slot) == 12, "xb_bank_slot");
 XB_ASSERT(sizeof(struct xb_monitor) == 32 + XB_MAX_TARGETS * 20 + XB_FEW_OWN * 4, "xb_monitor");
 XB_ASSERT(sizeof(struct xb_bank) == 24 + XB_MAX_SLAVES * 13 + sizeof(struct xb_monitor), "xb_bank");
 XB_ASSERT(sizeof(struct xb_stamps) == XB_MAX_SLAVES * 8 * (3 + XB_MAX_TARGETS), "xb_stamps");
-XB_ASSERT(sizeof(struct xb_table) == 16 + 16 * XB_MAX_SLAVES + 2 * sizeof(struct xb_bank), "xb_table");
+XB_ASSERT(sizeof(struct xb_table) == 24 + 16 * XB_MAX_SLAVES + 2 * sizeof(struct xb_bank), "xb_table");
 XB_ASSERT(sizeof(struct xb_counters) == 80, "xb_counters");
 XB_ASSERT(sizeof(struct xb_event) == 24, "xb_event");
 XB_ASSERT(sizeof(struct xb_watch) == 32 + XB_MAX_SLAVES, "xb_watch");

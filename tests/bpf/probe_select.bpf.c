@@ -49,7 +49,7 @@ int probe_select(struct __sk_buff *ctx)
 	bank = xb_get_bank(table);
 	probe->n_slots = 0;
 	probe->override = probe->queue_mapping ? xb_override(table, bank, probe->queue_mapping) : XB_NO_SLOT;
-	if (xb_cfg.mode == XB_MODE_XOR)
+	if (xb_cfg.mode == XB_MODE_XOR || xb_cfg.mode == XB_MODE_8023AD)
 		probe->hash = xb_hash(ctx);
 	if (xb_cfg.mode == XB_MODE_BROADCAST) {
 		probe_broadcast(table, bank, probe);

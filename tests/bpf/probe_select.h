@@ -13,7 +13,7 @@ struct xb_probe {
     __u32 vlan_tci;
     __u32 length; /* the frame is cut to this: BPF_PROG_TEST_RUN refuses short IP packets */
     /* set by the program */
-    __u32 hash; /* mode 2 */
+    __u32 hash; /* modes 2 and 4 */
     __u32 failover;
     __u32 override; /* slot that queue_mapping names, or XB_NO_SLOT */
     __u32 n_slots;  /* 0 = the packet would be dropped; more than 1 only in mode 3 */

@@ -79,6 +79,7 @@ const std::map<std::string, Layout> abi = {
       XB_MEMBER(xb_table, bank),
       XB_MEMBER(xb_table, n_slots),
       XB_MEMBER(xb_table, reserved),
+      XB_MEMBER(xb_table, lease_until),
       XB_MEMBER(xb_table, slot),
       XB_MEMBER(xb_table, banks)}},
     {"xb_counters",
@@ -188,7 +189,8 @@ TEST_CASE("every object verifies on this kernel for every mode and policy") {
         for (const __u32 mode : {XB_MODE_ROUNDROBIN, XB_MODE_ACTIVEBACKUP, XB_MODE_BROADCAST})
             CHECK_NOTHROW(DataPath({.mode = mode, .packets_per_slave = 2}, carrier));
         for (__u32 policy = XB_POLICY_LAYER2; policy <= XB_POLICY_VLAN_SRCMAC; policy++)
-            CHECK_NOTHROW(DataPath({.mode = XB_MODE_XOR, .policy = policy}, carrier));
+            for (const __u32 mode : {XB_MODE_XOR, XB_MODE_8023AD})
+                CHECK_NOTHROW(DataPath({.mode = mode, .policy = policy}, carrier));
     }
 }
 
