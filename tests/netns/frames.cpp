@@ -89,6 +89,7 @@ std::optional<ArpView> as_arp(const Frame &frame) {
     arp.ethernet_target = mac_at(frame.bytes, 0);
     arp.ethernet_source = mac_at(frame.bytes, 6);
     arp.sender_mac = mac_at(frame.bytes, at + 10);
+    arp.target_mac = mac_at(frame.bytes, at + 20);
     arp.sender_ip = get16(frame.bytes, at + 16) << 16 | get16(frame.bytes, at + 18);
     arp.target_ip = get16(frame.bytes, at + 26) << 16 | get16(frame.bytes, at + 28);
     return arp;

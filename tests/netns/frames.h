@@ -30,7 +30,7 @@ Bytes echo_request_frame(Addresses, const std::string &from_ip, const std::strin
 
 struct ArpView { // of a frame that is an ARP packet, tag in front or in the metadata
     std::uint16_t operation = 0;
-    MacAddr ethernet_source, ethernet_target, sender_mac;
+    MacAddr ethernet_source, ethernet_target, sender_mac, target_mac;
     std::uint32_t sender_ip = 0, target_ip = 0; // host order
     std::optional<std::uint16_t> vlan;
     bool gratuitous() const { return operation == 1 && sender_ip == target_ip; }

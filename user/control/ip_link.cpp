@@ -8,6 +8,7 @@
 
 #include "user/control/render.h"
 #include "user/control/render_util.h"
+#include "user/core/targets.h"
 
 namespace xbond::control {
 
@@ -76,10 +77,17 @@ ordered_json device_json(const DeviceState &d, std::uint32_t flags, const std::s
     return out;
 }
 
-// Options of the ARP monitor, mode 4 and modes 5/6 are not here yet: their values are the kernel's defaults, which is
+template <typename Addr> void add_targets(ordered_json &out, const char *key, const std::vector<Addr> &targets) {
+    for (const auto &target : targets) {
+        out[key].push_back(core::ip_text(target));
+    }
+}
+
+// Options of mode 4 and modes 5/6 are not here yet: their values are the kernel's defaults, which is
 // what a bond without them has. Scripts written for ip expect the keys.
 ordered_json info_data(const BondView &bond) {
     const auto &o = bond.options;
+    const auto option = [&o](std::string_view name) { return core::get_option(o, name).value_or(""); };
     ordered_json out{{"mode", core::mode_name(o.mode)}};
     if (const auto *active = slave_in_slot(bond, bond.active); active && has_active_slave(o.mode)) {
         out["active_slave"] = active->slave.name;
@@ -89,10 +97,13 @@ ordered_json info_data(const BondView &bond) {
     out["downdelay"] = o.downdelay_ms();
     out["peer_notify_delay"] = o.peer_notif_delay_ms();
     out["use_carrier"] = 1;
-    out["arp_interval"] = 0;
-    out["arp_missed_max"] = 2;
-    out["arp_validate"] = nullptr;
-    out["arp_all_targets"] = "any";
+    out["arp_interval"] = o.arp_interval_ms;
+    out["arp_missed_max"] = o.arp_missed_max;
+    add_targets(out, "arp_ip_target", o.arp_ip_targets);
+    add_targets(out, "ns_ip6_target", o.ns_ip6_targets);
+    out["arp_validate"] =
+        o.arp_validate == core::ArpValidate::none ? ordered_json() : ordered_json(option("arp_validate"));
+    out["arp_all_targets"] = option("arp_all_targets");
     if (const auto *primary = slave_in_slot(bond, bond.primary)) {
         out["primary"] = primary->slave.name;
     }
@@ -187,6 +198,14 @@ std::string text_word(const std::string &key) {
     return key.starts_with("ad_lacp_") ? key.substr(3) : key;
 }
 
+std::string joined(const ordered_json &list) {
+    std::string out;
+    for (const auto &word : list) {
+        out += (out.empty() ? "" : ",") + word.get<std::string>();
+    }
+    return out;
+}
+
 std::string text_value(const ordered_json &value) {
     if (value.is_null()) {
         return "none";
@@ -194,21 +213,13 @@ std::string text_value(const ordered_json &value) {
     if (value.is_boolean()) {
         return value.get<bool>() ? "on" : "off";
     }
-    return value.is_string() ? value.get<std::string>() : value.dump();
+    return value.is_string() ? value.get<std::string>() : value.is_array() ? joined(value) : value.dump();
 }
 
 std::string words(const ordered_json &object) {
     std::string out;
     for (const auto &[key, value] : object.items()) {
         out += text_word(key) + " " + text_value(value) + " ";
-    }
-    return out;
-}
-
-std::string joined(const ordered_json &list) {
-    std::string out;
-    for (const auto &word : list) {
-        out += (out.empty() ? "" : ",") + word.get<std::string>();
     }
     return out;
 }

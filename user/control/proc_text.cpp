@@ -4,6 +4,7 @@
 
 #include "user/control/render.h"
 #include "user/control/render_util.h"
+#include "user/core/targets.h"
 
 namespace xbond::control {
 
@@ -31,6 +32,23 @@ std::string slave_text(const core::Slave &s) {
     out += line("Duplex", s.duplex == core::duplex_full ? "full" : s.duplex == core::duplex_half ? "half" : "Unknown");
     out += line("Link Failure Count", s.failures) + line("Permanent HW addr", s.perm_mac.str());
     return out + line("Slave queue ID", s.queue_id);
+}
+
+template <typename Addr> std::string address_list(const std::vector<Addr> &addresses) {
+    std::string out;
+    for (const auto &address : addresses) {
+        out += (out.empty() ? " " : ", ") + core::ip_text(address);
+    }
+    return out + "\n";
+}
+
+std::string arp_text(const core::Options &o) {
+    if (o.arp_interval_ms == 0) {
+        return "";
+    }
+    return line("ARP Polling Interval (ms)", o.arp_interval_ms) + line("ARP Missed Max", o.arp_missed_max) +
+           "ARP IP target/s (n.n.n.n form):" + address_list(o.arp_ip_targets) +
+           "NS IPv6 target/s (xx::xx form):" + address_list(o.ns_ip6_targets);
 }
 
 std::string selection_text(const BondView &bond) {
@@ -64,6 +82,7 @@ std::string proc_text(const BondView &bond, const std::string &kernel_release) {
     out += line("MII Polling Interval (ms)", o.miimon_ms);
     out += line("Up Delay (ms)", o.updelay_ms()) + line("Down Delay (ms)", o.downdelay_ms());
     out += line("Peer Notification Delay (ms)", o.peer_notif_delay_ms());
+    out += arp_text(o);
     for (const auto &s : bond.slaves) {
         out += slave_text(s.slave);
     }

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -33,6 +34,12 @@ struct DeviceState { // what `ip link show` prints of a device
     std::string kind;
 };
 
+struct TargetView { // of the ARP/NS monitor, as one slave sees it
+    std::string target;
+    std::optional<Time> age;        // of the last answer that counts
+    std::optional<Time> round_trip; // of the last probe of this slave that was answered
+};
+
 struct SlaveView {
     core::Slave slave;
     DeviceState device;
@@ -43,6 +50,9 @@ struct SlaveView {
     std::string xdp_why;
     core::DesiredSlave published; // fallback, suppression
     std::uint32_t saved_mtu = 0;
+    std::optional<Time> heard_age; // since the last reception that counts (4.3)
+    std::optional<Time> probe_age;
+    std::vector<TargetView> targets; // ARP targets, then NS targets; empty while the monitor is off
 };
 
 struct BondView {

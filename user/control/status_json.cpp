@@ -83,6 +83,26 @@ ordered_json duplex_json(std::uint8_t duplex) {
     }
 }
 
+// Milliseconds with three digits behind the point.
+ordered_json ms_json(const std::optional<Time> &t) {
+    constexpr std::int64_t us = 1000;
+    return t ? ordered_json(static_cast<double>(t->count() / us) / us) : ordered_json();
+}
+
+ordered_json monitor_json(const SlaveView &view) {
+    auto targets = ordered_json::array();
+    for (const auto &t : view.targets) {
+        targets.push_back(
+            ordered_json{{"target", t.target}, {"age_ms", ms_json(t.age)}, {"round_trip_ms", ms_json(t.round_trip)}});
+    }
+    return {{"mii", core::link_text(view.slave.mii)},
+            {"arp", core::link_text(view.slave.arp)},
+            {"reason", view.slave.reason},
+            {"heard_age_ms", ms_json(view.heard_age)},
+            {"probe_age_ms", ms_json(view.probe_age)},
+            {"targets", targets}};
+}
+
 ordered_json slave_json(const BondView &bond, const SlaveView &view) {
     const auto &s = view.slave;
     return {{"name", s.name},
@@ -95,6 +115,7 @@ ordered_json slave_json(const BondView &bond, const SlaveView &view) {
             {"running", s.running},
             {"carrier", s.carrier},
             {"suppressed", view.published.suppress},
+            {"monitor", monitor_json(view)},
             {"delay_ticks", s.delay},
             {"failures", s.failures},
             {"mac", s.mac.str()},

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The status for people. Made from the JSON, so that both agree and the command line needs nothing but the reply.
 #include <algorithm>
+#include <cstdio>
 #include <nlohmann/json.hpp>
 #include <vector>
 
@@ -56,6 +57,28 @@ std::string slave_table(const ordered_json &bond) {
     return rows.size() > 1 ? table(rows) : "    no slaves\n";
 }
 
+// "12.3 ms", from milliseconds
+std::string millis(const ordered_json &ms) {
+    if (ms.is_null()) {
+        return "never";
+    }
+    char text[32];
+    std::snprintf(text, sizeof text, "%.*f ms", ms.get<double>() < 100 ? 3 : 0, ms.get<double>());
+    return text;
+}
+
+std::string monitor_table(const ordered_json &bond) {
+    std::vector<std::vector<std::string>> rows{{"TARGET", "SLAVE", "LAST ANSWER", "ROUND TRIP"}};
+    for (const auto &s : bond.at("slaves")) {
+        for (const auto &t : s.at("monitor").at("targets")) {
+            const auto &trip = t.at("round_trip_ms");
+            rows.push_back({show(t.at("target")), show(s.at("name")), millis(t.at("age_ms")),
+                            trip.is_null() ? "-" : millis(trip)});
+        }
+    }
+    return rows.size() > 1 ? "  monitor\n" + table(rows) : "";
+}
+
 std::string history_text(const ordered_json &bond, std::int64_t now) {
     constexpr std::ptrdiff_t last = 10;
     const auto &history = bond.at("history");
@@ -74,14 +97,14 @@ std::string bond_text(const ordered_json &bond, std::int64_t now) {
     std::string out = show(bond.at("name")) + ": " + show(bond.at("mode")) + ", " +
                       yes(bond.at("admin_up"), "up", "down") + ", carrier " + yes(bond.at("carrier"), "on", "off") +
                       ", " + show(bond.at("mac")) + ", mtu " + show(bond.at("mtu")) + "\n";
-    out += "  miimon " + show(o.at("miimon")) + " ms, active slave " + show(bond.at("active_slave")) + ", primary " +
-           show(bond.at("primary")) + "\n";
+    out += "  miimon " + show(o.at("miimon")) + " ms, arp_interval " + show(o.at("arp_interval")) +
+           " ms, active slave " + show(bond.at("active_slave")) + ", primary " + show(bond.at("primary")) + "\n";
     out += "  data path: " + show(path.at("hook")) + ", carrier check " + show(path.at("carrier_check")) + ", watch " +
            show(path.at("watch_ms")) + " ms, visibility " + show(path.at("visibility")) + "\n";
     out += "  tx " + show(c.at("tx_packets")) + " packets " + show(c.at("tx_bytes")) + " bytes, " +
            show(c.at("tx_dropped")) + " dropped; rx " + show(c.at("rx_packets")) + " packets " +
            show(c.at("rx_bytes")) + " bytes\n";
-    return out + slave_table(bond) + history_text(bond, now);
+    return out + slave_table(bond) + monitor_table(bond) + history_text(bond, now);
 }
 
 } // namespace

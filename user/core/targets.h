@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Lists of ARP and NS targets as users type them (4.8, 6.2). Internal to user/core.
+// Lists of ARP and NS targets as users type and read them (4.8, 6.2).
 #pragma once
 
 #include <string>

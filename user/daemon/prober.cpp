@@ -49,11 +49,13 @@ Ipv4Addr Prober::source_for(const Way &way, const Ipv4Addr &target) const {
 }
 
 bool Prober::send(const core::Slave &slave, std::size_t target, std::span<const std::uint8_t> frame) {
+    Question &question = questions_.at(slave.slot).at(target);
+    question.round_trip = round_trip(slave, target);
+    question.sent = sys::now(); // before: on a short way the answer is there before the call returns
     if (auto sent = host_.packets.send(slave.ifindex, frame); !sent) {
         spdlog::debug("probe on {}: {}", slave.name, sent.error().message);
         return false;
     }
-    sent_.at(slave.slot).at(target) = sys::now();
     return true;
 }
 
@@ -76,11 +78,10 @@ bool Prober::probe(const core::Slave &slave, std::uint32_t bond_ifindex, const c
 }
 
 std::optional<Time> Prober::round_trip(const core::Slave &slave, std::size_t target) const {
-    const Time sent = sent_.at(slave.slot).at(target), heard = slave.target_rx.at(target);
-    if (sent == Time{} || heard < sent) {
-        return std::nullopt;
-    }
-    return heard - sent;
+    const Question &question = questions_.at(slave.slot).at(target);
+    const Time heard = slave.target_rx.at(target);
+    const bool answered = question.sent != Time{} && heard >= question.sent;
+    return answered ? heard - question.sent : question.round_trip;
 }
 
 OwnAddresses own_addresses(const LinkTable &links, std::uint32_t bond_ifindex) {

@@ -34,7 +34,11 @@ private:
     bool send(const core::Slave &, std::size_t target, std::span<const std::uint8_t> frame);
 
     Host &host_;
-    std::array<std::array<Time, XB_MAX_TARGETS>, XB_MAX_SLAVES> sent_{};
+    struct Question { // the last one
+        Time sent{};
+        std::optional<Time> round_trip; // of the one before, or an earlier one
+    };
+    std::array<std::array<Question, XB_MAX_TARGETS>, XB_MAX_SLAVES> questions_{};
 };
 
 // Addresses whose owner is the bond: those of bond0 and of every device stacked on it (4.4).

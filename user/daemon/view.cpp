@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // A bond's part of the snapshot.
+#include "user/core/targets.h"
 #include "user/daemon/controller.h"
 
 namespace xbond::daemon {
@@ -23,10 +24,26 @@ control::DeviceState device_state(const sys::LinkInfo &link) {
     return d;
 }
 
+namespace {
+
+std::optional<Time> age(Time then, Time now) { return then > Time{} ? std::optional(now - then) : std::nullopt; }
+
+// Both lists share the stamps by position (4.1).
+template <typename Addr>
+void add_targets(std::vector<control::TargetView> &views, const std::vector<Addr> &targets, const core::Slave &slave,
+                 const Prober &prober, Time now) {
+    for (std::size_t i = 0; i < targets.size(); ++i) {
+        views.push_back({core::ip_text(targets[i]), age(slave.target_rx.at(i), now), prober.round_trip(slave, i)});
+    }
+}
+
+} // namespace
+
 control::BondView BondController::view() const {
     control::BondView v;
     const auto desired = bond_.desired();
     const auto counters = path_.counters();
+    const auto now = sys::now();
     v.name = name();
     if (auto link = host_.netlink.link(device_.ifindex())) {
         v.device = device_state(*link);
@@ -51,6 +68,12 @@ control::BondView BondController::view() const {
             s.device = device_state(*link);
         }
         s.counters = counters.slot[slave.slot];
+        if (v.options.arp_interval_ms > 0) {
+            s.heard_age = age(slave.last_rx, now);
+            s.probe_age = age(slave.last_tx, now);
+            add_targets(s.targets, v.options.arp_ip_targets, slave, prober_, now);
+            add_targets(s.targets, v.options.ns_ip6_targets, slave, prober_, now);
+        }
         s.active = slave.slot == bond_.active();
         s.primary = slave.slot == bond_.primary();
         s.driver = host_.ethtool.driver(slave.name);
