@@ -63,6 +63,26 @@ TEST_CASE("O15 primary and active_slave are there only when there is one") {
     CHECK_FALSE(ip_link_json(s, "bond0", true, false)[0]["linkinfo"]["info_data"].contains("primary"));
 }
 
+TEST_CASE("ip link: the ARP monitor's options as ip prints them") {
+    auto shown = snapshot();
+    auto &o = shown.bonds[0].options;
+    o.miimon_ms = 0;
+    o.arp_interval_ms = 500;
+    o.arp_ip_targets = {{192, 0, 2, 1}, {192, 0, 2, 2}};
+    o.arp_validate = core::ArpValidate::filter_active;
+    o.arp_all_targets_all = true;
+    const auto links = ip_link_json(shown, "bond0", true, false);
+    const auto info = links[0]["linkinfo"]["info_data"];
+    CHECK(info["arp_interval"] == 500);
+    CHECK(info["arp_ip_target"].dump() == R"(["192.0.2.1","192.0.2.2"])");
+    CHECK_FALSE(info.contains("ns_ip6_target"));
+    CHECK(info["arp_validate"] == "filter_active");
+    CHECK(info["arp_all_targets"] == "all");
+    CHECK(ip_link_text(links, true, false)
+              .find("arp_interval 500 arp_missed_max 2 arp_ip_target 192.0.2.1,192.0.2.2 "
+                    "arp_validate filter_active arp_all_targets all ") != std::string::npos);
+}
+
 TEST_CASE("ip link: slave states in ip's words") {
     auto s = snapshot();
     auto &slave = s.bonds[0].slaves[1].slave;

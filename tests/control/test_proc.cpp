@@ -110,3 +110,17 @@ Slave queue ID: 2
     CHECK(text.find("MII Status: going back\n") != std::string::npos);
     CHECK(text.find("Duplex: half\n") != std::string::npos);
 }
+
+TEST_CASE("O12 proc text of the ARP monitor: targets in order, the line of NS targets even when empty") {
+    auto bond = test::bond_view(Mode::round_robin);
+    bond.options.miimon_ms = 0;
+    bond.options.arp_interval_ms = 500;
+    bond.options.arp_missed_max = 3;
+    bond.options.arp_ip_targets = {{192, 0, 2, 1}, {192, 0, 2, 2}};
+    const auto text = proc_text(bond, kernel);
+    CHECK(text.find("Peer Notification Delay (ms): 0\nARP Polling Interval (ms): 500\nARP Missed Max: 3\n"
+                    "ARP IP target/s (n.n.n.n form): 192.0.2.1, 192.0.2.2\nNS IPv6 target/s (xx::xx form):\n\n"
+                    "Slave Interface: v0\n") != std::string::npos);
+    bond.options.ns_ip6_targets = {{0xfd, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1}};
+    CHECK(proc_text(bond, kernel).find("NS IPv6 target/s (xx::xx form): fd00::1\n") != std::string::npos);
+}

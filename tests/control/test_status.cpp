@@ -50,9 +50,9 @@ TEST_CASE("status JSON: every key of the schema, in its order") {
     CHECK(bond["datapath"].dump() ==
           R"({"hook":"tcx","carrier_check":"kfunc","watch_ms":1,"watch_runs":0,"visibility":"fast"})");
     CHECK(bond["table"].dump() == R"({"pick":["v0"]})");
-    CHECK(keys(bond["slaves"][0]) ==
-          "name ifindex slot state active primary link running carrier suppressed delay_ticks failures mac perm_mac "
-          "speed duplex prio queue_id mtu saved_mtu driver xdp fallback counters ");
+    CHECK(keys(bond["slaves"][0]) == "name ifindex slot state active primary link running carrier suppressed monitor "
+                                     "delay_ticks failures mac perm_mac "
+                                     "speed duplex prio queue_id mtu saved_mtu driver xdp fallback counters ");
 }
 
 TEST_CASE("status JSON: the schema document names every key") {
@@ -65,10 +65,14 @@ TEST_CASE("status JSON: the schema document names every key") {
             CHECK(text.find('"' + item.key() + '"') != std::string::npos);
         }
     };
-    const auto status = status_json(snapshot());
+    auto shown = snapshot();
+    shown.bonds[0].slaves[0].targets = {{"192.0.2.1", {}, {}}};
+    const auto status = status_json(shown);
     const auto &bond = status["bonds"][0];
-    for (const auto *object : {&status, &bond, &bond["datapath"], &bond["table"], &bond["counters"], &bond["slaves"][0],
-                               &bond["slaves"][0]["xdp"], &bond["history"][0]}) {
+    const auto &target = bond["slaves"][0]["monitor"]["targets"][0];
+    for (const auto *object :
+         {&status, &bond, &bond["datapath"], &bond["table"], &bond["counters"], &bond["slaves"][0],
+          &bond["slaves"][0]["xdp"], &bond["slaves"][0]["monitor"], &target, &bond["history"][0]}) {
         documented(*object);
     }
 }
@@ -84,6 +88,23 @@ TEST_CASE("status JSON: options are words where they are words and numbers where
     auto numbered = snapshot();
     numbered.bonds[0].options.primary = "1"; // a legal interface name
     CHECK(status_json(numbered)["bonds"][0]["options"]["primary"] == "1");
+}
+
+TEST_CASE("status JSON and text: what the ARP monitor asked and heard") {
+    auto shown = snapshot();
+    auto &slave = shown.bonds[0].slaves[0];
+    slave.slave.reason = "answers";
+    slave.heard_age = std::chrono::milliseconds(120);
+    slave.targets = {{"192.0.2.1", std::chrono::milliseconds(120), std::chrono::microseconds(1234)},
+                     {"fd00::1", std::nullopt, std::nullopt}};
+    const auto status = status_json(shown);
+    CHECK(status["bonds"][0]["slaves"][0]["monitor"].dump() ==
+          R"({"mii":"down","arp":"down","reason":"answers","heard_age_ms":120.0,"probe_age_ms":null,"targets":[)"
+          R"({"target":"192.0.2.1","age_ms":120.0,"round_trip_ms":1.234},)"
+          R"({"target":"fd00::1","age_ms":null,"round_trip_ms":null}]})");
+    const auto text = control::status_text(status);
+    CHECK(text.find("192.0.2.1  v0     120 ms       1.234 ms") != std::string::npos);
+    CHECK(text.find("fd00::1    v0     never        -") != std::string::npos);
 }
 
 TEST_CASE("status JSON: bond counters are sums over the slaves, unknown things are null") {

@@ -297,3 +297,26 @@ TEST_CASE("netlink: a peer in another namespace is marked as such") {
     CHECK(enter_netns("no-such-namespace").error().code == ENOENT);
     CHECK(enter_netns("..").error().code == EINVAL);
 }
+
+TEST_CASE("netlink: the way to an address: interface and source, or the kernel's errno") {
+    const PrivateNetns ns;
+    if (!ns) {
+        return;
+    }
+    auto netlink = Netlink::open();
+    REQUIRE(netlink);
+    const auto a0 = make_pair(*netlink, true).x0;
+    CHECK(netlink->route(Ipv4Addr{192, 0, 2, 9}).error().code == ENETUNREACH);
+    CHECK(netlink->route(Ipv6Addr{0xfd, 0, 1}).error().code == ENETUNREACH);
+    REQUIRE(shell("ip addr add 192.0.2.1/24 dev x0 && ip addr add fd00::1/64 dev x0 nodad"));
+    const auto v4 = netlink->route(Ipv4Addr{192, 0, 2, 9});
+    REQUIRE(v4);
+    CHECK(v4->ifindex == a0);
+    REQUIRE(v4->source);
+    CHECK((*v4->source)[3] == 1);
+    const auto v6 = netlink->route(Ipv6Addr{0xfd, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 9});
+    REQUIRE(v6);
+    CHECK(v6->ifindex == a0);
+    REQUIRE(v6->source);
+    CHECK((*v6->source)[15] == 1);
+}

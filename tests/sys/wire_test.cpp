@@ -3,7 +3,9 @@
 #include <catch2/catch.hpp>
 
 #include "user/wire/announce.h"
+#include "user/wire/arp.h"
 #include "user/wire/igmp.h"
+#include "user/wire/neighbour.h"
 
 using namespace xbond;
 using namespace xbond::wire;
@@ -110,4 +112,36 @@ TEST_CASE("internet checksum of the example in RFC 1071") {
     CHECK(internet_checksum({words}) == 0x220d); // ~0xddf2
     CHECK(internet_checksum({std::span(words).first(4), std::span(words).last(4)}) == 0x220d);
     CHECK(internet_checksum({std::span(words).first(3)}) == static_cast<std::uint16_t>(~0xf201));
+}
+
+TEST_CASE("4.2 an ARP probe is a broadcast request with the slave's MAC") {
+    const Frame expected = padded({
+        0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x02, 0x11, 0x22, 0x33, 0x44, 0x55, 0x08, 0x06, // Ethernet
+        0x00, 0x01, 0x08, 0x00, 0x06, 0x04, 0x00, 0x01,                                     // request
+        0x02, 0x11, 0x22, 0x33, 0x44, 0x55, 192,  0,    2,    1,                            // sender
+        0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 192,  0,    2,    254,                          // target
+    });
+    CHECK(arp_request(mac, ip, {192, 0, 2, 254}, {}) == expected);
+}
+
+TEST_CASE("4.2 an NS probe goes to the solicited-node group, with our MAC unless it comes from ::") {
+    const MacAddr short_mac{{0x02, 0, 0, 0, 0, 0x01}};
+    const Ipv6Addr source{0x20, 0x01, 0x0d, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x01};
+    const Ipv6Addr target{0x20, 0x01, 0x0d, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x12, 0x34, 0x56};
+    const Frame frame = neighbour_solicitation(short_mac, source, target, {});
+    REQUIRE(frame.size() == 14 + 40 + 32);
+    CHECK(Frame(frame.begin(), frame.begin() + 6) == Frame{0x33, 0x33, 0xff, 0x12, 0x34, 0x56});
+    CHECK(Frame(frame.begin() + 38, frame.begin() + 54) ==
+          Frame{0xff, 0x02, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0xff, 0x12, 0x34, 0x56});
+    CHECK(frame[54] == 135);
+    CHECK(Frame(frame.begin() + 62, frame.begin() + 78) == Frame(target.begin(), target.end()));
+    CHECK(Frame(frame.begin() + 78, frame.end()) == Frame{1, 1, 0x02, 0, 0, 0, 0, 0x01});
+    // A checksum is right when the sum over it is zero.
+    const std::span<const std::uint8_t> all(frame);
+    const std::array<std::uint8_t, 8> tail{0, 0, 0, 32, 0, 0, 0, 58};
+    CHECK(internet_checksum({all.subspan(22, 32), tail, all.subspan(54)}) == 0);
+
+    const Frame unspecified = neighbour_solicitation(short_mac, {}, target, {});
+    CHECK(unspecified.size() == 14 + 40 + 24);
+    CHECK(unspecified[19] == 24); // no option
 }
