@@ -4,12 +4,16 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "user/core/bond.h"
 #include "user/core/transition.h"
+#include "user/lacp/effects.h"
+#include "user/lacp/history.h"
+#include "user/lacp/state.h"
 #include "xbond/abi.h"
 
 namespace xbond::control {
@@ -55,6 +59,26 @@ struct SlaveView {
     std::vector<TargetView> targets; // ARP targets, then NS targets; empty while the monitor is off
 };
 
+struct LacpPortView {
+    std::string channel;        // "af_xdp" or "af_packet": how its control frames come
+    std::size_t xsk_queues = 0; // with an AF_XDP socket
+    std::uint64_t dropped = 0;  // control frames that found no room there
+    std::optional<lacp::Transition> last_transition;
+};
+
+struct LacpView { // mode 802.3ad
+    lacp::SystemState state;
+    std::map<SlotId, LacpPortView> ports;
+    std::uint64_t generation = 0; // times the data path was given another set of ports
+    Time now{};
+};
+
+struct LacpHistoryEntry {
+    std::string slave;
+    lacp::PduRecord record;
+};
+using LacpHistory = std::vector<LacpHistoryEntry>; // oldest first
+
 struct BondView {
     std::string name;
     DeviceState device;
@@ -70,6 +94,7 @@ struct BondView {
     std::string hook;           // "tcx" or "clsact"
     std::uint64_t watch_runs = 0;
     std::vector<core::Transition> history; // oldest first, bounded
+    std::optional<LacpView> lacp;
 };
 
 struct Snapshot {

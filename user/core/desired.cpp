@@ -90,7 +90,7 @@ Desired Bond::desired() const {
                     .visibility = options_.visibility,
                     .carrier_watch_ms = options_.carrier_watch_ms,
                     .broadcast_neighbor = options_.broadcast_neighbor,
-                    .leased = policy().traits().lacp && options_.controller_lease_ms > 0,
+                    .lease_ms = policy().traits().lacp ? options_.controller_lease_ms : 0,
                     .monitor = desired_monitor()};
     if (policy().traits().igmp_on_active) {
         const auto usable = usable_slots(slaves_);

@@ -60,7 +60,7 @@ struct Desired {
     Visibility visibility = Visibility::automatic;
     std::uint32_t carrier_watch_ms = 1;
     bool broadcast_neighbor = false; // ARP and neighbour discovery go to every position of `pick`
-    bool leased = false;             // only while the controller renews its lease
+    std::uint32_t lease_ms = 0;      // sends no longer than this without the controller; 0: for ever
     DesiredMonitor monitor;
     bool operator==(const Desired &) const = default;
 };

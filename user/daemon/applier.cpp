@@ -29,6 +29,20 @@ unsigned hear_flags(const core::DesiredSlave &slave) {
     return 0;
 }
 
+std::uint32_t bank_flags(bool full_visibility, const core::Desired &desired) {
+    std::uint32_t flags = 0;
+    if (full_visibility) {
+        flags |= XB_BANK_FULL_VISIBILITY;
+    }
+    if (desired.lease_ms > 0) {
+        flags |= XB_BANK_LEASED;
+    }
+    if (desired.broadcast_neighbor) {
+        flags |= XB_BANK_BROADCAST_NEIGHBOR;
+    }
+    return flags;
+}
+
 xb_monitor monitor_of(const core::DesiredMonitor &desired, const OwnAddresses &own) {
     xb_monitor monitor{};
     const auto ns = [](Time t) { return static_cast<std::uint64_t>(t.count()); };
@@ -94,7 +108,7 @@ loader::Bank Applier::bank_of(const core::Desired &desired) const {
     bank.active = desired.active;
     bank.igmp = desired.igmp;
     std::copy(desired.bond_mac.bytes.begin(), desired.bond_mac.bytes.end(), std::begin(bank.bond_mac));
-    bank.flags = full_visibility(desired) ? static_cast<std::uint32_t>(XB_BANK_FULL_VISIBILITY) : 0U;
+    bank.flags = bank_flags(full_visibility(desired), desired);
     for (auto &slot : bank.slot) {
         slot.fallback = no_slot;
     }
@@ -113,7 +127,10 @@ loader::Bank Applier::bank_of(const core::Desired &desired) const {
         if (slave.mac != desired.bond_mac) {
             flags |= XB_SLOT_REWRITE_DST;
         }
-        slot.flags = static_cast<std::uint8_t>(flags | hear_flags(slave));
+        if (slow_to_xsk_.at(slave.slot)) {
+            flags |= XB_SLOT_SLOW_TO_XSK;
+        }
+        slot.flags = static_cast<std::uint16_t>(flags | hear_flags(slave));
     }
     if (desired.monitor.on) {
         bank.monitor = monitor_of(desired.monitor, own_.value_or(OwnAddresses{}));
@@ -138,6 +155,7 @@ Result<void> Applier::publish(const core::Desired &desired) {
             return done;
         }
     }
+    lease_.set(Ms(desired.lease_ms));
     path_.publish(bank_of(desired));
     return {};
 }
@@ -229,6 +247,9 @@ void Applier::follow_up(const core::Desired &desired) {
     sync_lists(desired);
 }
 
-void Applier::slave_gone(SlotId slot) { xdp_[slot] = {}; }
+void Applier::slave_gone(SlotId slot) {
+    xdp_[slot] = {};
+    slow_to_xsk_.at(slot) = false;
+}
 
 } // namespace xbond::daemon

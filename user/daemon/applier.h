@@ -6,11 +6,13 @@
 #include <array>
 #include <memory>
 #include <optional>
+#include <utility>
 
 #include "loader/datapath.h"
 #include "user/core/desired.h"
 #include "user/daemon/bond_device.h"
 #include "user/daemon/host.h"
+#include "user/daemon/lease.h"
 #include "user/daemon/prober.h"
 #include "user/daemon/slave_device.h"
 
@@ -22,7 +24,7 @@ class Applier {
 public:
     // `originals`: what the slaves' own filters were, kept by the owner.
     Applier(Host &host, loader::DataPath &path, BondDevice &device, const std::vector<SlaveOriginal> &originals)
-        : host_(host), path_(path), device_(device), originals_(originals) {}
+        : host_(host), path_(path), device_(device), originals_(originals), lease_(host, path) {}
 
     // One flip; programs are swapped before it if mode, policy or packets_per_slave changed.
     Result<void> publish(const core::Desired &);
@@ -33,6 +35,9 @@ public:
 
     // Whose answers count for the ARP/NS monitor; takes effect with the next publish().
     void set_own_addresses(OwnAddresses);
+
+    // Whether xb_xdp gives the slow protocols to AF_XDP sockets; takes effect with the next publish(). True: it is new.
+    bool set_slow_to_xsk(SlotId slot, bool on) { return std::exchange(slow_to_xsk_.at(slot), on) != on; }
 
     void slave_gone(SlotId);
     // Multicast addresses of bond0 have no netlink event on most kernels: read again (from the monitor's tick).
@@ -59,6 +64,8 @@ private:
     std::optional<OwnAddresses> own_;
     std::optional<std::uint32_t> watch_ms_;
     std::array<XdpApplied, XB_MAX_SLAVES> xdp_{};
+    std::array<bool, XB_MAX_SLAVES> slow_to_xsk_{};
+    Lease lease_;
 };
 
 } // namespace xbond::daemon

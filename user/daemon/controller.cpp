@@ -9,6 +9,7 @@
 
 #include "user/control/protocol.h"
 #include "user/daemon/announcer.h"
+#include "user/daemon/lacp_state.h"
 
 namespace xbond::daemon {
 namespace {
@@ -116,8 +117,32 @@ Result<std::unique_ptr<BondController>> BondController::adopt(Host &host, const 
         }
     }
     made->start();
+    if (auto lacp = load_lacp(host.state_dir, saved.core.name); !lacp) {
+        spdlog::warn("{}: {}: LACP starts anew", saved.core.name, lacp.error().message);
+    } else {
+        made->follow_lacp(std::move(*lacp));
+    }
     made->resync();
     return made;
+}
+
+// At the end of every event. What LACP makes of it comes back as one more event.
+void BondController::follow_lacp(std::optional<lacp::SystemState> saved) {
+    if (!bond_.uses_lacp()) {
+        if (lacp_) {
+            lacp_.reset();
+            forget_lacp(host_.state_dir, name());
+        }
+        return;
+    }
+    if (!lacp_) {
+        LacpAgent::Owner owner{
+            [this](const core::AggregationChanged &now) { (void)settle(bond_.handle(now, sys::now())); },
+            [this](const core::Transition &t) { record(t); }};
+        lacp_ = std::make_unique<LacpAgent>(host_, bond_, path_, applier_, device_.peer(), std::move(owner),
+                                            std::move(saved));
+    }
+    lacp_->follow();
 }
 
 void BondController::start() {
@@ -151,6 +176,7 @@ Result<void> BondController::settle(core::Effects &&effects) {
         }
     }
     arm();
+    follow_lacp();
     return published;
 }
 

@@ -15,6 +15,7 @@
 #include "user/daemon/applier.h"
 #include "user/daemon/bond_device.h"
 #include "user/daemon/host.h"
+#include "user/daemon/lacp_agent.h"
 #include "user/daemon/prober.h"
 #include "user/daemon/saved_state.h"
 #include "user/daemon/slave_device.h"
@@ -51,11 +52,13 @@ public:
     std::uint32_t peer() const { return device_.peer(); }
     SavedController save() const;
     control::BondView view() const;
+    Result<control::LacpHistory> lacp_history() const; // EOPNOTSUPP in other modes
 
 private:
     BondController(Host &, core::Bond, BondDevice, loader::DataPath);
 
     void start();
+    void follow_lacp(std::optional<lacp::SystemState> saved = {});
     Result<void> settle(core::Effects &&); // the one way out of the core
     void run_effects(const core::Effects &);
     void record(const core::Transition &);
@@ -78,6 +81,7 @@ private:
     loader::DataPath path_;
     std::vector<SlaveOriginal> originals_;
     Applier applier_;
+    std::unique_ptr<LacpAgent> lacp_; // mode 802.3ad
     Prober prober_;
     std::vector<SlotId> probed_;               // slaves that sent probes in the batch of effects being carried out
     bool addresses_stale_ = true;              // own addresses may have changed since the data path was told

@@ -67,7 +67,8 @@ Result<void> Daemon::open() {
         features_.carrier = std::max(features_.carrier, *settings_.carrier_check);
     }
     host_ =
-        std::make_unique<Host>(Host{*loop_, *netlink_, *ethtool_, *packets_, *filter_, features_, {}, {}, {}, {}, {}});
+        std::make_unique<Host>(Host{*loop_, *netlink_, *ethtool_, *packets_, *filter_, features_, {}, {}, {}, {}, {}, {}});
+    host_->state_dir = settings_.state_dir;
     host_->pin_root = settings_.bpffs / "xbond" / std::to_string(settings_.netns);
     host_->persist = [this] { return persist(); };
     host_->is_bond_device = [this](std::uint32_t ifindex) {

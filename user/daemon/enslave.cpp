@@ -5,6 +5,7 @@
 #include <spdlog/spdlog.h>
 
 #include "user/daemon/controller.h"
+#include "user/daemon/lacp_state.h"
 
 namespace xbond::daemon {
 
@@ -150,6 +151,8 @@ void BondController::destroy() {
     }
     timer_ = {};
     events_ = {};
+    lacp_.reset();
+    forget_lacp(host_.state_dir, name());
     path_.teardown();
     if (auto done = device_.destroy(); !done && done.error().code != ENODEV) {
         spdlog::error("{}: {}", name(), done.error().message);

@@ -50,6 +50,7 @@ struct Host {
     const loader::Features &features;
     LinkTable links;
     std::filesystem::path pin_root; // <bpffs>/xbond/<netns inode>
+    std::filesystem::path state_dir;
 
     // Writes the state of all bonds to disk; called before a device is changed and after every transition.
     std::function<Result<void>()> persist;

@@ -69,6 +69,7 @@ json to_json(const core::Slave &s) {
             {"inactive", s.inactive},
             {"prio", s.prio},
             {"queue_id", s.queue_id},
+            {"actor_port_prio", s.actor_port_prio},
             {"last_link_up", s.last_link_up.count()}};
 }
 
@@ -117,6 +118,7 @@ core::Slave slave_of(const json &j) {
     s.inactive = j.at("inactive");
     s.prio = j.at("prio");
     s.queue_id = j.at("queue_id");
+    s.actor_port_prio = j.at("actor_port_prio");
     s.last_link_up = time_of(j.at("last_link_up"));
     return s;
 }
@@ -144,6 +146,17 @@ json to_json(const core::Options &o) {
             {"arp_validate", o.arp_validate},
             {"arp_all_targets_all", o.arp_all_targets_all},
             {"arp_missed_max", o.arp_missed_max},
+            {"lacp_fast", o.lacp_fast},
+            {"lacp_active", o.lacp_active},
+            {"lacp_strict", o.lacp_strict},
+            {"ad_select", o.ad_select},
+            {"ad_actor_sys_prio", o.ad_actor_sys_prio},
+            {"ad_user_port_key", o.ad_user_port_key},
+            {"ad_actor_system", o.ad_actor_system.str()},
+            {"coupled_control", o.coupled_control},
+            {"broadcast_neighbor", o.broadcast_neighbor},
+            {"max_ports", o.max_ports},
+            {"controller_lease_ms", o.controller_lease_ms},
             {"monitors", o.monitors},
             {"xdp", o.xdp},
             {"visibility", o.visibility},
@@ -160,7 +173,7 @@ template <typename E> E enum_of(const json &j, E last) {
 
 core::Options options_of(const json &j) {
     core::Options o;
-    o.mode = enum_of(j.at("mode"), Mode::broadcast);
+    o.mode = enum_of(j.at("mode"), Mode::ieee8023ad);
     o.miimon_ms = j.at("miimon_ms");
     o.updelay_ticks = j.at("updelay_ticks");
     o.downdelay_ticks = j.at("downdelay_ticks");
@@ -180,6 +193,17 @@ core::Options options_of(const json &j) {
     o.arp_validate = enum_of(j.at("arp_validate"), core::ArpValidate::filter_backup);
     o.arp_all_targets_all = j.at("arp_all_targets_all");
     o.arp_missed_max = j.at("arp_missed_max");
+    o.lacp_fast = j.at("lacp_fast");
+    o.lacp_active = j.at("lacp_active");
+    o.lacp_strict = j.at("lacp_strict");
+    o.ad_select = enum_of(j.at("ad_select"), lacp::AdSelect::actor_port_prio);
+    o.ad_actor_sys_prio = j.at("ad_actor_sys_prio");
+    o.ad_user_port_key = j.at("ad_user_port_key");
+    o.ad_actor_system = mac_of(j.at("ad_actor_system"));
+    o.coupled_control = j.at("coupled_control");
+    o.broadcast_neighbor = j.at("broadcast_neighbor");
+    o.max_ports = j.at("max_ports");
+    o.controller_lease_ms = j.at("controller_lease_ms");
     o.monitors = enum_of(j.at("monitors"), core::Monitors::all);
     o.xdp = enum_of(j.at("xdp"), XdpPolicy::off);
     o.visibility = enum_of(j.at("visibility"), Visibility::full);
@@ -235,6 +259,7 @@ json to_json(const SavedController &bond) {
             {"pending_notif", bond.core.pending_notif},
             {"pending_rejoin", bond.core.pending_rejoin},
             {"candidate", bond.core.candidate},
+            {"aggregation_carrier", bond.core.aggregation_carrier},
             {"slaves", slaves},
             {"originals", originals}};
 }
@@ -255,6 +280,7 @@ SavedController controller_of(const json &j) {
     bond.core.pending_notif = j.at("pending_notif");
     bond.core.pending_rejoin = j.at("pending_rejoin");
     bond.core.candidate = slot_of(j.at("candidate"));
+    bond.core.aggregation_carrier = j.at("aggregation_carrier");
     for (const auto &slave : j.at("slaves")) {
         bond.core.slaves.push_back(slave_of(slave));
     }

@@ -61,6 +61,9 @@ control::BondView BondController::view() const {
     v.hook = path_.uses_tcx() ? "tcx" : "clsact";
     v.watch_runs = path_.watch_runs();
     v.history.assign(history_.begin(), history_.end());
+    if (lacp_) {
+        v.lacp = lacp_->view();
+    }
     for (const auto &slave : bond_.slaves()) {
         control::SlaveView s;
         s.slave = slave;
@@ -94,6 +97,14 @@ control::BondView BondController::view() const {
         v.slaves.push_back(std::move(s));
     }
     return v;
+}
+
+Result<control::LacpHistory> BondController::lacp_history() const {
+    if (!lacp_) {
+        return fail(EOPNOTSUPP,
+                    name() + " does not speak LACP: its mode is " + std::string(core::mode_name(bond_.options().mode)));
+    }
+    return lacp_->history();
 }
 
 } // namespace xbond::daemon
