@@ -152,7 +152,34 @@ unchecked() { # the data path without a carrier check
     ip netns del sw
 }
 
-modprobe -a veth bridge sch_ingress cls_bpf
+active_is() { # SLAVE
+    has "\"active_slave\": *\"$1\"" <(xbond status -j)
+}
+
+monitor() { # ARP, its target behind a VLAN on the bond (P13): only a tagged probe with the VLAN's address is answered
+    make_peer active-backup
+    ip -n sw link add link up0 name up0.5 type vlan id 5
+    ip -n sw addr add 10.5.0.2/24 dev up0.5
+    ip -n sw link set up0.5 up
+    ip link set e0 down
+    ip link set e1 down
+    check "monitor: created" eval 'xbond link add bond0 type bond mode active-backup primary e0 arp_interval 100 \
+        arp_validate all arp_ip_target 10.5.0.2 && xbond link set e0 master bond0 && xbond link set e1 master bond0 &&
+        xbond link set bond0 up && ip link add link bond0 name bond0.5 type vlan id 5 &&
+        ip addr add 10.5.0.1/24 dev bond0.5 && ip link set bond0.5 up'
+    check "monitor: answered through the VLAN" until_ok 10 eval 'has "\"round_trip_ms\": *[0-9]" <(xbond status -j)'
+    check "monitor: e0 is active" until_ok 10 active_is e0
+    check "monitor: forwards" eval 'until_ok 10 ping -c 1 -W 1 10.5.0.2'
+    ip -n sw link set s0 nomaster # carrier stays
+    check "monitor: the dead path is left" until_ok 10 active_is e1
+    ip -n sw link set s0 master up0
+    check "monitor: back to the primary" until_ok 10 active_is e0
+    xbond link del bond0
+    ip netns del sw
+    until_ok 10 eval '! ip link show e0 && ! ip link show e1'
+}
+
+modprobe -a veth bridge sch_ingress cls_bpf 8021q
 modprobe bonding max_bonds=0
 echo "kernel $(uname -r)"
 if start_daemon >/dev/null; then pass "xbondd serves"; else fail "xbondd serves"; fi # not by check: a subshell would keep $daemon
@@ -164,6 +191,7 @@ for policy in layer2 layer2+3 layer3+4 encap2+3 encap3+4 vlan+srcmac; do
     mode balance-xor xmit_hash_policy $policy
 done
 mode broadcast
+monitor
 restart
 stop_daemon TERM
 start_daemon --carrier-check none >/dev/null
