@@ -2,10 +2,12 @@
  *
  * Ingress of every slave: hands frames over to the bond, or drops them where the bond may not hear them (1.4).
  */
+#define XB_NEED_LB
 #define XB_NEED_MONITOR
 #include "lib/arp.h"
 #include "lib/frame.h"
 #include "lib/parse.h"
+#include "lib/rlb_hear.h"
 #include "lib/stats.h"
 
 #include <linux/if_packet.h>
@@ -21,7 +23,8 @@ static __always_inline int xb_rx_link_local(struct __sk_buff *ctx, const struct 
 	__u32 len = ctx->len;
 
 	counters->rx_link_local += packets;
-	if (!(flags & XB_SLOT_SUPPRESS) && !bpf_clone_redirect(ctx, bank->entry_ifindex, bank->entry_flags)) {
+	if (!(flags & (XB_SLOT_SUPPRESS | XB_SLOT_SUPPRESS_FLOOD)) &&
+	    !bpf_clone_redirect(ctx, bank->entry_ifindex, bank->entry_flags)) {
 		counters->rx_packets += packets;
 		counters->rx_bytes += len;
 	}
@@ -74,13 +77,14 @@ static __noinline int xb_rx_judge(struct __sk_buff *ctx, __u32 id)
 	slot = &bank->slot[id];
 	if (xb_is_link_local(eth))
 		return xb_rx_link_local(ctx, bank, counters, slot->flags);
-	if (slot->flags & XB_SLOT_SUPPRESS) {
+	if ((slot->flags & XB_SLOT_SUPPRESS) || ((slot->flags & XB_SLOT_SUPPRESS_FLOOD) && (eth->h_dest[0] & 1))) {
 		counters->rx_suppressed += xb_packets(ctx);
 		return TC_ACT_SHOT;
 	}
 	xb_count_rx(counters, ctx);
 	/* The bond's stack classifies anew, by the bond's MAC: or this would be a frame for another host. */
-	if ((slot->flags & XB_SLOT_REWRITE_DST) && xb_same_mac(eth->h_dest, slot->mac)) {
+	if (((slot->flags & XB_SLOT_REWRITE_DST) && xb_same_mac(eth->h_dest, slot->mac)) ||
+	    (xb_cfg.mode == XB_MODE_ALB && xb_is_slave_mac(bank, eth->h_dest))) {
 		__u8 mac[ETH_ALEN];
 
 		__builtin_memcpy(mac, bank->bond_mac, ETH_ALEN);
@@ -95,6 +99,8 @@ static __always_inline int xb_rx_slave(struct __sk_buff *ctx, __u32 id)
 	const __u32 special = XB_SLOT_SUPPRESS | XB_SLOT_REWRITE_DST;
 	struct xb_counters *counters;
 
+	if (xb_cfg.mode == XB_MODE_ALB && ctx->protocol == bpf_htons(ETH_P_ARP))
+		xb_rlb_hear(ctx);
 	/* What most frames are: unicast to an active slave that shares the bond's address. Nothing to read in them. */
 	if (ctx->pkt_type | (bank->slot[id].flags & (special | XB_SLOT_HEAR))) {
 		if ((bank->slot[id].flags & XB_SLOT_HEAR_ANY) || ctx->protocol != bpf_htons(ETH_P_IP))

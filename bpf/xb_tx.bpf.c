@@ -100,5 +100,7 @@ int xb_tx(struct __sk_buff *ctx)
 		if (choice.failover)
 			counters->failover_tx += xb_packets(ctx);
 	}
+	if (mode == XB_MODE_TLB || mode == XB_MODE_ALB)
+		xb_set_source(ctx, bank, choice.slot);
 	return bpf_redirect(choice.ifindex, 0);
 }

@@ -75,7 +75,7 @@ int xb_xdp(struct xdp_md *ctx)
 					       XDP_PASS;
 	}
 	/* Unicast to a backup still reaches packet sockets on the slave (R5). */
-	if (!(flags & XB_SLOT_SUPPRESS) || !(flags & XB_SLOT_EARLY_DROP) || !(eth->h_dest[0] & 1) ||
+	if (!(flags & (XB_SLOT_SUPPRESS | XB_SLOT_SUPPRESS_FLOOD)) || !(flags & XB_SLOT_EARLY_DROP) || !(eth->h_dest[0] & 1) ||
 	    xb_is_link_local(eth))
 		return XDP_PASS;
 	if (flags & XB_SLOT_HEAR)

@@ -3,7 +3,7 @@
 // that dies leaves it forwarding; destroying the object detaches nothing. Threading: one thread (the event loop's).
 //
 // Pin layout, below `<bpffs>/xbond/<netns inode>/<bond>/`:
-//   xb_table xb_stamps xb_stats xb_events          the maps of abi.h
+//   xb_table xb_stamps xb_lb xb_stats xb_events    the maps of abi.h
 //   xb_own4 xb_own6 xb_watch xb_xsk
 //   xb_tx xb_rx xb_learn xb_watch_arm              the programs in use
 //   tx_bond tx_peer rx_<slot>                      tcx links; absent where clsact is used
@@ -31,6 +31,7 @@ struct ProgramSet { // what is frozen into read-only data
     Mode mode = Mode::round_robin;
     HashPolicy policy = HashPolicy::layer2;
     std::uint32_t packets_per_slave = 1;
+    bool tlb_dynamic_lb = true;
     bool operator==(const ProgramSet &) const = default;
 };
 

@@ -30,6 +30,7 @@ struct DataPath::Impl {
     Maps maps;
     Table table;
     Mapped<xb_stamps> stamps;
+    Mapped<xb_lb> lb;
     EventReader events;
     Programs programs;
     std::optional<TcHook> tx_bond;

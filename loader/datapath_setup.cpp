@@ -79,6 +79,10 @@ Result<void> DataPath::Impl::open_maps() {
     if (!seen)
         return tl::unexpected(seen.error());
     stamps = std::move(*seen);
+    auto balance = Mapped<xb_lb>::map(maps.fd(XB_MAP_LB), XB_MAP_LB);
+    if (!balance)
+        return tl::unexpected(balance.error());
+    lb = std::move(*balance);
     auto reader = EventReader::open(maps.fd(XB_MAP_EVENTS));
     if (!reader)
         return tl::unexpected(reader.error());
@@ -134,6 +138,7 @@ Result<void> DataPath::Impl::adopt() {
     maps = std::move(*opened);
     for (const auto &[map, size, entries] :
          {std::tuple{XB_MAP_TABLE, sizeof(xb_table), 1U}, std::tuple{XB_MAP_STAMPS, sizeof(xb_stamps), 1U},
+          std::tuple{XB_MAP_LB, sizeof(xb_lb), 1U},
           std::tuple{XB_MAP_STATS, sizeof(xb_counters), unsigned{XB_STATS_ENTRIES}},
           std::tuple{XB_MAP_WATCH, sizeof(xb_watch), 1U}})
         if (maps.fd(map) >= 0)
@@ -182,7 +187,8 @@ Result<void> DataPath::Impl::adopt_programs() {
         return fail(EPROTO, "the pinned programs serve ifindexes " + std::to_string(frozen->bond_ifindex) + " and " +
                                 std::to_string(frozen->peer_ifindex) + ", the bond has " +
                                 std::to_string(config.bond_ifindex) + " and " + std::to_string(config.peer_ifindex));
-    set = {static_cast<Mode>(frozen->mode), static_cast<HashPolicy>(frozen->policy), frozen->packets_per_slave};
+    set = {static_cast<Mode>(frozen->mode), static_cast<HashPolicy>(frozen->policy), frozen->packets_per_slave,
+           frozen->tlb_dynamic_lb != 0};
     return {};
 }
 
@@ -222,7 +228,7 @@ Result<void> DataPath::Impl::finish_swap() {
     const auto rx_config = read_config(programs.rx.get());
     const auto wanted = make_config(config, set);
     if (rx_config && rx_config->mode == wanted.mode && rx_config->policy == wanted.policy &&
-        rx_config->packets_per_slave == wanted.packets_per_slave)
+        rx_config->packets_per_slave == wanted.packets_per_slave && rx_config->tlb_dynamic_lb == wanted.tlb_dynamic_lb)
         return swap_hooks(programs);
     outdated = true; // xb_tx and xb_rx of two sets: load a whole one
     return reprogram(set);

@@ -42,7 +42,17 @@ Bank DataPath::Impl::with_entry(Bank bank) const {
     return bank;
 }
 
-void DataPath::Impl::publish(Bank bank) { table.publish(with_entry(bank)); }
+// A target's stamps belong to its position in the lists: another target there has not been heard yet.
+void DataPath::Impl::publish(Bank bank) {
+    const xb_monitor &before = table.published().monitor, &after = bank.monitor;
+    for (std::size_t i = 0; i < XB_MAX_TARGETS; ++i) {
+        const bool same = before.target4[i] == after.target4[i] &&
+                          std::memcmp(before.target6[i], after.target6[i], sizeof(after.target6[i])) == 0;
+        for (std::size_t slot = 0; !same && slot < XB_MAX_SLAVES; ++slot)
+            __atomic_store_n(&stamps->slot[slot].target_rx[i], 0, __ATOMIC_RELAXED);
+    }
+    table.publish(with_entry(bank));
+}
 
 void DataPath::Impl::forget_stamps(SlotId slot) {
     xb_slot_stamps &place = stamps->slot[slot];

@@ -28,7 +28,7 @@ std::size_t index_of(std::string_view name) {
 // Inside an object the map of a global variable has the name of its section; a pin may not have a dot.
 constexpr std::string_view section_prefix = ".data.";
 std::string name_in_object(std::string_view name) {
-    const bool global = name == XB_MAP_TABLE || name == XB_MAP_STAMPS;
+    const bool global = name == XB_MAP_TABLE || name == XB_MAP_STAMPS || name == XB_MAP_LB;
     return std::string(global ? section_prefix : "").append(name);
 }
 std::string_view name_of(const bpf_map *map) {
@@ -169,6 +169,7 @@ xb_config make_config(const DataPath::Config &config, const ProgramSet &programs
     result.mode = static_cast<std::uint32_t>(programs.mode);
     result.policy = static_cast<std::uint32_t>(programs.policy);
     result.packets_per_slave = programs.packets_per_slave;
+    result.tlb_dynamic_lb = programs.tlb_dynamic_lb ? 1 : 0;
     return result;
 }
 

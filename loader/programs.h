@@ -17,8 +17,9 @@ namespace xbond::loader {
 // The maps of abi.h; a map that no object has made yet has no descriptor.
 class Maps {
 public:
-    static constexpr std::array<std::string_view, 8> names{XB_MAP_TABLE, XB_MAP_STAMPS, XB_MAP_STATS, XB_MAP_EVENTS,
-                                                           XB_MAP_OWN4,  XB_MAP_OWN6,   XB_MAP_WATCH, XB_MAP_XSK};
+    static constexpr std::array<std::string_view, 9> names{XB_MAP_TABLE, XB_MAP_STAMPS, XB_MAP_LB,
+                                                           XB_MAP_STATS, XB_MAP_EVENTS, XB_MAP_OWN4,
+                                                           XB_MAP_OWN6,  XB_MAP_WATCH,  XB_MAP_XSK};
 
     int fd(std::string_view name) const; // -1: not made
     void add(std::string_view name, Fd fd);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only
  *
  * The maps of abi.h. Each object declares those it uses; user space makes them one by handing the descriptors of the
- * first object, or of the pins, to the others. XB_NEED_WATCH, XB_NEED_XSK and XB_NEED_MONITOR ask for
- * those that not all need.
+ * first object, or of the pins, to the others. XB_NEED_WATCH, XB_NEED_XSK, XB_NEED_MONITOR and
+ * XB_NEED_LB ask for those that not all need.
  */
 #ifndef XB_MAPS_H
 #define XB_MAPS_H
@@ -39,6 +39,10 @@ struct {
 	__type(key, struct xb_ip6);
 	__type(value, __u8);
 } xb_own6 SEC(".maps");
+#endif
+
+#ifdef XB_NEED_LB
+struct xb_lb xb_the_lb SEC(XB_LB_SECTION);
 #endif
 
 struct {

@@ -6,10 +6,13 @@
 #ifndef XB_SELECT_H
 #define XB_SELECT_H
 
+#define XB_NEED_LB
 #include "lib/carrier.h"
 #include "lib/events.h"
 #include "lib/frame.h"
+#include "lib/lb.h"
 #include "lib/maps.h"
+#include "lib/rlb_send.h"
 #include "lib/stats.h"
 #include "xbond/flow_hash.h"
 
@@ -123,6 +126,28 @@ static __always_inline __u32 xb_pick(const struct xb_bank *bank, __u32 number)
 	return bank->pick[number & (XB_MAX_SLAVES - 1)];
 }
 
+/* Modes 5 and 6 (5.1): a balanced packet's bucket, or its hash, or the slave of an ARP packet's client; the active slave
+ * takes the rest. */
+static __always_inline __u32 xb_balance(struct xb_bank *bank, struct __sk_buff *ctx, __u32 mode)
+{
+	const __u32 dynamic = xb_cfg.tlb_dynamic_lb;
+	__u32 id = XB_NO_SLOT, number = XB_NOT_BALANCED;
+
+	if (mode == XB_MODE_ALB)
+		number = xb_alb_bucket(ctx);
+	else if (xb_tlb_balances(ctx))
+		number = dynamic ? xb_hash(ctx) & (XB_BUCKETS - 1) : 0;
+	if (number < XB_BUCKETS)
+		id = dynamic ? xb_bucket_slot(bank, number, ctx->len) : xb_pick(bank, xb_hash(ctx));
+	else if (mode == XB_MODE_ALB && ctx->protocol == bpf_htons(ETH_P_ARP))
+		id = xb_arp_slot(ctx, bank);
+	if (id < XB_MAX_SLAVES)
+		return id;
+	if (dynamic)
+		__sync_fetch_and_add(&xb_the_lb.unbalanced, ctx->len);
+	return bank->active;
+}
+
 /* Modes that send each packet once. */
 static __always_inline struct xb_choice xb_select(struct xb_table *table, struct xb_bank *bank,
 						  struct __sk_buff *ctx, __u32 mode)
@@ -137,6 +162,9 @@ static __always_inline struct xb_choice xb_select(struct xb_table *table, struct
 	case XB_MODE_XOR:
 	case XB_MODE_8023AD:
 		return xb_checked(table, bank, xb_pick(bank, xb_hash(ctx)), 0);
+	case XB_MODE_TLB:
+	case XB_MODE_ALB:
+		return xb_checked(table, bank, xb_balance(bank, ctx, mode), 0);
 	default:
 		return (struct xb_choice){ .slot = XB_NO_SLOT };
 	}

@@ -10,6 +10,7 @@
 
 #include <linux/types.h>
 
+#include "xbond/balance.h"
 #include "xbond/numbers.h"
 
 #ifdef __cplusplus
@@ -26,6 +27,8 @@
 #define XB_TABLE_SECTION ".data." XB_MAP_TABLE
 #define XB_MAP_STAMPS "xb_stamps" /* ARRAY[1] of xb_stamps, BPF_F_MMAPABLE, as the table a section of its own */
 #define XB_STAMPS_SECTION ".data." XB_MAP_STAMPS
+#define XB_MAP_LB "xb_lb"         /* ARRAY[1] of xb_lb (balance.h), BPF_F_MMAPABLE, likewise */
+#define XB_LB_SECTION ".data." XB_MAP_LB
 #define XB_MAP_OWN4 "xb_own4"     /* HASH[XB_OWN_ENTRIES], keys are addresses of bond0 and of devices stacked on it */
 #define XB_MAP_OWN6 "xb_own6"     /* the same for IPv6 */
 #define XB_MAP_STATS "xb_stats"   /* PERCPU_ARRAY[XB_STATS_ENTRIES] of xb_counters */
@@ -49,7 +52,7 @@ struct xb_config {
 	__u32 mode;         /* enum xb_mode */
 	__u32 policy;       /* enum xb_policy; used where the mode hashes */
 	__u32 packets_per_slave; /* mode 0: 0 random, 1, N */
-	__u32 reserved;
+	__u32 tlb_dynamic_lb;    /* modes 5, 6: by buckets; 0: by hash */
 };
 
 /* A slave's device. Outside the banks: written once before a bank names the slot, cleared when the device goes.
@@ -72,16 +75,18 @@ enum {
 	XB_SLOT_HEAR_ARP = 1 << 5,   /* any ARP or IPv6 frame */
 	XB_SLOT_HEAR_VALID = 1 << 6, /* ARP, NS and NA that pass 4.4 */
 	XB_SLOT_BACKUP = 1 << 7,     /* the slave is in state backup: rules (b) and (c) of 4.4 */
+	XB_SLOT_SUPPRESS_FLOOD = 1 << 8, /* mode 6: as XB_SLOT_SUPPRESS, but multicast and broadcast only */
 	XB_SLOT_HEAR = XB_SLOT_HEAR_ANY | XB_SLOT_HEAR_ARP | XB_SLOT_HEAR_VALID,
 };
 
 /* What a published table says of one slot. */
 struct xb_bank_slot {
 	__u8 mac[6];
-	__u8 flags;
-	__u8 fallback;  /* slot to try next when this one has no carrier: a chain that ends in XB_NO_SLOT or comes back */
+	__u16 flags;
 	__u16 queue_id; /* 1.9; 0 never matches: published as 0 while the slave's link is not UP */
-	__u16 reserved;
+	__u8 fallback;  /* slot to try next when this one has no carrier: a chain that ends in XB_NO_SLOT or comes back */
+	__u8 reserved;
+	__u32 speed; /* Mb/s, modes 5 and 6; 0: not known */
 };
 
 /* xb_bank.flags */
@@ -111,7 +116,8 @@ struct xb_monitor {
  *   mode 0: n_pick = all slaves in list order, pick[i] = first can_tx slave cyclically from i (1.2)
  *   mode 1: n_pick = 1, pick[0] = current active slave
  *   mode 2, 4: n_pick = usable slaves, pick = usable array (1.2.1)
- *   mode 3: n_pick = all slaves, pick[i] = slot or XB_NO_SLOT where position i may not send */
+ *   mode 3: n_pick = all slaves, pick[i] = slot or XB_NO_SLOT where position i may not send
+ *   mode 5, 6: as mode 2, but the buckets of xb_lb choose; what has no choice takes `active` (5.1) */
 struct xb_bank {
 	__u32 n_pick;                 /* 0 = nothing usable: drop */
 	__u8 active;                  /* current active slave or XB_NO_SLOT; where IGMP goes in mode 0 */
@@ -123,6 +129,9 @@ struct xb_bank {
 	__u8 pick[XB_MAX_SLAVES];
 	struct xb_bank_slot slot[XB_MAX_SLAVES];
 	struct xb_monitor monitor;
+	__u32 n_bridge4; /* mode 6: addresses of bridges above the bond, whose ARP is left alone (5.6) */
+	__u32 bridge4[XB_FEW_OWN]; /* network order; more than fit: all ARP is left alone */
+	__u32 reserved;
 };
 
 struct xb_table {
@@ -166,14 +175,22 @@ struct xb_counters {
 enum xb_event_type {
 	XB_EVENT_TX_NO_CARRIER = 1, /* a packet met a slave without carrier (latched per slot) */
 	XB_EVENT_CARRIER = 2,       /* the watch saw the carrier bits change */
+	XB_EVENT_CLIENTS = 3,       /* mode 6: there is something to tell in the client table (latched) */
+	XB_EVENT_DISPLACED = 4,     /* mode 6: an xb_client follows, whose place another one took */
 };
 
 struct xb_event {
-	__u32 type;
+	__u32 type; /* enum xb_event_type; the rest is zero where it means nothing */
 	__u32 slot;
 	__u32 ifindex;
 	__u32 carrier;   /* 1 = running with carrier */
 	__u64 ktime_ns;  /* CLOCK_MONOTONIC */
+};
+
+struct xb_displaced {
+	struct xb_event event;
+	struct xb_client client;
+	__u32 reserved;
 };
 
 /* The carrier watch: a bpf_timer reads the carrier bits of every used slot each interval. The kernel finds the timer by
@@ -191,13 +208,18 @@ struct xb_watch {
 
 XB_ASSERT(sizeof(struct xb_config) == 24, "xb_config");
 XB_ASSERT(sizeof(struct xb_slot) == 16, "xb_slot");
-XB_ASSERT(sizeof(struct xb_bank_slot) == 12, "xb_bank_slot");
+XB_ASSERT(sizeof(struct xb_bank_slot) == 16, "xb_bank_slot");
 XB_ASSERT(sizeof(struct xb_monitor) == 32 + XB_MAX_TARGETS * 20 + XB_FEW_OWN * 4, "xb_monitor");
-XB_ASSERT(sizeof(struct xb_bank) == 24 + XB_MAX_SLAVES * 13 + sizeof(struct xb_monitor), "xb_bank");
+XB_ASSERT(sizeof(struct xb_bank) == 24 + XB_MAX_SLAVES * 17 + sizeof(struct xb_monitor) + 8 + XB_FEW_OWN * 4,
+	  "xb_bank");
 XB_ASSERT(sizeof(struct xb_stamps) == XB_MAX_SLAVES * 8 * (3 + XB_MAX_TARGETS), "xb_stamps");
 XB_ASSERT(sizeof(struct xb_table) == 24 + 16 * XB_MAX_SLAVES + 2 * sizeof(struct xb_bank), "xb_table");
 XB_ASSERT(sizeof(struct xb_counters) == 80, "xb_counters");
 XB_ASSERT(sizeof(struct xb_event) == 24, "xb_event");
+XB_ASSERT(sizeof(struct xb_bucket) == 24, "xb_bucket");
+XB_ASSERT(sizeof(struct xb_client) == 28, "xb_client");
+XB_ASSERT(sizeof(struct xb_displaced) == 56, "xb_displaced");
+XB_ASSERT(sizeof(struct xb_lb) == 16 + 8 * XB_MAX_SLAVES + 24 * XB_BUCKETS + 29 * XB_CLIENTS, "xb_lb");
 XB_ASSERT(sizeof(struct xb_watch) == 32 + XB_MAX_SLAVES, "xb_watch");
 
 #endif

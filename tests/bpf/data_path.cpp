@@ -115,6 +115,7 @@ DataPath::DataPath(const xb_config &config, Carrier carrier) : config_(config) {
     table_ = map_memory<xb_table>(map_fd(XB_TABLE_SECTION));
     table_->layout = XB_LAYOUT_VERSION;
     stamps_ = map_memory<xb_stamps>(map_fd(XB_STAMPS_SECTION));
+    lb_ = map_memory<xb_lb>(map_fd(XB_LB_SECTION));
     set_visibility(false);
     if (carrier != Carrier::none) {
         load<probe_select>(config);
@@ -125,6 +126,7 @@ DataPath::DataPath(const xb_config &config, Carrier carrier) : config_(config) {
 DataPath::~DataPath() {
     munmap(table_, sizeof(*table_));
     munmap(stamps_, sizeof(*stamps_));
+    munmap(lb_, sizeof(*lb_));
     if (probe_)
         munmap(probe_, sizeof(*probe_));
 }

@@ -47,6 +47,7 @@ public:
     xb_table &table() { return *table_; }
     xb_bank &bank() { return table_->banks[table_->bank & 1]; }
     xb_stamps &stamps() { return *stamps_; }
+    xb_lb &lb() { return *lb_; }
     void set_visibility(bool full);
 
     // A slave in the table, its device learned where xb_watch is loaded. Returns the device's ifindex.
@@ -79,6 +80,7 @@ private:
     xb_config config_;
     xb_table *table_ = nullptr;
     xb_stamps *stamps_ = nullptr;
+    xb_lb *lb_ = nullptr;
     xb_probe *probe_ = nullptr;
 };
 

@@ -30,7 +30,7 @@ const std::map<std::string, Layout> abi = {
       XB_MEMBER(xb_config, mode),
       XB_MEMBER(xb_config, policy),
       XB_MEMBER(xb_config, packets_per_slave),
-      XB_MEMBER(xb_config, reserved)}},
+      XB_MEMBER(xb_config, tlb_dynamic_lb)}},
     {"xb_slot",
      {{"", sizeof(xb_slot)}, XB_MEMBER(xb_slot, dev), XB_MEMBER(xb_slot, ifindex), XB_MEMBER(xb_slot, latched)}},
     {"xb_bank_slot",
@@ -39,7 +39,8 @@ const std::map<std::string, Layout> abi = {
       XB_MEMBER(xb_bank_slot, flags),
       XB_MEMBER(xb_bank_slot, fallback),
       XB_MEMBER(xb_bank_slot, queue_id),
-      XB_MEMBER(xb_bank_slot, reserved)}},
+      XB_MEMBER(xb_bank_slot, reserved),
+      XB_MEMBER(xb_bank_slot, speed)}},
     {"xb_monitor",
      {{"", sizeof(xb_monitor)},
       XB_MEMBER(xb_monitor, heard_after),
@@ -72,7 +73,40 @@ const std::map<std::string, Layout> abi = {
       XB_MEMBER(xb_bank, entry_flags),
       XB_MEMBER(xb_bank, pick),
       XB_MEMBER(xb_bank, slot),
-      XB_MEMBER(xb_bank, monitor)}},
+      XB_MEMBER(xb_bank, monitor),
+      XB_MEMBER(xb_bank, n_bridge4),
+      XB_MEMBER(xb_bank, bridge4),
+      XB_MEMBER(xb_bank, reserved)}},
+    {"xb_bucket",
+     {{"", sizeof(xb_bucket)},
+      XB_MEMBER(xb_bucket, tx_bytes),
+      XB_MEMBER(xb_bucket, history),
+      XB_MEMBER(xb_bucket, owner),
+      XB_MEMBER(xb_bucket, reserved)}},
+    {"xb_client",
+     {{"", sizeof(xb_client)},
+      XB_MEMBER(xb_client, lock),
+      XB_MEMBER(xb_client, server4),
+      XB_MEMBER(xb_client, client4),
+      XB_MEMBER(xb_client, server_mac),
+      XB_MEMBER(xb_client, client_mac),
+      XB_MEMBER(xb_client, vlan_id),
+      XB_MEMBER(xb_client, slot),
+      XB_MEMBER(xb_client, flags)}},
+    {"xb_lb",
+     {{"", sizeof(xb_lb)},
+      XB_MEMBER(xb_lb, unbalanced),
+      XB_MEMBER(xb_lb, latched),
+      XB_MEMBER(xb_lb, last_slot),
+      XB_MEMBER(xb_lb, load),
+      XB_MEMBER(xb_lb, bucket),
+      XB_MEMBER(xb_lb, client),
+      XB_MEMBER(xb_lb, serves)}},
+    {"xb_displaced",
+     {{"", sizeof(xb_displaced)},
+      XB_MEMBER(xb_displaced, event),
+      XB_MEMBER(xb_displaced, client),
+      XB_MEMBER(xb_displaced, reserved)}},
     {"xb_table",
      {{"", sizeof(xb_table)},
       XB_MEMBER(xb_table, layout),
@@ -161,6 +195,7 @@ TEST_CASE("the maps have the types, sizes and flags that abi.h names") {
     };
     for (const Expected &e : {Expected{XB_TABLE_SECTION, BPF_MAP_TYPE_ARRAY, sizeof(xb_table), 1, BPF_F_MMAPABLE},
                               {XB_STAMPS_SECTION, BPF_MAP_TYPE_ARRAY, sizeof(xb_stamps), 1, BPF_F_MMAPABLE},
+                              {XB_LB_SECTION, BPF_MAP_TYPE_ARRAY, sizeof(xb_lb), 1, BPF_F_MMAPABLE},
                               {XB_MAP_OWN4, BPF_MAP_TYPE_HASH, 1, XB_OWN_ENTRIES, BPF_F_NO_PREALLOC},
                               {XB_MAP_OWN6, BPF_MAP_TYPE_HASH, 1, XB_OWN_ENTRIES, BPF_F_NO_PREALLOC},
                               {XB_MAP_STATS, BPF_MAP_TYPE_PERCPU_ARRAY, sizeof(xb_counters), XB_STATS_ENTRIES, 0},
@@ -191,6 +226,10 @@ TEST_CASE("every object verifies on this kernel for every mode and policy") {
         for (__u32 policy = XB_POLICY_LAYER2; policy <= XB_POLICY_VLAN_SRCMAC; policy++)
             for (const __u32 mode : {XB_MODE_XOR, XB_MODE_8023AD})
                 CHECK_NOTHROW(DataPath({.mode = mode, .policy = policy}, carrier));
+        for (const __u32 mode : {XB_MODE_TLB, XB_MODE_ALB})
+            for (const __u32 dynamic : {0U, 1U})
+                CHECK_NOTHROW(
+                    DataPath({.mode = mode, .policy = XB_POLICY_LAYER34, .tlb_dynamic_lb = dynamic}, carrier));
     }
 }
 
