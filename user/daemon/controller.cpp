@@ -20,6 +20,9 @@ constexpr Time list_sync_interval = Ms(500);
 template <typename... F> struct Overloaded : F... { using F::operator()...; };
 template <typename... F> Overloaded(F...) -> Overloaded<F...>;
 
+// The ARP monitor's candidates while no slave is active (4.6): two steps an interval for as long as an outage lasts.
+bool is_search(const core::Transition &t) { return t.machine == "search"; }
+
 loader::DataPath::Config data_path_config(const Host &host, const core::Bond &bond, const BondDevice &device) {
     return {host.pin_root / bond.name(), device.ifindex(), device.peer(), program_set(bond.desired())};
 }
@@ -169,8 +172,11 @@ Result<void> BondController::settle(core::Effects &&effects) {
         applier_.follow_up(desired);
         followed_up_ = desired;
     }
-    const auto is_transition = [](const auto &effect) { return std::holds_alternative<core::Transition>(effect); };
-    if (std::ranges::any_of(effects, is_transition)) {
+    const auto worth_saving = [](const auto &effect) {
+        const auto *transition = std::get_if<core::Transition>(&effect);
+        return transition != nullptr && !is_search(*transition);
+    };
+    if (std::ranges::any_of(effects, worth_saving)) {
         if (auto saved = host_.persist(); !saved) {
             spdlog::error("state not saved: {}", saved.error().message);
         }
@@ -239,6 +245,10 @@ void BondController::run_effects(const core::Effects &effects) {
 }
 
 void BondController::record(const core::Transition &t) {
+    if (is_search(t)) {
+        spdlog::debug("{}/{}: {} {} -> {} ({})", name(), t.slave, t.machine, t.from, t.to, t.cause);
+        return;
+    }
     history_.push_back(t);
     if (history_.size() > history_length) {
         history_.pop_front();
