@@ -41,6 +41,9 @@ struct ExplainOffline {
     std::vector<std::uint8_t> frame;
     std::uint16_t vlan_tci = 0;
 };
+struct LacpCapture { // the last LACP frames of a bond, into a file
+    std::string bond, path;
+};
 struct Doctor {};
 struct OptionTable {
     bool markdown = false;
@@ -52,7 +55,7 @@ struct Version {};
 
 struct Invocation {
     Globals globals;
-    std::variant<control::Request, ApplyFile, ExplainOffline, Doctor, OptionTable, Help, Version> action;
+    std::variant<control::Request, ApplyFile, ExplainOffline, LacpCapture, Doctor, OptionTable, Help, Version> action;
     ShowFilter filter;
 };
 

@@ -18,6 +18,8 @@ OPTIONS := -n NETNS | -j (JSON) | -p (pretty JSON) | -d (details) | -s (statisti
   explain BOND --frame HEX [--vlan-tci N]              which slave would this frame take, and why
   explain BOND --flow src=IP,dst=IP,proto=tcp,sport=N,dport=N[,smac=MAC,dmac=MAC,vlan=ID]
   explain --policy POLICY --slaves N --frame HEX       the same without a bond
+  lacp BOND                  mode 802.3ad: the state of LACP, as ovs-appctl lacp/show prints it
+  lacp BOND history [SLAVE]  its last frames, decoded; lacp BOND pcap FILE writes them to a file
   doctor                     what this kernel and these NICs can do
   apply FILE [--dry-run]     make the bonds of a config file, all or nothing
   options [--markdown]       every bond option
@@ -74,7 +76,8 @@ std::string help_text(const Help &wanted) {
         return bond_help();
     }
     if (wanted.topic == "bond_slave") {
-        return "... type bond_slave [prio -2147483648..2147483647] [queue_id 0..16]\n";
+        return "... type bond_slave [prio -2147483648..2147483647] [queue_id 0..16] "
+               "[actor_port_prio 0..65535]\n";
     }
     return general;
 }

@@ -12,7 +12,7 @@ namespace {
 using core::OptionValue;
 
 // iproute2's bond keywords in the order in which a prefix is tried, then xbond's own.
-constexpr std::array<std::string_view, 37> bond_keywords{"mode",
+constexpr std::array<std::string_view, 40> bond_keywords{"mode",
                                                          "active_slave",
                                                          "clear_active_slave",
                                                          "miimon",
@@ -46,10 +46,13 @@ constexpr std::array<std::string_view, 37> bond_keywords{"mode",
                                                          "arp_missed_max",
                                                          "coupled_control",
                                                          "broadcast_neighbor",
+                                                         "lacp_strict",
+                                                         "max_ports",
+                                                         "controller_lease",
                                                          "xdp",
                                                          "visibility",
                                                          "carrier_watch"};
-constexpr std::array<std::string_view, 2> slave_keywords{"queue_id", "prio"};
+constexpr std::array<std::string_view, 3> slave_keywords{"queue_id", "prio", "actor_port_prio"};
 
 // The keyword that a word means; a word that is none goes to the daemon as it is, which knows what to say.
 std::string keyword(std::string_view word, std::span<const std::string_view> known) {

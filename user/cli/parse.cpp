@@ -83,6 +83,37 @@ Result<Invocation> parse_apply(Args args, Invocation out) {
     return out;
 }
 
+// lacp BOND [history [SLAVE] | pcap FILE], with global options anywhere.
+Result<Invocation> parse_lacp(Args args, Invocation out) {
+    std::vector<std::string> words;
+    while (!args.empty()) {
+        const auto global = take_global(args, out.globals);
+        if (!global) {
+            return tl::unexpected(global.error());
+        }
+        if (!*global) {
+            words.push_back(args.take());
+        }
+    }
+    if (words.empty()) {
+        return fail(EINVAL, "lacp: which bond? Usage: xbond lacp BOND [history [SLAVE] | pcap FILE]");
+    }
+    const std::string what = words.size() > 1 ? words[1] : "";
+    if (words.size() == 1 || (what == "history" && words.size() <= 3)) {
+        control::Lacp request{words[0], !what.empty(), {}};
+        if (words.size() == 3) {
+            request.slave = words[2];
+        }
+        out.action = control::Request(request);
+        return out;
+    }
+    if (what == "pcap" && words.size() == 3) {
+        out.action = LacpCapture{words[0], words[2]};
+        return out;
+    }
+    return unexpected_word("lacp", words.back(), "lacp BOND [history [SLAVE] | pcap FILE]");
+}
+
 template <typename Action> Result<Invocation> parse_wordless(Args args, Invocation out, std::string_view name) {
     auto in = parse_simple(args, out.globals, {name, "nothing more", ""});
     if (!in) {
@@ -130,15 +161,16 @@ struct Object {
 };
 
 // A prefix finds the first that fits, as in ip: "l" and "li" are link.
-constexpr std::array<Object, 9> objects{{{"link", parse_link},
-                                         {"status", parse_status},
-                                         {"monitor", parse_monitor},
-                                         {"proc", parse_proc},
-                                         {"explain", parse_explain},
-                                         {"doctor", parse_doctor},
-                                         {"apply", parse_apply},
-                                         {"options", parse_options},
-                                         {"help", parse_help}}};
+constexpr std::array<Object, 10> objects{{{"link", parse_link},
+                                          {"status", parse_status},
+                                          {"monitor", parse_monitor},
+                                          {"proc", parse_proc},
+                                          {"explain", parse_explain},
+                                          {"doctor", parse_doctor},
+                                          {"apply", parse_apply},
+                                          {"lacp", parse_lacp},
+                                          {"options", parse_options},
+                                          {"help", parse_help}}};
 
 std::string object_list() {
     std::string out;

@@ -12,6 +12,7 @@
 #include "user/cli/client.h"
 #include "user/cli/doctor.h"
 #include "user/control/explain.h"
+#include "user/control/lacp_render.h"
 #include "user/control/render.h"
 #include "user/sys/netns.h"
 
@@ -113,6 +114,8 @@ void print_result(const Invocation &in, const control::Request &request, const o
         std::cout << control::status_text(result);
     } else if (std::holds_alternative<control::Explain>(request)) {
         std::cout << control::explain_text(result);
+    } else if (const auto *lacp = std::get_if<control::Lacp>(&request)) {
+        std::cout << (lacp->history ? control::lacp_history_text(result) : control::lacp_text(result));
     } else if (const auto *apply = std::get_if<control::Apply>(&request)) {
         std::cout << changes_text(result, apply->dry_run);
     } else {
@@ -175,6 +178,28 @@ int apply(const Invocation &in, const ApplyFile &what) {
     return ask(in, control::Apply{text, what.dry_run});
 }
 
+std::int64_t nanoseconds_of(clockid_t clock) {
+    timespec time{};
+    ::clock_gettime(clock, &time);
+    return time.tv_sec * std::int64_t{1'000'000'000} + time.tv_nsec;
+}
+
+int capture(const Invocation &in, const LacpCapture &what) {
+    auto client = connect(in.globals);
+    if (!client) {
+        return client.error();
+    }
+    const auto history = call(*client, control::Lacp{what.bond, true, {}});
+    if (!history) {
+        return refused(history.error());
+    }
+    const auto boot = nanoseconds_of(CLOCK_REALTIME) - nanoseconds_of(CLOCK_MONOTONIC);
+    const auto bytes = control::lacp_history_pcap(*history, boot);
+    std::ofstream file(what.path, std::ios::binary | std::ios::trunc);
+    file.write(reinterpret_cast<const char *>(bytes.data()), static_cast<std::streamsize>(bytes.size())).flush();
+    return file ? exit_ok : refused({errno, what.path + ": " + std::strerror(errno)});
+}
+
 int doctor(const Invocation &in) {
     std::vector<loader::Feature> features;
     std::optional<std::string> daemon;
@@ -207,6 +232,7 @@ struct Runner {
         in.globals.json ? print_json(result, in.globals) : void(std::cout << control::explain_text(result));
         return exit_ok;
     }
+    int operator()(const LacpCapture &c) const { return capture(in, c); }
     int operator()(const Doctor &) const { return doctor(in); }
     int operator()(const OptionTable &t) const {
         std::cout << option_table_text(t);

@@ -104,6 +104,14 @@ Apply read_apply(ObjectReader &in) {
     return out;
 }
 
+Lacp read_lacp(ObjectReader &in) {
+    Lacp out;
+    out.name = required_ifname(in, "name");
+    out.history = in.boolean("history").value_or(false);
+    out.slave = in.ifname("slave");
+    return out;
+}
+
 struct Command {
     std::string_view name;
     std::string_view keys; // besides v and cmd, for messages
@@ -122,6 +130,7 @@ constexpr std::array<Command, std::variant_size_v<Request>> commands{{
     {"monitor", "none", [](ObjectReader &) -> Request { return Monitor{}; }},
     {"explain", "name, frame, vlan_tci", [](ObjectReader &in) -> Request { return read_explain(in); }},
     {"apply", "config, dry_run", [](ObjectReader &in) -> Request { return read_apply(in); }},
+    {"lacp", "name, history, slave", [](ObjectReader &in) -> Request { return read_lacp(in); }},
 }};
 
 std::string command_list() {
@@ -189,6 +198,11 @@ struct Writer {
     void operator()(const Apply &r) const {
         out["config"] = r.config_json;
         out["dry_run"] = r.dry_run;
+    }
+    void operator()(const Lacp &r) const {
+        out["name"] = r.name;
+        out["history"] = r.history;
+        put(out, "slave", r.slave);
     }
 };
 

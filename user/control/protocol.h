@@ -58,11 +58,16 @@ struct Explain {
     std::vector<std::uint8_t> frame;
     std::uint16_t vlan_tci = 0;
 };
+struct Lacp { // mode 802.3ad: its state, or the last frames of each slave or of one
+    std::string name;
+    bool history = false;
+    std::optional<std::string> slave;
+};
 struct Apply {
     std::string config_json;
     bool dry_run = false;
 };
-using Request = std::variant<LinkAdd, LinkDel, LinkSet, Status, LinkShow, Proc, Monitor, Explain, Apply>;
+using Request = std::variant<LinkAdd, LinkDel, LinkSet, Status, LinkShow, Proc, Monitor, Explain, Apply, Lacp>;
 
 bool is_write(const Request &);            // needs root or the daemon's group
 std::string_view command(const Request &); // "link.add", ...

@@ -3,6 +3,7 @@
 #include <cctype>
 #include <nlohmann/json.hpp>
 
+#include "user/control/lacp_render.h"
 #include "user/control/render.h"
 #include "user/control/render_util.h"
 
@@ -105,31 +106,35 @@ ordered_json monitor_json(const SlaveView &view) {
 
 ordered_json slave_json(const BondView &bond, const SlaveView &view) {
     const auto &s = view.slave;
-    return {{"name", s.name},
-            {"ifindex", s.ifindex},
-            {"slot", s.slot},
-            {"state", s.backup ? "backup" : "active"},
-            {"active", view.active},
-            {"primary", view.primary},
-            {"link", core::link_text(s.link)},
-            {"running", s.running},
-            {"carrier", s.carrier},
-            {"suppressed", view.published.suppress},
-            {"monitor", monitor_json(view)},
-            {"delay_ticks", s.delay},
-            {"failures", s.failures},
-            {"mac", s.mac.str()},
-            {"perm_mac", s.perm_mac.str()},
-            {"speed", speed_json(s.speed)},
-            {"duplex", duplex_json(s.duplex)},
-            {"prio", s.prio},
-            {"queue_id", s.queue_id},
-            {"mtu", view.device.mtu},
-            {"saved_mtu", view.saved_mtu},
-            {"driver", view.driver},
-            {"xdp", {{"attached", view.xdp}, {"why", view.xdp_why}}},
-            {"fallback", name_or_null(bond, view.published.fallback)},
-            {"counters", counters_json(view.counters)}};
+    ordered_json out{{"name", s.name},
+                     {"ifindex", s.ifindex},
+                     {"slot", s.slot},
+                     {"state", s.backup ? "backup" : "active"},
+                     {"active", view.active},
+                     {"primary", view.primary},
+                     {"link", core::link_text(s.link)},
+                     {"running", s.running},
+                     {"carrier", s.carrier},
+                     {"suppressed", view.published.suppress},
+                     {"monitor", monitor_json(view)},
+                     {"delay_ticks", s.delay},
+                     {"failures", s.failures},
+                     {"mac", s.mac.str()},
+                     {"perm_mac", s.perm_mac.str()},
+                     {"speed", speed_json(s.speed)},
+                     {"duplex", duplex_json(s.duplex)},
+                     {"prio", s.prio},
+                     {"queue_id", s.queue_id},
+                     {"mtu", view.device.mtu},
+                     {"saved_mtu", view.saved_mtu},
+                     {"driver", view.driver},
+                     {"xdp", {{"attached", view.xdp}, {"why", view.xdp_why}}},
+                     {"fallback", name_or_null(bond, view.published.fallback)},
+                     {"counters", counters_json(view.counters)}};
+    if (bond.lacp) {
+        out["lacp"] = lacp_port_json(bond, s.slot);
+    }
+    return out;
 }
 
 ordered_json datapath_json(const BondView &bond) {
@@ -155,21 +160,26 @@ ordered_json bond_json(const BondView &bond) {
     for (const auto &t : bond.history) {
         history.push_back(transition_json(bond.name, t));
     }
-    return {{"name", bond.name},
-            {"ifindex", bond.device.ifindex},
-            {"mac", bond.mac.str()},
-            {"mtu", bond.device.mtu},
-            {"admin_up", bond.admin_up},
-            {"carrier", bond.carrier},
-            {"mode", core::mode_name(bond.options.mode)},
-            {"options", options_json(bond.options)},
-            {"active_slave", name_or_null(bond, bond.active)},
-            {"primary", name_or_null(bond, bond.primary)},
-            {"datapath", datapath_json(bond)},
-            {"table", {{"pick", pick}}},
-            {"counters", counters},
-            {"slaves", slaves},
-            {"history", history}};
+    ordered_json out{{"name", bond.name},
+                     {"ifindex", bond.device.ifindex},
+                     {"mac", bond.mac.str()},
+                     {"mtu", bond.device.mtu},
+                     {"admin_up", bond.admin_up},
+                     {"carrier", bond.carrier},
+                     {"mode", core::mode_name(bond.options.mode)},
+                     {"options", options_json(bond.options)},
+                     {"active_slave", name_or_null(bond, bond.active)},
+                     {"primary", name_or_null(bond, bond.primary)},
+                     {"datapath", datapath_json(bond)},
+                     {"table", {{"pick", pick}}},
+                     {"counters", counters},
+                     {"slaves", slaves},
+                     {"history", history}};
+    if (bond.lacp) {
+        out["lacp"] = lacp_system_json(bond);
+        out["aggregators"] = aggregators_json(bond);
+    }
+    return out;
 }
 
 } // namespace

@@ -48,6 +48,7 @@ private:
     void on_link_gone(std::uint32_t ifindex);
     std::string handle(const control::Request &);
 
+    std::string lacp(const control::Lacp &);
     Result<void> link_add(const control::LinkAdd &);
     Result<void> link_del(const control::LinkDel &);
     Result<void> link_set(const control::LinkSet &);

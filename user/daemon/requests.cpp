@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "user/control/explain.h"
+#include "user/control/lacp_render.h"
 #include "user/control/render.h"
 #include "user/daemon/daemon.h"
 
@@ -88,9 +89,31 @@ std::string Daemon::handle(const control::Request &request) {
                 }
                 return control::encode_ok({{"changes", plan}});
             },
+            [&](const control::Lacp &r) { return lacp(r); },
             [&](const control::Monitor &) { return reply({}); }, // kept by ControlServer
         },
         request);
+}
+
+std::string Daemon::lacp(const control::Lacp &request) {
+    auto found = bond(request.name);
+    if (!found) {
+        return control::encode_error(found.error());
+    }
+    auto history = (*found)->lacp_history();
+    if (!history) {
+        return control::encode_error(history.error());
+    }
+    if (!request.history) {
+        return control::encode_ok(control::lacp_json((*found)->view()));
+    }
+    if (request.slave) {
+        if ((*found)->core().slave(*request.slave) == nullptr) {
+            return control::encode_error({ENODEV, "'" + *request.slave + "' is not a slave of " + request.name});
+        }
+        std::erase_if(*history, [&](const auto &entry) { return entry.slave != *request.slave; });
+    }
+    return control::encode_ok(control::lacp_history_json(*history));
 }
 
 Result<void> Daemon::link_add(const control::LinkAdd &request) {
