@@ -55,6 +55,7 @@ void Bond::restore_monitors(const SavedBond &saved, Time now) {
     forgive_silence(now);
     restart_monitor(now + Ms(options_.miimon_ms));
     restart_arp(now);
+    follow_balance(now);
 }
 
 SavedBond Bond::save() const {
@@ -81,7 +82,7 @@ Effects Bond::handle(const Event &event, Time now) {
 
 std::optional<Time> Bond::deadline() const {
     std::optional<Time> first;
-    for (const auto &due : {next_tick_, next_arp_, rejoin_at_}) {
+    for (const auto &due : {next_tick_, next_arp_, rejoin_at_, balance_deadline()}) {
         if (due && (!first || *due < *first)) {
             first = due;
         }

@@ -12,6 +12,7 @@
 #include <variant>
 #include <vector>
 
+#include "user/core/balance/state.h"
 #include "user/core/desired.h"
 #include "user/core/options.h"
 #include "user/core/slave.h"
@@ -73,8 +74,17 @@ struct AggregationChanged { // mode 802.3ad: what LACP says now
 
     bool operator==(const AggregationChanged &) const = default;
 };
-using Event =
-    std::variant<LinksObserved, BondAdmin, BondMacSet, SlaveMacSet, SlaveRenamed, ProbesSent, AggregationChanged>;
+// Modes balance-tlb and balance-alb: what the data path's tables hold. The daemon sends it when balance_due(), and when
+// the data path tells of its clients.
+struct BalanceObserved {
+    balance::Table table;
+    std::vector<std::uint16_t> vlan_ids; // of the devices above the bond
+};
+struct ClientDisplaced { // another one took its place in the table
+    balance::Client client;
+};
+using Event = std::variant<LinksObserved, BondAdmin, BondMacSet, SlaveMacSet, SlaveRenamed, ProbesSent,
+                           AggregationChanged, BalanceObserved, ClientDisplaced>;
 
 // ---- effects, in order ----
 struct SetSlaveMac { // a failure ends the MAC effects of this batch (1.6 follow)
@@ -93,10 +103,15 @@ struct SendProbes {
     SlotId slot = no_slot;
 };
 struct RejoinMulticast {}; // 1.12: raise membership reports for the groups joined on the bond
+struct SendLearning {      // 5.3, from `mac` to itself, for the bond and the VLAN devices above it
+    SlotId slot = no_slot;
+    MacAddr mac;
+};
 struct Log {
     std::string message; // warnings that the kernel would log
 };
-using Effect = std::variant<SetSlaveMac, SetBondMac, Announce, SendProbes, RejoinMulticast, Transition, Log>;
+using Effect = std::variant<SetSlaveMac, SetBondMac, Announce, SendProbes, RejoinMulticast, SendLearning,
+                            balance::Update, balance::Changes, Transition, Log>;
 using Effects = std::vector<Effect>;
 
 // ---- enslave and release (1.5) ----
@@ -171,6 +186,8 @@ public:
     std::optional<Time>
     deadline() const; // when handle(LinksObserved of all) is due next; none: no monitor, nothing pending
 
+    bool balance_due(Time now) const; // BalanceObserved is due (then deadline() is not later)
+
     Desired desired() const;
 
     // -- views --
@@ -217,6 +234,7 @@ private:
     void commit(Step &, const Causes &);     // the links follow what the monitors say
     std::string commit_up(Step &, Slave &);  // why a failover is requested; empty: none is
     std::string commit_down(Step &, Slave &);
+    bool lacks_speed(const Slave &) const;
 
     // arp_link.cpp (4.1, 4.5, 4.6)
     void start_times(Slave &, Time now) const;
@@ -230,6 +248,20 @@ private:
     void end_search();
     void follow_targets(const Options &before, Time now);
     void follow_monitors(Step &, const Options &before, const std::string &cause);
+
+    // balance.cpp (section 5)
+    void on(const BalanceObserved &, Step &);
+    void on(const ClientDisplaced &, Step &);
+    bool balances() const;
+    void follow_balance(Time now);
+    std::optional<Time> balance_deadline() const;
+    void slave_came(Time now);
+    void teach(Step &, const MacAddr &);
+    void announce_address(Step &, const Slave &);
+    void swap_addresses(Step &, Slave &, Slave &, const std::string &cause);
+    void move_balanced_address(Step &, Slave *previous, Slave *gained);
+    void return_address(Step &, SlotId leaving);
+    void balanced_address_set(Step &, const MacAddr &);
 
     // desired.cpp
     DesiredMonitor desired_monitor() const;
@@ -292,6 +324,7 @@ private:
     std::optional<Time> rejoin_at_;
     SlotId candidate_ = no_slot;   // 4.6; only while there is no active slave
     std::optional<Time> next_arp_; // as next_tick_, of the ARP/NS monitor
+    balance::State balance_;
     // Older stamps of a target slot belong to another target, or to a time before the monitor's.
     std::array<Time, XB_MAX_TARGETS> target_since_{};
 };

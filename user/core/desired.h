@@ -36,9 +36,12 @@ struct DesiredSlave {
     SlotId slot = no_slot;
     std::uint32_t ifindex = 0;
     MacAddr mac;
-    std::uint16_t queue_id = 0; // 0 while the link is not UP (1.9)
-    bool suppress = false;      // receive suppression (1.3 `inactive`)
-    SlotId fallback = no_slot;  // next slot to try when this one lost carrier
+    std::uint16_t queue_id = 0;  // 0 while the link is not UP (1.9)
+    bool suppress = false;       // receive suppression (1.3 `inactive`)
+    bool suppress_flood = false; // of multicast and broadcast only
+    bool promisc = false;        // it listens for a dead slave too (5.7)
+    std::uint32_t speed = 0;     // Mb/s, for load balancing
+    SlotId fallback = no_slot;   // next slot to try when this one lost carrier
     Hear hear = Hear::nothing;
     bool backup = false;           // state backup (1.3): which rule of 4.4 applies
     std::vector<MacAddr> ns_joins; // multicast addresses to join for NS targets (4.7)
@@ -50,6 +53,7 @@ struct Desired {
     Mode mode = Mode::round_robin;
     HashPolicy policy = HashPolicy::layer2;
     std::uint32_t packets_per_slave = 1;
+    bool tlb_dynamic_lb = true;
     MacAddr bond_mac;
     bool carrier = false; // of the bond (1.10)
     SlotId active = no_slot;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Enslave and release (1.5, 1.6).
+#include "user/core/balance/macs.h"
 #include "user/core/step.h"
 #include "user/core/text.h"
 
@@ -69,7 +70,15 @@ Result<EnslavePlan> Bond::plan_enslave(const DeviceFacts &device, MacAddr fresh_
     if (slaves_.empty() && mac_is_random_) {
         plan.set_bond_mac = device.mac;
     }
-    plan.set_mac = mac_for(device, plan.set_bond_mac.value_or(mac_), fresh_random);
+    const MacAddr bond_mac = plan.set_bond_mac.value_or(mac_);
+    plan.set_mac = mac_for(device, bond_mac, fresh_random);
+    if (policy().traits().balances_load) {
+        auto own = balance::address_for(slaves_, bond_mac, device.mac);
+        if (!own) {
+            return fail(own.error().code, "interface " + quoted(device.name) + ": " + own.error().message);
+        }
+        plan.set_mac = *own;
+    }
     const bool keeps_mac = slave_keeps_mac() && options_.fail_over_mac == FailOverMac::active;
     if (!device.can_set_mac && !keeps_mac) {
         if (!policy().traits().address_follows_active || !slaves_.empty()) {
@@ -147,6 +156,8 @@ Effects Bond::enslave(const DeviceFacts &device, const EnslavePlan &plan, Time n
     if (policy().traits().has_primary) {
         select(step, "slave " + fresh.name + " enslaved");
     }
+    follow_balance(now);
+    slave_came(now);
     if (!next_tick_) {
         restart_monitor(now + Ms(options_.miimon_ms));
     }
@@ -193,6 +204,9 @@ Effects Bond::release(SlotId slot, const ReleasePlan &plan, Time now) {
     if (was_active) {
         change_active(step, no_slot, cause);
     }
+    if (policy().traits().balances_load) {
+        return_address(step, slot);
+    }
     std::erase_if(slaves_, [&](const Slave &slave) { return slave.slot == slot; });
     step.report("slave", leaving.name, std::string(state_text(leaving)), "released", "released");
     if (was_active) {
@@ -204,6 +218,7 @@ Effects Bond::release(SlotId slot, const ReleasePlan &plan, Time now) {
         mac_ = *plan.set_bond_mac;
         mac_is_random_ = true;
     }
+    follow_balance(now);
     if (slaves_.empty()) {
         restart_monitor(now);
         restart_arp(now);

@@ -20,10 +20,14 @@ void Bond::change_active(Step &step, SlotId next, const std::string &cause) {
             gained->arp = gained->arp == Link::back ? Link::up : gained->arp;
             set_link(step, *gained, Link::up, "made active before updelay was over");
             change_flags(step, *gained, cause, [&](Slave &s) { policy().on_link_up(s); });
+            slave_came(step.now);
         }
     }
     step.report("active", "", previous == nullptr ? "" : previous->name, gained == nullptr ? "" : gained->name, cause);
     active_ = next;
+    if (policy().traits().balances_load) {
+        move_balanced_address(step, previous, gained);
+    }
     if (previous != nullptr) {
         change_flags(step, *previous, cause,
                      [&](Slave &s) { policy().on_stopped_active(s, options_.all_slaves_active); });

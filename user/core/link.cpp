@@ -83,13 +83,22 @@ void Bond::run_mii(Step &step) {
     }
 }
 
+bool Bond::lacks_speed(const Slave &slave) const {
+    return policy().traits().needs_speed && (slave.speed == speed_unknown || slave.duplex == duplex_unknown);
+}
+
 // 3.2, 4.5, 4.6.
 void Bond::commit(Step &step, const Causes &causes) {
     std::vector<std::optional<Link>> changes;
     for (std::size_t i = 0; i < slaves_.size(); ++i) {
-        const Link next = verdict(slaves_[i]);
+        Link next = verdict(slaves_[i]);
+        std::string cause = causes[i];
+        if (next == Link::up && slaves_[i].link != Link::up && lacks_speed(slaves_[i])) {
+            next = slaves_[i].mii = Link::down; // and is tried again: it has carrier
+            cause = "speed or duplex is not known";
+        }
         changes.push_back(next == slaves_[i].link ? std::nullopt : std::optional(next));
-        set_link(step, slaves_[i], next, causes[i]);
+        set_link(step, slaves_[i], next, std::move(cause));
     }
     if (std::ranges::none_of(changes, [](const auto &change) { return change.has_value(); })) {
         return;
@@ -122,6 +131,7 @@ std::string Bond::commit_up(Step &step, Slave &slave) {
         slave.last_link_up = step.now;
     }
     end_search();
+    slave_came(step.now);
     change_flags(step, slave, "link is up", [&](Slave &s) { policy().on_link_up(s); });
     const Slave *active = find(active_);
     if (active == nullptr) {
@@ -138,7 +148,11 @@ std::string Bond::commit_down(Step &step, Slave &slave) {
         ++slave.failures;
     }
     change_flags(step, slave, "link is down", [&](Slave &s) { policy().on_link_down(s, options_.all_slaves_active); });
-    return slave.slot == active_ ? "active slave " + slave.name + " is down" : std::string();
+    if (slave.slot == active_) {
+        return "active slave " + slave.name + " is down";
+    }
+    teach(step, slave.mac);
+    return {};
 }
 
 void Bond::on(const BondAdmin &event, Step &step) {
@@ -157,6 +171,7 @@ void Bond::on(const BondAdmin &event, Step &step) {
         pending_rejoin_ = 0;
         rejoin_at_.reset();
     }
+    follow_balance(step.now);
     end_search();
     forgive_silence(step.now);
     restart_monitor(step.now); // an immediate first tick (1.13)

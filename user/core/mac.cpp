@@ -53,10 +53,14 @@ void Bond::on(const BondMacSet &event, Step &step) {
         step.effects.emplace_back(SetBondMac{mac_});
         return;
     }
-    for (Slave &slave : slaves_) {
-        set_slave_mac(step, slave, event.mac, "bond address set by user");
+    if (policy().traits().balances_load) {
+        balanced_address_set(step, event.mac);
+    } else {
+        for (Slave &slave : slaves_) {
+            set_slave_mac(step, slave, event.mac, "bond address set by user");
+        }
+        set_bond_mac(step, event.mac, "set by user");
     }
-    set_bond_mac(step, event.mac, "set by user");
     mac_is_random_ = false;
 }
 

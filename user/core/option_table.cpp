@@ -20,6 +20,7 @@ constexpr ModeSet all_modes{Mode::round_robin, Mode::active_backup, Mode::balanc
                             Mode::ieee8023ad,  Mode::balance_tlb,   Mode::balance_alb};
 constexpr ModeSet arp_modes{Mode::round_robin, Mode::active_backup, Mode::balance_xor, Mode::broadcast};
 constexpr ModeSet lacp_modes{Mode::ieee8023ad};
+constexpr ModeSet balance_modes{Mode::balance_tlb, Mode::balance_alb};
 constexpr ModeSet primary_modes{Mode::active_backup, Mode::balance_tlb, Mode::balance_alb};
 
 constexpr std::array mode_keywords{
@@ -67,6 +68,7 @@ Result<void> store_mode(Options &options, std::uint32_t value, Warnings &) {
     options.mode = mode;
     options.arp_validate = ArpValidate::none;
     options.broadcast_neighbor = false;
+    options.tlb_dynamic_lb = options.tlb_dynamic_lb || mode == Mode::balance_alb;
     if (!arp_modes.contains(mode)) {
         options.arp_interval_ms = options.monitors == Monitors::exclusive ? 0 : options.arp_interval_ms;
         options.miimon_ms = options.miimon_ms == 0 ? Options{}.miimon_ms : options.miimon_ms;
@@ -154,9 +156,8 @@ std::string actor_system_text(const Options &options) { return options.ad_actor_
 
 // name, alias, values, fallback, modes, needs_no_slaves, needs_down, help
 constexpr OptionRule rules[] = {
-    {{"mode", "",
-      "balance-rr|active-backup|balance-xor|broadcast|802.3ad (0..4); balance-tlb, balance-alb (5..6) not yet",
-      "balance-rr", "all", true, true, "how a slave is chosen for each packet"},
+    {{"mode", "", "balance-rr|active-backup|balance-xor|broadcast|802.3ad|balance-tlb|balance-alb (0..6)", "balance-rr",
+      "all", true, true, "how a slave is chosen for each packet"},
      all_modes,
      mode_keywords,
      {},
@@ -308,6 +309,13 @@ constexpr OptionRule rules[] = {
      {0, int_max},
      store<&Options::min_links>,
      load<&Options::min_links>},
+    {{"lp_interval", "", "1..2147483647 s", "1", "all", false, false,
+      "balance-tlb, balance-alb: how often each slave shows its address to the switch"},
+     all_modes,
+     {},
+     {1, int_max},
+     store<&Options::lp_interval_s>,
+     load<&Options::lp_interval_s>},
     {{"packets_per_slave", "", "0..65535", "1", "0", false, false,
       "balance-rr: packets in a row on one slave; 0: a random slave for each"},
      {Mode::round_robin},
@@ -356,6 +364,13 @@ constexpr OptionRule rules[] = {
      nullptr,
      store_actor_system,
      actor_system_text},
+    {{"tlb_dynamic_lb", "", "0, 1, off, on", "1", "5,6", false, true,
+      "flows go where load is least, anew every 10 s; 0: where xmit_hash_policy says"},
+     balance_modes,
+     off_on_words,
+     {},
+     store<&Options::tlb_dynamic_lb>,
+     load<&Options::tlb_dynamic_lb>},
     {{"arp_missed_max", "missed_max", "1..255", "2", "0,1,2,3", false, false,
       "intervals without an answer, and a half, after which a slave is down"},
      arp_modes,
@@ -428,15 +443,9 @@ constexpr OptionRule rules[] = {
      load<&Options::carrier_watch_ms>},
 };
 
-constexpr LaterOption later[] = {
-    {"lp_interval", all_modes},
-    {"tlb_dynamic_lb", {Mode::balance_tlb, Mode::balance_alb}},
-};
-
 } // namespace
 
 std::span<const OptionRule> option_rules() { return rules; }
-std::span<const LaterOption> later_options() { return later; }
 std::span<const Keyword> mode_words() { return mode_keywords; }
 std::span<const Keyword> policy_words() { return policy_keywords; }
 std::span<const Keyword> primary_reselect_words() { return reselect_keywords; }

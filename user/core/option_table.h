@@ -46,14 +46,7 @@ struct OptionRule {
     bool any_mode_with_monitors = false; // in every mode where `monitors` is not exclusive
 };
 
-// An option of kernel bonding that a later version of xbond brings: known so that the error can say so.
-struct LaterOption {
-    std::string_view name;
-    ModeSet modes;
-};
-
 std::span<const OptionRule> option_rules();
-std::span<const LaterOption> later_options();
 std::span<const Keyword> mode_words();
 std::span<const Keyword> policy_words();
 std::span<const Keyword> primary_reselect_words();

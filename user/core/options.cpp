@@ -73,18 +73,6 @@ tl::unexpected<Error> wrong_mode(std::string_view name, Mode mode, const ModeSet
                             "; it belongs to: " + modes_text(modes));
 }
 
-tl::unexpected<Error> not_known(const Options &options, std::string_view name) {
-    const auto later = later_options();
-    const auto found = std::ranges::find(later, name, &LaterOption::name);
-    if (found == later.end()) {
-        return fail(EINVAL, "unknown bond option " + quoted(name) + ": see the option table of xbond");
-    }
-    if (!found->modes.contains(options.mode)) {
-        return wrong_mode(name, options.mode, found->modes);
-    }
-    return fail(EOPNOTSUPP, option_text(name) + ": not in this version of xbond; leave it out");
-}
-
 Result<void> store_value(Options &options, const OptionRule &rule, std::string_view text, Warnings &warnings) {
     if (rule.set_text != nullptr) {
         return rule.set_text(options, text);
@@ -141,7 +129,7 @@ std::vector<OptionValue> in_apply_order(std::span<const OptionValue> options) {
 Result<void> check_applicable(const Options &options, const OptionContext &context, std::string_view name) {
     const OptionRule *rule = find_rule(name);
     if (rule == nullptr) {
-        return not_known(options, name);
+        return fail(EINVAL, "unknown bond option " + quoted(name) + ": see the option table of xbond");
     }
     const bool shared = rule->any_mode_with_monitors && options.monitors != Monitors::exclusive;
     if (!rule->modes.contains(options.mode) && !shared) {

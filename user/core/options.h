@@ -53,6 +53,8 @@ struct Options {
     ArpValidate arp_validate = ArpValidate::none;
     bool arp_all_targets_all = false; // arp_all_targets: any, all
     std::uint32_t arp_missed_max = 2;
+    std::uint32_t lp_interval_s = 1; // of modes 5 and 6, as the next
+    bool tlb_dynamic_lb = true;
     // of mode 4 (LACP reference 3.2)
     bool lacp_fast = false; // lacp_rate: slow, fast
     bool lacp_active = true;
@@ -110,8 +112,7 @@ const OptionInfo *find_option(std::string_view name);
 // The same options in the order in which the kernel applies the attributes of one request (6.3), stable.
 std::vector<OptionValue> in_apply_order(std::span<const OptionValue>);
 
-// Everything that does not depend on the value: EINVAL unknown name, EACCES, ENOTEMPTY, EBUSY, and EOPNOTSUPP for the
-// options of kernel bonding that xbond does not have yet. In that order (6.1).
+// Everything that does not depend on the value: EINVAL unknown name, EACCES, ENOTEMPTY, EBUSY, in that order (6.1).
 Result<void> check_applicable(const Options &, const OptionContext &, std::string_view name);
 
 // Checks and sets one option in the kernel's order: EACCES, ENOTEMPTY, EBUSY, EINVAL, own rule (6.1). Options that only

@@ -25,6 +25,13 @@ struct ModeTraits {
     bool arp_on_active = false;
     // Mode 4: LACP says which ports send and receive and whether the bond has carrier. There is no active slave.
     bool lacp = false;
+    // Modes 5,6 (section 5): buckets, learning packets, and an address of its own for each slave, where the active one
+    // has the bond's.
+    bool balances_load = false;
+    // Mode 6: clients are told which slave to send to (5.6), and all slaves receive unicast.
+    bool balances_clients = false;
+    // A link of unknown speed or duplex does not come up (3.2).
+    bool needs_speed = false;
 };
 
 struct ModeView { // what a policy may know of the bond

@@ -12,6 +12,8 @@ const ModePolicy &round_robin_policy();
 const ModePolicy &active_backup_policy();
 const ModePolicy &balance_xor_policy();
 const ModePolicy &broadcast_policy();
+const ModePolicy &balance_tlb_policy();
+const ModePolicy &balance_alb_policy();
 const ModePolicy &ieee8023ad_policy();
 
 } // namespace xbond::core

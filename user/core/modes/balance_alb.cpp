@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: MIT
+// Mode 6, balance-alb (section 5): as balance-tlb, and neighbours are given slaves to send to, which therefore receive
+// unicast all of them.
+#include "user/core/modes/balance_tlb.h"
+#include "user/core/modes/registry.h"
+
+namespace xbond::core {
+namespace {
+
+class BalanceAlb final : public BalanceTlb {
+public:
+    const ModeTraits &traits() const override {
+        static constexpr ModeTraits traits{.mode = Mode::balance_alb,
+                                           .has_primary = true,
+                                           .balances_load = true,
+                                           .balances_clients = true,
+                                           .needs_speed = true};
+        return traits;
+    }
+};
+
+} // namespace
+
+const ModePolicy &balance_alb_policy() {
+    static const BalanceAlb policy;
+    return policy;
+}
+
+} // namespace xbond::core
