@@ -9,6 +9,7 @@
 #include "user/control/render.h"
 #include "user/control/render_util.h"
 #include "user/core/targets.h"
+#include "user/lacp/aggregator.h"
 
 namespace xbond::control {
 
@@ -83,8 +84,45 @@ template <typename Addr> void add_targets(ordered_json &out, const char *key, co
     }
 }
 
-// Options of mode 4 and modes 5/6 are not here yet: their values are the kernel's defaults, which is
-// what a bond without them has. Scripts written for ip expect the keys.
+// Mode 4 with an active aggregator, as the kernel tells a privileged reader.
+void add_lacp(ordered_json &out, const BondView &bond) {
+    const auto &state = bond.lacp->state;
+    if (const auto *active = state.aggregator(state.active)) {
+        out["ad_info"] = {{"aggregator", active->id},
+                          {"num_ports", lacp::figures_of(state, *active).up_ports},
+                          {"actor_key", active->actor_key},
+                          {"partner_key", active->partner_key},
+                          {"partner_mac", active->partner_system.str()}};
+    }
+    out["ad_actor_sys_prio"] = bond.options.ad_actor_sys_prio;
+    out["ad_user_port_key"] = bond.options.ad_user_port_key;
+    out["ad_actor_system"] = bond.options.ad_actor_system.str();
+}
+
+ordered_json port_state_words(std::uint8_t state) {
+    constexpr std::array<const char *, 8> words{"active",     "short_timeout", "aggregating", "in_sync",
+                                                "collecting", "distributing",  "defaulted",   "expired"};
+    auto out = ordered_json::array();
+    for (std::size_t bit = 0; bit < words.size(); ++bit) {
+        if ((state >> bit & 1U) != 0) {
+            out.push_back(words.at(bit));
+        }
+    }
+    return out;
+}
+
+void add_port(ordered_json &out, const lacp::Port &port) {
+    constexpr std::array<const char *, 3> churn{"MONITOR", "CHURN", "NO_CHURN"};
+    out["ad_aggregator_id"] = port.aggregator;
+    out["ad_actor_oper_port_state"] = port.actor.state;
+    out["ad_actor_oper_port_state_str"] = port_state_words(port.actor.state);
+    out["ad_partner_oper_port_state"] = port.partner.state;
+    out["ad_partner_oper_port_state_str"] = port_state_words(port.partner.state);
+    out["churn_actor_state"] = churn.at(static_cast<std::size_t>(port.actor_churn));
+    out["churn_partner_state"] = churn.at(static_cast<std::size_t>(port.partner_churn));
+    out["actor_port_prio"] = port.actor.port_priority;
+}
+
 ordered_json info_data(const BondView &bond) {
     const auto &o = bond.options;
     const auto option = [&o](std::string_view name) { return core::get_option(o, name).value_or(""); };
@@ -114,25 +152,32 @@ ordered_json info_data(const BondView &bond) {
     out["num_peer_notif"] = o.num_peer_notif;
     out["all_slaves_active"] = o.all_slaves_active ? 1 : 0;
     out["min_links"] = o.min_links;
-    out["lp_interval"] = 1;
+    out["lp_interval"] = o.lp_interval_s;
     out["packets_per_slave"] = o.packets_per_slave;
-    out["ad_lacp_active"] = "on";
-    out["ad_lacp_rate"] = "slow";
-    out["coupled_control"] = true;
-    out["broadcast_neighbor"] = false;
-    out["ad_select"] = "stable";
-    out["tlb_dynamic_lb"] = 1;
+    out["ad_lacp_active"] = option("lacp_active");
+    out["ad_lacp_rate"] = option("lacp_rate");
+    out["coupled_control"] = o.coupled_control;
+    out["broadcast_neighbor"] = o.broadcast_neighbor;
+    out["ad_select"] = option("ad_select");
+    if (bond.lacp) {
+        add_lacp(out, bond);
+    }
+    out["tlb_dynamic_lb"] = o.tlb_dynamic_lb ? 1 : 0;
     return out;
 }
 
-ordered_json info_slave_data(const core::Slave &s) {
+ordered_json info_slave_data(const BondView &bond, const core::Slave &s) {
     constexpr std::array<const char *, 4> mii{"UP", "GOING_DOWN", "DOWN", "GOING_BACK"};
-    return {{"state", s.backup ? "BACKUP" : "ACTIVE"},
-            {"mii_status", mii.at(static_cast<std::size_t>(s.link))},
-            {"link_failure_count", s.failures},
-            {"perm_hwaddr", s.perm_mac.str()},
-            {"queue_id", s.queue_id},
-            {"prio", s.prio}};
+    ordered_json out{{"state", s.backup ? "BACKUP" : "ACTIVE"},
+                     {"mii_status", mii.at(static_cast<std::size_t>(s.link))},
+                     {"link_failure_count", s.failures},
+                     {"perm_hwaddr", s.perm_mac.str()},
+                     {"queue_id", s.queue_id},
+                     {"prio", s.prio}};
+    if (const auto *port = bond.lacp ? bond.lacp->state.port(s.slot) : nullptr) {
+        add_port(out, *port);
+    }
+    return out;
 }
 
 // xbond's own counters: the kernel's see only part of the traffic (design.md section 2). A slave's are what it carried
@@ -179,7 +224,7 @@ ordered_json slave_link(const BondView &bond, const SlaveView &s, bool details, 
             info["info_kind"] = s.device.kind;
         }
         info["info_slave_kind"] = "bond";
-        info["info_slave_data"] = info_slave_data(s.slave);
+        info["info_slave_data"] = info_slave_data(bond, s.slave);
         out["linkinfo"] = info;
     }
     if (statistics) {
@@ -219,6 +264,16 @@ std::string text_value(const ordered_json &value) {
 std::string words(const ordered_json &object) {
     std::string out;
     for (const auto &[key, value] : object.items()) {
+        if (value.is_object()) { // ad_info
+            for (const auto &[part, inner] : value.items()) {
+                out += "ad_" + part + " " + text_value(inner) + " ";
+            }
+            continue;
+        }
+        if (key.ends_with("_str")) {
+            out += key + " <" + joined(value) + "> ";
+            continue;
+        }
         out += text_word(key) + " " + text_value(value) + " ";
     }
     return out;

@@ -5,6 +5,7 @@
 #include "user/control/render.h"
 #include "user/control/render_util.h"
 #include "user/core/targets.h"
+#include "user/lacp/aggregator.h"
 
 namespace xbond::control {
 
@@ -51,10 +52,48 @@ std::string arp_text(const core::Options &o) {
            "NS IPv6 target/s (xx::xx form):" + address_list(o.ns_ip6_targets);
 }
 
+std::string actor_text(const lacp::PortInfo &info, std::string_view whose, std::string_view key) {
+    return "details " + std::string(whose) + " lacp pdu:\n" + line("    system priority", info.system_priority) +
+           line("    system mac address", info.system.str()) + line("    " + std::string(key), info.key) +
+           line("    port priority", info.port_priority) + line("    port number", info.port) +
+           line("    port state", info.state);
+}
+
+std::string port_text(const BondView &bond, SlotId slot) {
+    const auto *port = bond.lacp->state.port(slot);
+    if (port == nullptr || port->aggregator == 0) {
+        return line("Aggregator ID", "N/A");
+    }
+    return line("Aggregator ID", port->aggregator) + line("Actor Churn State", lacp::name(port->actor_churn)) +
+           line("Partner Churn State", lacp::name(port->partner_churn)) +
+           line("Actor Churned Count", port->actor_churn_count) +
+           line("Partner Churned Count", port->partner_churn_count) + actor_text(port->actor, "actor", "port key") +
+           actor_text(port->partner, "partner", "oper key");
+}
+
+// LACP reference 5.2.
+std::string lacp_block(const BondView &bond) {
+    const auto &state = bond.lacp->state;
+    const auto &o = state.options;
+    std::string out = "\n802.3ad info\n" + line("LACP active", o.active ? "on" : "off") +
+                      line("LACP rate", o.fast_rate ? "fast" : "slow") + line("Min links", o.min_links) +
+                      line("Aggregator selection policy (ad_select)", lacp::name(o.ad_select)) +
+                      line("System priority", o.system_priority) + line("System MAC address", o.system().str());
+    const auto *active = state.aggregator(state.active);
+    if (active == nullptr) {
+        return out + "bond " + bond.name + " has no active aggregator\n";
+    }
+    return out + "Active Aggregator Info:\n" + line("\tAggregator ID", active->id) +
+           line("\tNumber of ports", lacp::figures_of(state, *active).up_ports) +
+           line("\tActor Key", active->actor_key) + line("\tPartner Key", active->partner_key) +
+           line("\tPartner Mac Address", active->partner_system.str());
+}
+
 std::string selection_text(const BondView &bond) {
     const auto &o = bond.options;
     std::string out;
-    if (o.mode == Mode::balance_xor || o.mode == Mode::ieee8023ad) {
+    const bool balances = o.mode == Mode::balance_tlb || o.mode == Mode::balance_alb;
+    if (o.mode == Mode::balance_xor || o.mode == Mode::ieee8023ad || (balances && !o.tlb_dynamic_lb)) {
         out += line("Transmit Hash Policy", std::string(core::policy_name(o.xmit_hash_policy)) + " (" +
                                                 std::to_string(static_cast<int>(o.xmit_hash_policy)) + ")");
     }
@@ -83,8 +122,12 @@ std::string proc_text(const BondView &bond, const std::string &kernel_release) {
     out += line("Up Delay (ms)", o.updelay_ms()) + line("Down Delay (ms)", o.downdelay_ms());
     out += line("Peer Notification Delay (ms)", o.peer_notif_delay_ms());
     out += arp_text(o);
+    if (bond.lacp) {
+        out += lacp_block(bond);
+    }
     for (const auto &s : bond.slaves) {
         out += slave_text(s.slave);
+        out += bond.lacp ? port_text(bond, s.slave.slot) : "";
     }
     return out;
 }

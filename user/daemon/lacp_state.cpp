@@ -16,8 +16,6 @@ std::filesystem::path file_of(const std::filesystem::path &dir, const std::strin
     return dir / ("lacp-" + bond + ".json");
 }
 
-json to_json(Time time) { return time.count(); }
-
 json to_json(const std::optional<Time> &time) { return time ? json(time->count()) : json(); }
 
 json to_json(const std::vector<Time> &times) {
