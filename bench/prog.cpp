@@ -74,6 +74,7 @@ public:
         list_.push_back({baseline, empty_program(), udp()});
         add_carrier_checks();
         add_modes();
+        add_balance();
         add_frames();
         add_failover();
         add_receive();
@@ -87,7 +88,7 @@ private:
     }
 
     DataPath &load(std::uint32_t mode, std::uint32_t policy, std::uint32_t per_slave, Carrier carrier) {
-        const xb_config config{bond_ifindex, ifindex("bond0p"), mode, policy, per_slave, 0};
+        const xb_config config{bond_ifindex, ifindex("bond0p"), mode, policy, per_slave, 1};
         sets_.push_back(std::make_unique<DataPath>(config, carrier));
         DataPath &set = *sets_.back();
         set.set_slot(0, "a0");
@@ -124,6 +125,18 @@ private:
                              Set{"balance-xor/vlan+srcmac", XB_MODE_XOR, XB_POLICY_VLAN_SRCMAC, 1},
                              Set{"broadcast", XB_MODE_BROADCAST, 0, 1}}) // sends its copies for real
             add_tx(s.name, load(s.mode, s.policy, s.per_slave, best_carrier()), udp());
+    }
+
+    // Beside balance-xor/layer3+4: a bucket of the active slave, and of the other one, whose address the frame then
+    // gets.
+    void add_balance() {
+        for (const auto &[mode, name] : {std::pair{XB_MODE_TLB, "balance-tlb"}, std::pair{XB_MODE_ALB, "balance-alb"}})
+            for (const auto &[owner, slave] : {std::pair{1U, "/active"}, std::pair{2U, "/other"}}) {
+                DataPath &set = load(mode, XB_POLICY_LAYER34, 1, best_carrier());
+                for (xb_bucket &bucket : set.lb().bucket)
+                    bucket.owner = owner;
+                add_tx(std::string(name) + slave, set, udp());
+            }
     }
 
     void add_carrier_checks() {

@@ -77,14 +77,15 @@ static __noinline int xb_rx_judge(struct __sk_buff *ctx, __u32 id)
 	slot = &bank->slot[id];
 	if (xb_is_link_local(eth))
 		return xb_rx_link_local(ctx, bank, counters, slot->flags);
-	if ((slot->flags & XB_SLOT_SUPPRESS) || ((slot->flags & XB_SLOT_SUPPRESS_FLOOD) && (eth->h_dest[0] & 1))) {
+	if ((slot->flags & XB_SLOT_SUPPRESS) || ((slot->flags & XB_SLOT_SUPPRESS_FLOOD) && (eth->h_dest[0] & 1)) ||
+	    (xb_cfg.mode == XB_MODE_ALB && xb_is_stray(ctx, bank, eth, id))) {
 		counters->rx_suppressed += xb_packets(ctx);
 		return TC_ACT_SHOT;
 	}
 	xb_count_rx(counters, ctx);
 	/* The bond's stack classifies anew, by the bond's MAC: or this would be a frame for another host. */
 	if (((slot->flags & XB_SLOT_REWRITE_DST) && xb_same_mac(eth->h_dest, slot->mac)) ||
-	    (xb_cfg.mode == XB_MODE_ALB && xb_is_slave_mac(bank, eth->h_dest))) {
+	    (xb_cfg.mode == XB_MODE_ALB && xb_is_for_dead_slave(bank, eth))) {
 		__u8 mac[ETH_ALEN];
 
 		__builtin_memcpy(mac, bank->bond_mac, ETH_ALEN);

@@ -213,7 +213,10 @@ void DataPath::rearm(SlotId slot) {
 
 int DataPath::events_fd() const { return impl_->events.fd(); }
 
-void DataPath::drain_events(const std::function<void(const xb_event &)> &handle) { impl_->events.drain(handle); }
+void DataPath::drain_events(const std::function<void(const xb_event &)> &handle,
+                            const std::function<void(const xb_client &)> &displaced) {
+    impl_->events.drain({handle, displaced});
+}
 
 Counters DataPath::counters() const {
     Counters counters{};

@@ -89,8 +89,8 @@ public:
     // Attaches, switches or removes xb_xdp; a policy that the driver refuses is an error, except automatic.
     Result<XdpState> set_xdp(SlotId, std::uint32_t ifindex, XdpPolicy, std::string_view driver);
 
-    // Gives xb_xdp an AF_XDP socket for the slow protocols of one slave's receive queue; without one it passes them. The
-    // kernel forgets a socket that is closed. ENOTSUP: this kernel has no AF_XDP.
+    // Gives xb_xdp an AF_XDP socket for the slow protocols of one slave's receive queue; without one it passes them.
+    // The kernel forgets a socket that is closed. ENOTSUP: this kernel has no AF_XDP.
     Result<void> set_xsk(SlotId, unsigned queue, int xsk_fd);
     void clear_xsk(SlotId, unsigned queue);
 
@@ -118,8 +118,19 @@ public:
     Stamps stamps(SlotId) const;
     Result<void> set_own_addresses(std::span<const Ipv4Addr>, std::span<const Ipv6Addr>);
 
+    // Load balancing (balance.h): what the programs keep, and how it is changed while they go on. The next news of the
+    // client table is told again.
+    void read_balance(xb_lb &copy) const;
+    void set_load(SlotId, std::uint64_t load);
+    void take_unbalanced(std::uint64_t counted);
+    void release_bucket(std::size_t index, SlotId owner, std::uint64_t counted, std::uint64_t history);
+    // Slot and flags, if the entry is still of the same pair of addresses.
+    void change_client(std::size_t index, const xb_client &from, const xb_client &to);
+    void set_last_client_slot(SlotId);
+
     int events_fd() const; // readable (epoll) when events wait
-    void drain_events(const std::function<void(const xb_event &)> &);
+    void drain_events(const std::function<void(const xb_event &)> &,
+                      const std::function<void(const xb_client &)> &displaced = {});
 
     Counters counters() const;
     CarrierCheck carrier_check() const; // the variant in use

@@ -22,6 +22,7 @@ struct DataPath::Impl {
     bool is_ours(std::uint32_t prog_id) const; // by the map it uses
     void publish(Bank bank);                   // with the entry into the bond filled in
     void forget_stamps(SlotId slot);
+    void free_clients();
 
     Config config;
     Features features; // tcx and carrier: what is in use

@@ -150,6 +150,7 @@ Result<void> DataPath::Impl::adopt() {
         return fail(EPROTO, "the pinned data path has layout version " + std::to_string(table.layout()) +
                                 ", expected " + std::to_string(XB_LAYOUT_VERSION) +
                                 ": tear the bond down and create it anew");
+    free_clients();
     if (auto adopted = adopt_programs(); !adopted)
         return tl::unexpected(to_proto(adopted.error()));
     std::error_code ignored;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "loader/events.h"
 
+#include <algorithm>
 #include <bpf/libbpf.h>
 #include <cstring>
 
@@ -9,14 +10,18 @@
 namespace xbond::loader {
 namespace {
 
-using Handler = const std::function<void(const xb_event &)> *;
+using HandlersPtr = const EventReader::Handlers *;
 
 int on_sample(void *context, void *data, std::size_t size) {
-    xb_event event{};
-    if (size >= sizeof(event)) {
-        std::memcpy(&event, data, sizeof(event));
-        (**static_cast<Handler *>(context))(event);
-    }
+    const EventReader::Handlers &handlers = **static_cast<HandlersPtr *>(context);
+    xb_displaced sample{};
+    if (size < sizeof(sample.event))
+        return 0;
+    std::memcpy(&sample, data, std::min(size, sizeof(sample)));
+    if (sample.event.type != XB_EVENT_DISPLACED)
+        handlers.event(sample.event);
+    else if (handlers.displaced)
+        handlers.displaced(sample.client);
     return 0;
 }
 
@@ -26,8 +31,8 @@ void EventReader::Free::operator()(ring_buffer *ring) const { ring_buffer__free(
 
 Result<EventReader> EventReader::open(int map_fd) {
     EventReader reader;
-    reader.handler_ = std::make_unique<Handler>(nullptr);
-    reader.ring_.reset(ring_buffer__new(map_fd, on_sample, reader.handler_.get(), nullptr));
+    reader.handlers_ = std::make_unique<HandlersPtr>(nullptr);
+    reader.ring_.reset(ring_buffer__new(map_fd, on_sample, reader.handlers_.get(), nullptr));
     if (!reader.ring_)
         return kernel_error(errno, "cannot read " XB_MAP_EVENTS);
     return reader;
@@ -35,10 +40,10 @@ Result<EventReader> EventReader::open(int map_fd) {
 
 int EventReader::fd() const { return ring_buffer__epoll_fd(ring_.get()); }
 
-void EventReader::drain(const std::function<void(const xb_event &)> &handle) {
-    *handler_ = &handle;
+void EventReader::drain(const Handlers &handlers) {
+    *handlers_ = &handlers;
     ring_buffer__consume(ring_.get());
-    *handler_ = nullptr;
+    *handlers_ = nullptr;
 }
 
 } // namespace xbond::loader

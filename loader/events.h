@@ -17,15 +17,20 @@ public:
     EventReader() = default;
     static Result<EventReader> open(int map_fd);
 
+    struct Handlers {
+        const std::function<void(const xb_event &)> &event;
+        const std::function<void(const xb_client &)> &displaced; // of XB_EVENT_DISPLACED; may be empty
+    };
+
     int fd() const;
-    void drain(const std::function<void(const xb_event &)> &handle);
+    void drain(const Handlers &);
 
 private:
     struct Free {
         void operator()(ring_buffer *ring) const;
     };
-    // libbpf calls back with a fixed context: it points here, where drain() puts the handler of the moment.
-    std::unique_ptr<const std::function<void(const xb_event &)> *> handler_;
+    // libbpf calls back with a fixed context: it points here, where drain() puts those of the moment.
+    std::unique_ptr<const Handlers *> handlers_;
     std::unique_ptr<ring_buffer, Free> ring_;
 };
 

@@ -27,8 +27,7 @@ struct xb_arp {
 	__u16 target4[2];
 };
 
-/* The address of one of the slaves, alive or not: neighbours may still use that of one which has died, and the active
- * slave then listens for it (5.7). */
+/* The address of one of the slaves. */
 static __always_inline int xb_is_slave_mac(const struct xb_bank *bank, const __u8 *mac)
 {
 	int found = 0;

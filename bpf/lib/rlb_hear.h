@@ -5,7 +5,31 @@
 #ifndef XB_RLB_HEAR_H
 #define XB_RLB_HEAR_H
 
+#include <linux/if_packet.h>
+
 #include "lib/rlb.h"
+
+/* Neighbours may still use the address of a slave that has died; the active one then listens for it (5.7). */
+static __noinline int xb_is_for_dead_slave(const struct xb_bank *bank, const struct ethhdr *eth)
+{
+	__u32 owner = XB_NO_SLOT;
+	int alive = 0;
+
+	for (__u32 i = 0; i < XB_MAX_SLAVES; i++)
+		if (i < xb_the_table.n_slots && xb_same_mac(eth->h_dest, bank->slot[i].mac))
+			owner = i;
+	for (__u32 i = 0; i < XB_MAX_SLAVES; i++)
+		if (i < bank->n_pick && bank->pick[i] == owner)
+			alive = 1;
+	return owner < XB_MAX_SLAVES && !alive;
+}
+
+/* A frame for the active slave that a switch floods to all ports: the bond has it already, or would have it twice. */
+static __always_inline int xb_is_stray(struct __sk_buff *ctx, const struct xb_bank *bank, const struct ethhdr *eth,
+				       __u32 id)
+{
+	return ctx->pkt_type == PACKET_OTHERHOST && id != bank->active && xb_same_mac(eth->h_dest, bank->bond_mac);
+}
 
 /* Somebody else owns `server4` now: what neighbours know of it is no longer ours to tell. */
 static __noinline __u32 xb_purge_clients(__u32 server4, const struct xb_arp *arp)

@@ -20,6 +20,8 @@ core::DeviceFacts device(std::string name, std::uint8_t mac_byte, bool carrier) 
 
 Lab::Lab(const OptionList &options, bool mac_is_random, bool up)
     : bond("bond0", core::Options{}, mac(bond_mac_byte), mac_is_random, 1500) {
+    table.buckets.resize(core::balance::table_size);
+    table.clients.resize(core::balance::table_size);
     OptionList request{{"resend_igmp", "0"}}; // so that every deadline is a tick
     request.insert(request.end(), options.begin(), options.end());
     auto done = bond.set_options(request, now);
@@ -102,7 +104,28 @@ void Lab::probe(SlotId slot) {
     handle(core::ProbesSent{slot});
 }
 
-void Lab::tell() { handle(observe()); }
+void Lab::tell() {
+    handle(observe());
+    if (bond.balance_due(now)) {
+        handle(core::BalanceObserved{table, vlan_ids});
+    }
+}
+
+// What the loader does with the shared tables.
+void Lab::change(const core::balance::Changes &changes) {
+    for (const auto &[slot, load] : changes.loads) {
+        table.load.at(slot) = load;
+    }
+    table.unbalanced -= changes.unbalanced;
+    for (const auto &release : changes.buckets) {
+        auto &bucket = table.buckets.at(release.index);
+        bucket = {bucket.tx_bytes - release.counted, release.history, no_slot};
+    }
+    for (const auto &change : changes.clients) {
+        table.clients.at(change.index) = change.to;
+    }
+    table.last_given = changes.last_given.value_or(table.last_given);
+}
 
 void Lab::tick() {
     now = std::max(now, bond.deadline().value());
@@ -158,6 +181,8 @@ void Lab::keep(const Effects &effects) {
         log.emplace_back(now, effect);
         if (const auto *probes = std::get_if<core::SendProbes>(&effect)) {
             probe(probes->slot);
+        } else if (const auto *changes = std::get_if<core::balance::Changes>(&effect)) {
+            change(*changes);
         }
     }
 }

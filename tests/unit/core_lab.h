@@ -84,6 +84,8 @@ public:
 
     Time now = Ms(1000);
     Bond bond;
+    core::balance::Table table; // of the data path, in modes balance-tlb and balance-alb
+    std::vector<std::uint16_t> vlan_ids;
     std::vector<std::pair<Time, core::Effect>> log;
 
 private:
@@ -98,6 +100,7 @@ private:
     void probe(SlotId);
     void stamp(World &) const;
     void keep(const Effects &);
+    void change(const core::balance::Changes &);
     std::string name_of(SlotId) const;
 
     std::map<std::string, World> world_;

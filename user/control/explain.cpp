@@ -66,12 +66,36 @@ Choice choose_by_hash(const BondView &bond, std::span<const std::uint8_t> frame,
                 " = " + std::to_string(index)};
 }
 
+bool is_arp(std::span<const std::uint8_t> frame) {
+    return frame.size() >= 14 && frame[12] == 0x08 && frame[13] == 0x06;
+}
+
+Choice choose_balanced(const BondView &bond, std::span<const std::uint8_t> frame, std::uint16_t vlan_tci) {
+    const auto bucket = balance_bucket(bond.options, frame, vlan_tci);
+    if (bucket && !bond.options.tlb_dynamic_lb) {
+        return choose_by_hash(bond, frame, vlan_tci);
+    }
+    if (!bucket && is_arp(frame) && bond.options.mode == Mode::balance_alb) {
+        return {{}, {}, no_slot, "ARP of the bond's own stack takes the slave that its client was given"};
+    }
+    if (!bucket) {
+        return {{}, {}, bond.active, "not balanced: the current active slave sends it"};
+    }
+    const auto owner = bond.balance->buckets.at(*bucket).owner;
+    const std::string which = "bucket " + std::to_string(*bucket);
+    return owner == no_slot ? Choice{{}, bucket, no_slot, which + " has no slave yet: it gets the least loaded one"}
+                            : Choice{{}, bucket, owner, which + " belongs to " + name_of(bond, owner)};
+}
+
 Choice choose(const BondView &bond, std::span<const std::uint8_t> frame, std::uint16_t vlan_tci) {
     if (bond.pick.empty()) {
         return {{}, {}, no_slot, "no slave is usable"};
     }
     if (bond.options.mode == Mode::round_robin) {
         return choose_round_robin(bond, frame);
+    }
+    if (bond.balance) {
+        return choose_balanced(bond, frame, vlan_tci);
     }
     if (has_active_slave(bond.options.mode)) {
         return {{}, 0, bond.pick.front(), "the current active slave sends everything"};

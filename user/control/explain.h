@@ -19,6 +19,10 @@ nlohmann::ordered_json explain_frame(const BondView &, std::span<const std::uint
 nlohmann::ordered_json explain_policy(HashPolicy, std::uint32_t slaves, std::span<const std::uint8_t> frame,
                                       std::uint16_t vlan_tci);
 
+// Modes balance-tlb and balance-alb: the bucket, or none for what the active slave takes.
+std::optional<std::uint32_t> balance_bucket(const core::Options &, std::span<const std::uint8_t> frame,
+                                            std::uint16_t vlan_tci);
+
 std::string explain_text(const nlohmann::ordered_json &explanation); // of either
 
 } // namespace xbond::control

@@ -95,6 +95,7 @@ struct BondView {
     std::uint64_t watch_runs = 0;
     std::vector<core::Transition> history; // oldest first, bounded
     std::optional<LacpView> lacp;
+    std::optional<core::balance::Table> balance; // modes balance-tlb and balance-alb
 };
 
 struct Snapshot {

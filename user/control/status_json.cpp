@@ -3,6 +3,7 @@
 #include <cctype>
 #include <nlohmann/json.hpp>
 
+#include "user/control/balance_render.h"
 #include "user/control/lacp_render.h"
 #include "user/control/render.h"
 #include "user/control/render_util.h"
@@ -116,6 +117,7 @@ ordered_json slave_json(const BondView &bond, const SlaveView &view) {
                      {"running", s.running},
                      {"carrier", s.carrier},
                      {"suppressed", view.published.suppress},
+                     {"suppressed_flood", view.published.suppress_flood},
                      {"monitor", monitor_json(view)},
                      {"delay_ticks", s.delay},
                      {"failures", s.failures},
@@ -133,6 +135,9 @@ ordered_json slave_json(const BondView &bond, const SlaveView &view) {
                      {"counters", counters_json(view.counters)}};
     if (bond.lacp) {
         out["lacp"] = lacp_port_json(bond, s.slot);
+    }
+    if (bond.balance) {
+        out["balance"] = slave_balance_json(bond, s.slot);
     }
     return out;
 }
@@ -175,6 +180,9 @@ ordered_json bond_json(const BondView &bond) {
                      {"counters", counters},
                      {"slaves", slaves},
                      {"history", history}};
+    if (bond.balance) {
+        out["balance"] = balance_json(bond);
+    }
     if (bond.lacp) {
         out["lacp"] = lacp_system_json(bond);
         out["aggregators"] = aggregators_json(bond);

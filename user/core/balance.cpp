@@ -30,7 +30,8 @@ std::optional<Time> Bond::balance_deadline() const {
     }
     std::optional<Time> first = balance_.learning_at;
     const auto rebalance = options_.tlb_dynamic_lb ? balance_.rebalance_at : std::nullopt;
-    for (const auto &due : {rebalance, balance_.listen_until, balance_.clients.deadline()}) {
+    const auto updates = policy().traits().balances_clients ? balance_.clients.deadline() : std::nullopt;
+    for (const auto &due : {rebalance, balance_.listen_until, updates}) {
         first = due ? std::min(*first, *due) : first;
     }
     return first;

@@ -84,6 +84,7 @@ Desired Bond::desired() const {
                     .policy = options_.xmit_hash_policy,
                     .packets_per_slave = options_.packets_per_slave,
                     .tlb_dynamic_lb = options_.tlb_dynamic_lb,
+                    .balances_clients = policy().traits().balances_clients,
                     .bond_mac = mac_,
                     .carrier = carrier_,
                     .active = active_,

@@ -6,16 +6,18 @@
 #include <net/if.h>
 #include <spdlog/spdlog.h>
 
+#include "user/daemon/balancer.h"
+
 namespace xbond::daemon {
 
 loader::ProgramSet program_set(const core::Desired &desired) {
-    return {desired.mode, desired.policy, desired.packets_per_slave};
+    return {desired.mode, desired.policy, desired.packets_per_slave, desired.tlb_dynamic_lb};
 }
 
 namespace {
 
 unsigned hear_flags(const core::DesiredSlave &slave) {
-    const unsigned state = slave.backup ? XB_SLOT_BACKUP : 0U;
+    const unsigned state = slave.backup ? unsigned{XB_SLOT_BACKUP} : 0U;
     switch (slave.hear) {
     case core::Hear::nothing:
         return 0;
@@ -118,8 +120,9 @@ loader::Bank Applier::bank_of(const core::Desired &desired) const {
         slot.fallback = slave.fallback;
         slot.queue_id = slave.queue_id;
         unsigned flags = 0;
-        if (slave.suppress) {
-            flags |= XB_SLOT_SUPPRESS;
+        slot.speed = slave.speed;
+        if (slave.suppress || slave.suppress_flood) {
+            flags |= slave.suppress ? XB_SLOT_SUPPRESS : XB_SLOT_SUPPRESS_FLOOD;
             if (!somebody_captures(slave.ifindex)) {
                 flags |= XB_SLOT_EARLY_DROP;
             }
@@ -131,6 +134,13 @@ loader::Bank Applier::bank_of(const core::Desired &desired) const {
             flags |= XB_SLOT_SLOW_TO_XSK;
         }
         slot.flags = static_cast<std::uint16_t>(flags | hear_flags(slave));
+    }
+    if (desired.balances_clients) {
+        const auto bridges = bridge_addresses(host_.links, device_.ifindex());
+        bank.n_bridge4 = static_cast<std::uint32_t>(bridges.size());
+        for (std::size_t i = 0; i < std::min<std::size_t>(bridges.size(), XB_FEW_OWN); ++i) {
+            std::memcpy(&bank.bridge4[i], bridges[i].data(), sizeof(bank.bridge4[i]));
+        }
     }
     if (desired.monitor.on) {
         bank.monitor = monitor_of(desired.monitor, own_.value_or(OwnAddresses{}));
@@ -217,7 +227,8 @@ void Applier::sync_lists(const core::Desired &desired) {
             wanted.insert(wanted.end(), groups.begin(), groups.end());
         }
         wanted.insert(wanted.end(), slave.ns_joins.begin(), slave.ns_joins.end());
-        const bool promisc = original->promisc || (carries && (bond->promiscuity > 0 || foreign_unicast));
+        const bool promisc =
+            original->promisc || slave.promisc || (carries && (bond->promiscuity > 0 || foreign_unicast));
         const bool allmulti = original->allmulti || (carries && bond->allmulti > 0);
         for (const auto &done :
              {host_.filter.set_promisc(link->name, promisc), host_.filter.set_allmulti(link->name, allmulti),

@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "user/control/protocol.h"
-#include "user/daemon/announcer.h"
+#include "user/daemon/balancer.h"
 #include "user/daemon/lacp_state.h"
 
 namespace xbond::daemon {
@@ -16,9 +16,6 @@ namespace {
 
 constexpr std::size_t history_length = 128;
 constexpr Time list_sync_interval = Ms(500);
-
-template <typename... F> struct Overloaded : F... { using F::operator()...; };
-template <typename... F> Overloaded(F...) -> Overloaded<F...>;
 
 // The ARP monitor's candidates while no slave is active (4.6): two steps an interval for as long as an outage lasts.
 bool is_search(const core::Transition &t) { return t.machine == "search"; }
@@ -194,56 +191,6 @@ bool BondController::report_probes() {
     return !std::exchange(probed_, {}).empty();
 }
 
-void BondController::run_effects(const core::Effects &effects) {
-    mac_failed_ = false;
-    for (const auto &effect : effects) {
-        std::visit(Overloaded{
-                       [&](const core::SetSlaveMac &set) {
-                           const auto *slave = bond_.slave(set.slot);
-                           if (slave == nullptr || mac_failed_) {
-                               return;
-                           }
-                           if (auto done = host_.netlink.set_mac(slave->ifindex, set.mac); !done) {
-                               spdlog::error("{}: slave {} does not take the address {}: {}", name(), slave->name,
-                                             set.mac.str(), done.error().message);
-                               mac_failed_ = true;
-                           }
-                       },
-                       [&](const core::SetBondMac &set) {
-                           if (mac_failed_) {
-                               return;
-                           }
-                           if (auto done = device_.set_mac(set.mac); !done) {
-                               spdlog::error("{}: address {}: {}", name(), set.mac.str(), done.error().message);
-                           }
-                       },
-                       [&](const core::Announce &announce) {
-                           if (const auto *slave = bond_.slave(announce.slot)) {
-                               daemon::announce(host_, device_.ifindex(), slave->ifindex);
-                           }
-                       },
-                       [&](const core::SendProbes &send) {
-                           const auto *slave = bond_.slave(send.slot);
-                           if (slave != nullptr && prober_.probe(*slave, device_.ifindex(), bond_.options())) {
-                               probed_.push_back(send.slot);
-                           }
-                       },
-                       [&](const core::RejoinMulticast &) {
-                           const auto *slave = bond_.slave(bond_.desired().igmp);
-                           if (slave == nullptr) {
-                               slave = bond_.slave(bond_.active());
-                           }
-                           if (slave != nullptr) {
-                               rejoin_groups(host_, device_.ifindex(), slave->ifindex);
-                           }
-                       },
-                       [&](const core::Transition &t) { record(t); },
-                       [&](const core::Log &log) { spdlog::warn("{}: {}", name(), log.message); },
-                   },
-                   effect);
-    }
-}
-
 void BondController::record(const core::Transition &t) {
     if (is_search(t)) {
         spdlog::debug("{}/{}: {} {} -> {} ({})", name(), t.slave, t.machine, t.from, t.to, t.cause);
@@ -273,6 +220,9 @@ void BondController::on_deadline() {
         observed.links.push_back(poll(host_, slave));
     }
     handle_links(std::move(observed));
+    if (bond_.balance_due(sys::now())) {
+        run_balance();
+    }
 }
 
 void BondController::observe_and_handle(std::span<const core::Slave> slaves) {
@@ -300,11 +250,22 @@ void BondController::handle_links(core::LinksObserved observed) {
 
 void BondController::on_data_path_events() {
     std::array<bool, XB_MAX_SLAVES> told{};
-    path_.drain_events([&](const xb_event &event) {
-        if (event.slot < XB_MAX_SLAVES) {
-            told[event.slot] = true;
-        }
-    });
+    bool clients = false;
+    std::vector<core::balance::Client> displaced;
+    path_.drain_events(
+        [&](const xb_event &event) {
+            clients = clients || event.type == XB_EVENT_CLIENTS;
+            if (event.type != XB_EVENT_CLIENTS && event.slot < XB_MAX_SLAVES) {
+                told[event.slot] = true;
+            }
+        },
+        [&](const xb_client &client) { displaced.push_back(balance_client(client)); });
+    for (const auto &client : displaced) {
+        (void)settle(bond_.handle(core::ClientDisplaced{client}, sys::now()));
+    }
+    if (clients) {
+        run_balance();
+    }
     std::vector<core::Slave> concerned;
     for (const auto &slave : bond_.slaves()) {
         if (told[slave.slot]) {

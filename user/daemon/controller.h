@@ -59,8 +59,9 @@ private:
 
     void start();
     void follow_lacp(std::optional<lacp::SystemState> saved = {});
-    Result<void> settle(core::Effects &&); // the one way out of the core
-    void run_effects(const core::Effects &);
+    Result<void> settle(core::Effects &&);   // the one way out of the core
+    void run_effects(const core::Effects &); // effects.cpp, as the next
+    void run_balance();
     void record(const core::Transition &);
     void arm();
     void on_deadline();

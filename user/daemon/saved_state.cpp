@@ -133,6 +133,8 @@ json to_json(const core::Options &o) {
             {"peer_notif_delay_ticks", o.peer_notif_delay_ticks},
             {"xmit_hash_policy", o.xmit_hash_policy},
             {"packets_per_slave", o.packets_per_slave},
+            {"lp_interval_s", o.lp_interval_s},
+            {"tlb_dynamic_lb", o.tlb_dynamic_lb},
             {"primary", o.primary},
             {"primary_reselect", o.primary_reselect},
             {"fail_over_mac", o.fail_over_mac},
@@ -173,13 +175,15 @@ template <typename E> E enum_of(const json &j, E last) {
 
 core::Options options_of(const json &j) {
     core::Options o;
-    o.mode = enum_of(j.at("mode"), Mode::ieee8023ad);
+    o.mode = enum_of(j.at("mode"), Mode::balance_alb);
     o.miimon_ms = j.at("miimon_ms");
     o.updelay_ticks = j.at("updelay_ticks");
     o.downdelay_ticks = j.at("downdelay_ticks");
     o.peer_notif_delay_ticks = j.at("peer_notif_delay_ticks");
     o.xmit_hash_policy = enum_of(j.at("xmit_hash_policy"), HashPolicy::vlan_srcmac);
     o.packets_per_slave = j.at("packets_per_slave");
+    o.lp_interval_s = j.at("lp_interval_s");
+    o.tlb_dynamic_lb = j.at("tlb_dynamic_lb");
     o.primary = j.at("primary");
     o.primary_reselect = enum_of(j.at("primary_reselect"), core::PrimaryReselect::failure);
     o.fail_over_mac = enum_of(j.at("fail_over_mac"), core::FailOverMac::follow);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // A bond's part of the snapshot.
 #include "user/core/targets.h"
+#include "user/daemon/balancer.h"
 #include "user/daemon/controller.h"
 
 namespace xbond::daemon {
@@ -63,6 +64,9 @@ control::BondView BondController::view() const {
     v.history.assign(history_.begin(), history_.end());
     if (lacp_) {
         v.lacp = lacp_->view();
+    }
+    if (v.options.mode == Mode::balance_tlb || v.options.mode == Mode::balance_alb) {
+        v.balance = balance_table(path_);
     }
     for (const auto &slave : bond_.slaves()) {
         control::SlaveView s;
