@@ -12,6 +12,7 @@
 #include <sys/un.h>
 
 #include "user/control/render.h"
+#include "user/sys/netns.h"
 
 namespace xbond::daemon {
 namespace {
@@ -66,8 +67,8 @@ Result<void> Daemon::open() {
     if (settings_.carrier_check) {
         features_.carrier = std::max(features_.carrier, *settings_.carrier_check);
     }
-    host_ =
-        std::make_unique<Host>(Host{*loop_, *netlink_, *ethtool_, *packets_, *filter_, features_, {}, {}, {}, {}, {}, {}});
+    host_ = std::make_unique<Host>(
+        Host{*loop_, *netlink_, *ethtool_, *packets_, *filter_, features_, {}, {}, {}, {}, {}, {}});
     host_->state_dir = settings_.state_dir;
     host_->pin_root = settings_.bpffs / "xbond" / std::to_string(settings_.netns);
     host_->persist = [this] { return persist(); };
@@ -195,13 +196,13 @@ Result<void> Daemon::teardown() {
     return {};
 }
 
-// With no bond there is nothing to come back to. Directories go only when they are empty: they may be the user's.
+// With no bond there is nothing to come back to. Only directories that xbond makes by itself go, when they are empty.
 void Daemon::remove_leftovers() {
     server_.reset();
     forget_state(settings_.state_dir);
+    const auto own = sys::default_socket(settings_.netns).parent_path();
     std::error_code ec;
-    for (const auto &empty : {host_->pin_root, host_->pin_root.parent_path(), settings_.socket.parent_path(),
-                              settings_.socket.parent_path().parent_path()}) {
+    for (const auto &empty : {host_->pin_root, host_->pin_root.parent_path(), own, own.parent_path()}) {
         std::filesystem::remove(empty, ec);
     }
 }
