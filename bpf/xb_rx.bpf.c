@@ -85,7 +85,7 @@ static __noinline int xb_rx_judge(struct __sk_buff *ctx, __u32 id)
 	xb_count_rx(counters, ctx);
 	/* The bond's stack classifies anew, by the bond's MAC: or this would be a frame for another host. */
 	if (((slot->flags & XB_SLOT_REWRITE_DST) && xb_same_mac(eth->h_dest, slot->mac)) ||
-	    (xb_cfg.mode == XB_MODE_ALB && xb_is_for_dead_slave(bank, eth))) {
+	    (xb_cfg.mode == XB_MODE_ALB && xb_rlb_for_dead(ctx))) {
 		__u8 mac[ETH_ALEN];
 
 		__builtin_memcpy(mac, bank->bond_mac, ETH_ALEN);

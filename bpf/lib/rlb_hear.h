@@ -9,18 +9,30 @@
 
 #include "lib/rlb.h"
 
-/* Neighbours may still use the address of a slave that has died; the active one then listens for it (5.7). */
-static __noinline int xb_is_for_dead_slave(const struct xb_bank *bank, const struct ethhdr *eth)
+/* Whether a frame is for a slave that cannot transmit: neighbours may still use its address, and the active slave
+ * listens for it (5.7). Global: verified once, not for each slot. */
+__noinline int xb_rlb_for_dead(struct __sk_buff *ctx)
 {
+	const struct ethhdr *eth = xb_eth(ctx->data, ctx->data_end);
+	const struct xb_bank *bank = xb_get_bank(&xb_the_table);
 	__u32 owner = XB_NO_SLOT;
 	int alive = 0;
 
-	for (__u32 i = 0; i < XB_MAX_SLAVES; i++)
-		if (i < xb_the_table.n_slots && xb_same_mac(eth->h_dest, bank->slot[i].mac))
+	if (!eth)
+		return 0;
+	for (__u32 i = 0; i < XB_MAX_SLAVES; i++) {
+		if (i >= xb_the_table.n_slots)
+			return 0;
+		if (xb_same_mac(eth->h_dest, bank->slot[i].mac)) {
 			owner = i;
-	for (__u32 i = 0; i < XB_MAX_SLAVES; i++)
-		if (i < bank->n_pick && bank->pick[i] == owner)
-			alive = 1;
+			break;
+		}
+	}
+	for (__u32 i = 0; i < XB_MAX_SLAVES; i++) {
+		if (i >= bank->n_pick)
+			break;
+		alive |= bank->pick[i] == owner;
+	}
 	return owner < XB_MAX_SLAVES && !alive;
 }
 

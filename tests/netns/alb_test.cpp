@@ -203,7 +203,6 @@ TEST_CASE("ALB: neighbours use different slaves; one dies, they are told at once
     CHECK(flapping(wires, 2).empty());
 
     SECTION("the slave that is not active dies") {
-        wires.wire(0);
         lab.host().cut(1);
         CHECK(wait_until([&] { return caches(first) == 4; }, 300ms, 1ms));
         for (const auto &station : stations) {
@@ -262,7 +261,7 @@ TEST_CASE("TLB: unequal flows share two slaves evenly after a rebalance, in orde
     }
     lab.ns().ip("addr add 10.99.0.1/24 dev bond0");
     const Server server(lab.network(), "10.99.0.2/24");
-    std::vector<Fd> sockets;
+    std::vector<xbond::Fd> sockets;
     std::vector<std::unique_ptr<StreamReceiver>> receivers;
     std::vector<std::unique_ptr<StreamSender>> senders;
     for (std::uint32_t i = 1; i <= flows; ++i) {
@@ -282,8 +281,9 @@ TEST_CASE("TLB: unequal flows share two slaves evenly after a rebalance, in orde
         }
         return sum;
     };
-    // Without a history every flow is on the first slave; the rebalance 10 s after the join spreads them.
-    REQUIRE(wait_until([&] { return slave(1, "balance", "buckets") >= 8; }, 13s, 50ms));
+    // Without a history all flows are on one slave; the rebalance 10 s after the join spreads them.
+    REQUIRE(wait_until([&] { return std::min(slave(0, "balance", "buckets"), slave(1, "balance", "buckets")) >= 8; },
+                       13s, 50ms));
     const double first = slave(0, "counters", "tx_bytes"), second = slave(1, "counters", "tx_bytes");
     const auto reordered_before = reordered();
     CHECK(wait_until([&] { return slave(1, "counters", "tx_bytes") - second > 2'500'000; }, 9s, 50ms));

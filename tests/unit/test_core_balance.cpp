@@ -15,7 +15,7 @@ namespace {
 using core::SendLearning;
 
 Lab two_slaves(const std::string &mode) {
-    Lab lab({{"mode", mode}});
+    Lab lab(OptionList{{"mode", mode}});
     lab.enslave("e0");
     lab.enslave("e1");
     lab.walk(lab.now + 500ms);
@@ -34,20 +34,20 @@ std::vector<std::pair<SlotId, MacAddr>> learning(const Lab &lab) {
 } // namespace
 
 TEST_CASE("O8 tlb_dynamic_lb: EBUSY while up, EACCES in other modes; lp_interval everywhere, not 0") {
-    Lab tlb({{"mode", "balance-tlb"}});
+    Lab tlb(OptionList{{"mode", "balance-tlb"}});
     CHECK(tlb.set_fails("tlb_dynamic_lb", "0") == EBUSY);
     CHECK(tlb.set_fails("lp_interval", "0") == EINVAL);
     CHECK(tlb.set_fails("lp_interval", "2147483647") == 0);
     tlb.handle(core::BondAdmin{false});
     tlb.set("tlb_dynamic_lb", "off");
     CHECK_FALSE(tlb.bond.options().tlb_dynamic_lb);
-    Lab other({{"mode", "balance-xor"}}, true, false);
+    Lab other(OptionList{{"mode", "balance-xor"}}, true, false);
     CHECK(other.set_fails("tlb_dynamic_lb", "0") == EACCES);
     CHECK(other.set_fails("lp_interval", "7") == 0);
 }
 
 TEST_CASE("modes 5 and 6 need a MII monitor; mode 6 balances dynamically unless told otherwise") {
-    Lab lab({{"miimon", "0"}}, true, false);
+    Lab lab(OptionList{{"miimon", "0"}}, true, false);
     lab.set("mode", "balance-tlb");
     CHECK(lab.bond.options().miimon_ms == 100);
     lab.set("tlb_dynamic_lb", "0");
@@ -197,7 +197,7 @@ TEST_CASE("5.7 the address of a slave that died and was not active is taught for
 }
 
 TEST_CASE("5.4 a slave whose address is the bond's gets one that is free, else is refused") {
-    Lab lab({{"mode", "balance-alb"}}, false); // the user's address, 02:..:b0
+    Lab lab(OptionList{{"mode", "balance-alb"}}, false); // the user's address, 02:..:b0
     lab.enslave(device("e0", 1));
     CHECK(lab.slave("e0").mac == mac(Lab::bond_mac_byte)); // it became active
     lab.enslave(device("e1", Lab::bond_mac_byte));

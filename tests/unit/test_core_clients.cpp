@@ -25,7 +25,7 @@ Client client(std::uint8_t number, SlotId slot) {
 }
 
 Lab two_slaves() {
-    Lab lab({{"mode", "balance-alb"}});
+    Lab lab(OptionList{{"mode", "balance-alb"}});
     lab.enslave("e0");
     lab.enslave("e1");
     lab.walk(lab.now + 12s);
@@ -114,7 +114,7 @@ TEST_CASE("a failover of the active slave: everybody is told, for all addresses 
 }
 
 TEST_CASE("a slave that joins is given clients") {
-    Lab lab({{"mode", "balance-alb"}});
+    Lab lab(OptionList{{"mode", "balance-alb"}});
     lab.enslave("e0");
     lab.walk(lab.now + 12s);
     for (std::uint8_t i = 50; i < 54; ++i) {

@@ -27,7 +27,8 @@ ordered_json balance_json(const BondView &bond) {
     return {{"unbalanced_bytes", bond.balance->unbalanced}, {"clients", clients}};
 }
 
-ordered_json slave_balance_json(const BondView &bond, SlotId slot) {
+ordered_json slave_balance_json(const BondView &bond, const SlaveView &slave) {
+    const SlotId slot = slave.slave.slot;
     const auto owned = std::ranges::count(bond.balance->buckets, slot, &core::balance::Bucket::owner);
     std::uint64_t bytes = 0;
     for (const auto &bucket : bond.balance->buckets) {
@@ -36,7 +37,11 @@ ordered_json slave_balance_json(const BondView &bond, SlotId slot) {
     const auto given = std::ranges::count_if(bond.balance->clients, [&](const core::balance::Client &client) {
         return client.assigned && client.slot == slot;
     });
-    return {{"load", bond.balance->load.at(slot)}, {"buckets", owned}, {"bytes", bytes}, {"clients", given}};
+    return {{"load", bond.balance->load.at(slot)},
+            {"buckets", owned},
+            {"bytes", bytes},
+            {"clients", given},
+            {"suppressed_flood", slave.published.suppress_flood}};
 }
 
 } // namespace xbond::control

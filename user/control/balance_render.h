@@ -8,7 +8,7 @@
 
 namespace xbond::control {
 
-nlohmann::ordered_json balance_json(const BondView &);               // of the bond; it has `balance`
-nlohmann::ordered_json slave_balance_json(const BondView &, SlotId); // of one slave
+nlohmann::ordered_json balance_json(const BondView &); // of the bond; it has `balance`
+nlohmann::ordered_json slave_balance_json(const BondView &, const SlaveView &);
 
 } // namespace xbond::control

@@ -117,7 +117,6 @@ ordered_json slave_json(const BondView &bond, const SlaveView &view) {
                      {"running", s.running},
                      {"carrier", s.carrier},
                      {"suppressed", view.published.suppress},
-                     {"suppressed_flood", view.published.suppress_flood},
                      {"monitor", monitor_json(view)},
                      {"delay_ticks", s.delay},
                      {"failures", s.failures},
@@ -137,7 +136,7 @@ ordered_json slave_json(const BondView &bond, const SlaveView &view) {
         out["lacp"] = lacp_port_json(bond, s.slot);
     }
     if (bond.balance) {
-        out["balance"] = slave_balance_json(bond, s.slot);
+        out["balance"] = slave_balance_json(bond, view);
     }
     return out;
 }
