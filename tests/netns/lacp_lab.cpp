@@ -20,7 +20,8 @@ void LacpHost::make_bond(const std::string &options, const std::vector<std::stri
 }
 
 json LacpHost::port(const std::string &slave) const {
-    for (const json &port : show().at("slaves")) {
+    const json shown = show();
+    for (const json &port : shown.at("slaves")) {
         if (port.at("name") == slave) {
             return port;
         }
@@ -82,12 +83,13 @@ bool OvsLab::wait_reaches_server(std::chrono::milliseconds limit) const {
     return wait_until([&] { return reaches_server(); }, limit);
 }
 
-void filter_lacpdus(const NetNs &ns, const std::string &ifname) {
-    const std::string dev = " dev " + ifname;
-    for (const std::string &words : {"tc qdisc add" + dev + " clsact",
-                                     "tc filter add" + dev + " ingress protocol 0x8809 prio 1 matchall action drop"}) {
-        if (const auto done = ns.run(split(words)); !done.ok()) {
-            throw std::runtime_error(words + ": " + done.err);
+void drop_sent_lacpdus(const NetNs &ns, const std::string &ifname) {
+    constexpr const char *drop = "1,6 0 0 2,"; // one instruction of classic BPF: return TC_ACT_SHOT
+    for (const Argv &command : {Argv{"tc", "qdisc", "add", "dev", ifname, "clsact"},
+                                Argv{"tc", "filter", "add", "dev", ifname, "egress", "protocol", "0x8809", "prio", "1",
+                                     "bpf", "direct-action", "bytecode", drop}}) {
+        if (const auto done = ns.run(command); !done.ok()) {
+            throw std::runtime_error(command.at(1) + ": " + done.err);
         }
     }
 }

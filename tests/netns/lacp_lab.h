@@ -59,8 +59,8 @@ private:
     std::unique_ptr<OvsSwitch> ovs_;
 };
 
-// Drops the LACPDUs that arrive on an interface, and nothing else.
-void filter_lacpdus(const NetNs &ns, const std::string &ifname);
+// From now on an interface sends no LACPDUs; everything else goes on.
+void drop_sent_lacpdus(const NetNs &ns, const std::string &ifname);
 
 bool is_lacpdu(const Frame &frame);
 
