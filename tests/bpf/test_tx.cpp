@@ -163,9 +163,11 @@ TEST_CASE("A9 active-backup sends everything on the active slave") {
     }
 }
 
-TEST_CASE("A11 balance-xor sends each vector on its index") {
-    for (const HashPolicy policy : {HashPolicy::layer2, HashPolicy::layer34}) {
-        DataPath path({.mode = XB_MODE_XOR, .policy = static_cast<__u32>(policy)});
+TEST_CASE("A11 balance-xor and 802.3ad send each vector on its index") {
+    for (const auto &[mode, policy] : {std::pair{XB_MODE_XOR, HashPolicy::layer2},
+                                       {XB_MODE_XOR, HashPolicy::layer34},
+                                       {XB_MODE_8023AD, HashPolicy::layer34}}) {
+        DataPath path({.mode = static_cast<__u32>(mode), .policy = static_cast<__u32>(policy)});
         for (const std::uint32_t n : {2u, 3u}) {
             publish(path, n);
             for (const HashVector &v : hash_vectors()) {
@@ -275,4 +277,19 @@ TEST_CASE("3 full visibility lets packets pass bond0 and takes them at the other
     CHECK(path.tx_packets(0) == 2);
     CHECK(path.tx(udp, on_peer).verdict == TC_ACT_REDIRECT);
     CHECK(path.tx_packets(0) == 3);
+}
+
+TEST_CASE("802.3ad nothing is sent once the controller's lease is over") {
+    DataPath path({.mode = XB_MODE_8023AD});
+    publish(path, 2);
+    CHECK(path.tx(udp).verdict == TC_ACT_REDIRECT); // no lease: for ever
+    path.bank().flags = XB_BANK_LEASED;
+    CHECK(path.tx(udp).verdict == TC_ACT_SHOT);
+    CHECK(path.counters(XB_STATS_BOND).tx_dropped == 1);
+    path.table().lease_until = ~0ULL;
+    CHECK(path.tx(udp).verdict == TC_ACT_REDIRECT);
+    DataPath other({.mode = XB_MODE_XOR}); // a matter of 802.3ad only
+    publish(other, 2);
+    other.bank().flags = XB_BANK_LEASED;
+    CHECK(other.tx(udp).verdict == TC_ACT_REDIRECT);
 }

@@ -87,6 +87,26 @@ TEST_CASE("A17 broadcast with every slave down: dropped and counted once") {
     CHECK(bond.path->counters(XB_STATS_BOND).tx_dropped == 1);
 }
 
+TEST_CASE("802.3ad broadcast_neighbor: ARP, NS and NA leave on every port, all else on one") {
+    Bond bond({.mode = XB_MODE_8023AD}, 2);
+    const auto arp = Packet(test_mac(1), test_mac(2)).arp_request(test_mac(2), "10.0.0.1", "10.0.0.2").build();
+    const auto icmp6 = [](std::uint8_t type) {
+        return Packet(test_mac(1), test_mac(2)).ipv6("fe80::1", "fe80::2").icmpv6(type, 0).payload(20).build();
+    };
+    const auto copies = [&](const Bytes &frame) {
+        const auto before = bond.path->tx_packets(0) + bond.path->tx_packets(1);
+        bond.sender->send(frame);
+        return bond.path->tx_packets(0) + bond.path->tx_packets(1) - before;
+    };
+    CHECK(copies(arp) == 1);
+    bond.path->bank().flags |= XB_BANK_BROADCAST_NEIGHBOR;
+    CHECK(copies(arp) == 2);
+    CHECK(copies(icmp6(135)) == 2);
+    CHECK(copies(icmp6(136)) == 2);
+    CHECK(copies(icmp6(128)) == 1);
+    CHECK(copies(udp) == 1);
+}
+
 TEST_CASE("A1 balance-rr alternates on the wire") {
     Bond bond({.mode = XB_MODE_ROUNDROBIN, .packets_per_slave = 1}, 2);
     cpu_set_t set;
