@@ -194,6 +194,8 @@ TEST_CASE("ALB: neighbours use different slaves; one dies, they are told at once
     INFO(balance_of(lab).dump(1));
     REQUIRE(wait_until([&] { return caches(first) == 2 && caches(second) == 2; }));
     CHECK(balance_of(lab).at("clients").size() >= 4);
+    // Linux keeps what it has just learned for a second (locktime), whoever says otherwise.
+    CHECK(holds_for([&] { return caches(first) == 2; }, 1500ms, 100ms));
     for (const auto &station : stations) {
         CHECK(station->pings(bond_ip));
     }
@@ -281,8 +283,8 @@ TEST_CASE("TLB: unequal flows share two slaves evenly after a rebalance, in orde
         }
         return sum;
     };
-    // Without a history all flows are on one slave; the rebalance 10 s after the join spreads them.
-    REQUIRE(wait_until([&] { return std::min(slave(0, "balance", "buckets"), slave(1, "balance", "buckets")) >= 8; },
+    // Without a history all flows are on one slave, at no load; the rebalance 10 s after the join spreads them.
+    REQUIRE(wait_until([&] { return std::min(slave(0, "balance", "load"), slave(1, "balance", "load")) > 100'000; },
                        13s, 50ms));
     const double first = slave(0, "counters", "tx_bytes"), second = slave(1, "counters", "tx_bytes");
     const auto reordered_before = reordered();
