@@ -22,7 +22,8 @@ const std::vector<std::string> good{
     R"({"v":1,"cmd":"proc","name":"bond0"})",
     R"({"v":1,"cmd":"monitor"})",
     R"({"v":1,"cmd":"explain","name":"bond0","frame":"525400aabb01525400ccdd020806","vlan_tci":100})",
-    R"({"v":1,"cmd":"apply","config":"{\"bonds\":{}}","dry_run":true})"};
+    R"({"v":1,"cmd":"apply","config":"{\"bonds\":{}}","dry_run":true})",
+    R"({"v":1,"cmd":"lacp","name":"bond0","history":true,"slave":"eth0"})"};
 
 struct Bad {
     std::string request, says;

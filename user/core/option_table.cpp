@@ -143,7 +143,7 @@ Result<void> store_primary(Options &options, std::string_view text) {
 std::string primary_name(const Options &options) { return options.primary; }
 
 Result<void> store_actor_system(Options &options, std::string_view text) {
-    const auto mac = MacAddr::parse(without_newline(text));
+    const auto mac = first_word(text) == "default" ? std::optional(MacAddr{}) : MacAddr::parse(without_newline(text));
     if (!mac || mac->is_multicast()) {
         return fail(EINVAL, "bad value " + quoted(text) +
                                 ": expected a MAC address aa:bb:cc:dd:ee:ff that is not multicast; all zeroes: the "
