@@ -102,7 +102,7 @@ void ReceiveBalance::give(std::vector<Client> &clients, const ClientView &view, 
     reassign_ = false;
 }
 
-std::vector<Update> ReceiveBalance::send(std::vector<Client> &clients, const ClientView &view, Time now) {
+std::vector<Update> ReceiveBalance::updates_due(std::vector<Client> &clients, const ClientView &view, Time now) {
     std::vector<Update> updates;
     const auto waits = [](const Client &client) { return client.assigned && client.tell; };
     pending_ = std::ranges::any_of(clients, waits);
@@ -127,7 +127,7 @@ std::vector<Update> ReceiveBalance::run(const Table &table, const ClientView &vi
     SlotId last = table.last_given;
     mark(clients, view, now);
     give(clients, view, last, now);
-    auto updates = send(clients, view, now);
+    auto updates = updates_due(clients, view, now);
     for (std::size_t i = 0; i < clients.size(); ++i) {
         if (clients[i] != table.clients[i]) {
             changes.clients.push_back({i, table.clients[i], clients[i]});

@@ -38,7 +38,7 @@ private:
     void mark_asked(std::vector<Client> &, const ClientView &, Time now);
     void give(std::vector<Client> &, const ClientView &, SlotId &last, Time now);
     void tell_repeatedly(Client &, Time now);
-    std::vector<Update> send(std::vector<Client> &, const ClientView &, Time now);
+    std::vector<Update> updates_due(std::vector<Client> &, const ClientView &, Time now);
 
     bool reassign_ = false;
     std::vector<SlotId> retell_;
