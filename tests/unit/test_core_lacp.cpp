@@ -128,20 +128,38 @@ TEST_CASE("802.3ad without broadcast_neighbor nothing is announced") {
 }
 
 TEST_CASE("802.3ad the options: values and errnos (6.2)") {
-    for (const auto &[name, value] : {std::pair{"lacp_rate", "fast"}, {"lacp_rate", "1"}, {"lacp_active", "off"},
-                                      {"ad_select", "count"}, {"ad_select", "3"}, {"ad_actor_sys_prio", "1"},
-                                      {"ad_actor_system", "02:00:00:00:00:01"}, {"ad_user_port_key", "1023"},
-                                      {"coupled_control", "off"}, {"broadcast_neighbor", "on"}, {"lacp_strict", "on"},
-                                      {"min_links", "2"}, {"max_ports", "32"}, {"controller_lease", "100"},
-                                      {"controller_lease", "hold"}, {"controller_lease", "0"}}) {
+    for (const auto &[name, value] : {std::pair{"lacp_rate", "fast"},
+                                      {"lacp_rate", "1"},
+                                      {"lacp_active", "off"},
+                                      {"ad_select", "count"},
+                                      {"ad_select", "3"},
+                                      {"ad_actor_sys_prio", "1"},
+                                      {"ad_actor_system", "02:00:00:00:00:01"},
+                                      {"ad_user_port_key", "1023"},
+                                      {"coupled_control", "off"},
+                                      {"broadcast_neighbor", "on"},
+                                      {"lacp_strict", "on"},
+                                      {"min_links", "2"},
+                                      {"max_ports", "32"},
+                                      {"controller_lease", "100"},
+                                      {"controller_lease", "hold"},
+                                      {"controller_lease", "0"}}) {
         CAPTURE(name, value);
         CHECK(bond_option(name, value) == 0);
     }
-    for (const auto &[name, value] : {std::pair{"lacp_rate", "2"}, {"lacp_active", "2"}, {"ad_select", "4"},
-                                      {"ad_actor_sys_prio", "0"}, {"ad_actor_sys_prio", "65536"},
-                                      {"ad_actor_system", "01:00:00:00:00:01"}, {"ad_actor_system", "x"},
-                                      {"ad_user_port_key", "1024"}, {"coupled_control", "2"}, {"lacp_strict", "maybe"},
-                                      {"max_ports", "33"}, {"controller_lease", "99"}, {"arp_validate", "8"}}) {
+    for (const auto &[name, value] : {std::pair{"lacp_rate", "2"},
+                                      {"lacp_active", "2"},
+                                      {"ad_select", "4"},
+                                      {"ad_actor_sys_prio", "0"},
+                                      {"ad_actor_sys_prio", "65536"},
+                                      {"ad_actor_system", "01:00:00:00:00:01"},
+                                      {"ad_actor_system", "x"},
+                                      {"ad_user_port_key", "1024"},
+                                      {"coupled_control", "2"},
+                                      {"lacp_strict", "maybe"},
+                                      {"max_ports", "33"},
+                                      {"controller_lease", "99"},
+                                      {"arp_validate", "8"}}) {
         CAPTURE(name, value);
         CHECK(bond_option(name, value) == (std::string(name) == "arp_validate" ? EACCES : EINVAL));
     }
