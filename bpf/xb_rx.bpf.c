@@ -53,9 +53,9 @@ __noinline int xb_rx_hear(struct __sk_buff *ctx, __u32 id)
 	if (ctx->pkt_type == PACKET_OTHERHOST || ctx->pkt_type == PACKET_LOOPBACK)
 		return 0;
 	if (ctx->protocol == bpf_htons(ETH_P_ARP)) {
-		at = xb_at(&frame, ETH_HLEN, XB_ARP_BYTES, buf);
+		at = xb_at(&frame, ETH_HLEN, sizeof(struct xb_arp), buf);
 		if (at)
-			xb_heard_arp(bank, id, flags, at);
+			xb_heard_arp(bank, id, flags, (const struct xb_arp *)at);
 	} else {
 		at = xb_at(&frame, ETH_HLEN, XB_ICMP6_BYTES, buf);
 		if (at)

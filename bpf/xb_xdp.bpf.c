@@ -45,8 +45,8 @@ __noinline int xb_xdp_hear(struct xdp_md *ctx, __u32 id)
 		return 0;
 	if (!(flags & XB_SLOT_HEAR_VALID))
 		xb_stamp_any(id);
-	else if (protocol == bpf_htons(ETH_P_ARP) && (const void *)(at + XB_ARP_BYTES) <= data_end)
-		xb_heard_arp(bank, id, flags, at);
+	else if (protocol == bpf_htons(ETH_P_ARP) && (const void *)(at + sizeof(struct xb_arp)) <= data_end)
+		xb_heard_arp(bank, id, flags, (const struct xb_arp *)at);
 	else if (protocol == bpf_htons(ETH_P_IPV6) && (const void *)(at + XB_ICMP6_BYTES) <= data_end)
 		xb_heard_icmp6(bank, id, flags, at);
 	return 0;

@@ -12,9 +12,6 @@
 #include "lib/maps.h"
 #include "lib/parse.h"
 
-#define XB_ARP_BYTES 28 /* Ethernet and IPv4 */
-#define XB_ARP_REPLY 2
-
 /* Stamps are written once a jiffy: then CPUs share the line in between, and a storm of frames pays for no clock. Two
  * CPUs at once may both write. */
 static __always_inline void xb_stamp(struct xb_slot_stamps *stamps, __u64 *stamp, __u32 bit)
@@ -105,22 +102,20 @@ static __always_inline void xb_check4(const struct xb_monitor *monitor, __u32 id
 	}
 }
 
-/* 4.4 for an ARP frame of a slave; `arp`: XB_ARP_BYTES from its hardware type. */
-static __always_inline void xb_heard_arp(const struct xb_bank *bank, __u32 id, __u32 flags, const __u8 *arp)
+/* 4.4 for an ARP frame of a slave. */
+static __always_inline void xb_heard_arp(const struct xb_bank *bank, __u32 id, __u32 flags, const struct xb_arp *arp)
 {
-	const __u16 *half = (const __u16 *)arp; /* nothing wider is aligned in a copy on the stack */
 	__u32 sender, target;
 
-	/* Ethernet, IPv4, lengths 6 and 4. */
-	if (half[0] != bpf_htons(1) || half[1] != bpf_htons(ETH_P_IP) || half[2] != bpf_htons(0x0604))
+	if (!xb_is_ipv4_arp(arp))
 		return;
-	sender = half[7] | (__u32)half[8] << 16;
-	target = half[12] | (__u32)half[13] << 16;
+	sender = xb_arp_ip(arp->sender4);
+	target = xb_arp_ip(arp->target4);
 	if (!(flags & XB_SLOT_BACKUP))
 		xb_check4(&bank->monitor, id, sender, target);
 	else if (xb_active_heard(bank))
 		xb_check4(&bank->monitor, id, target, sender);
-	else if (half[3] == bpf_htons(XB_ARP_REPLY) && xb_candidate_waits(&bank->monitor))
+	else if (arp->op == bpf_htons(XB_ARPOP_REPLY) && xb_candidate_waits(&bank->monitor))
 		xb_check4(&bank->monitor, id, sender, target);
 }
 

@@ -17,6 +17,31 @@
 #define XB_NS 135
 #define XB_NA 136
 
+/* ARP for IPv4 over Ethernet, as it lies behind the Ethernet header: nothing wider than 16 bits is aligned. */
+struct xb_arp {
+	__u16 hardware, protocol;
+	__u16 lengths; /* 6 and 4 */
+	__u16 op;
+	__u8 sender_mac[6];
+	__u16 sender4[2];
+	__u8 target_mac[6];
+	__u16 target4[2];
+};
+
+#define XB_ARPOP_REQUEST 1
+#define XB_ARPOP_REPLY 2
+
+static __always_inline int xb_is_ipv4_arp(const struct xb_arp *arp)
+{
+	return arp->hardware == bpf_htons(1) && arp->protocol == bpf_htons(ETH_P_IP) &&
+	       arp->lengths == bpf_htons(0x0604);
+}
+
+static __always_inline __u32 xb_arp_ip(const __u16 *half)
+{
+	return half[0] | (__u32)half[1] << 16;
+}
+
 /* The linear Ethernet header, or null for a runt. */
 static __always_inline const struct ethhdr *xb_eth(__u32 data, __u32 data_end)
 {

@@ -13,19 +13,7 @@
 #include "lib/maps.h"
 #include "lib/parse.h"
 
-#define XB_ARPOP_REQUEST 1
-#define XB_ARPOP_REPLY 2
 #define XB_ARP_SENDER_MAC 8 /* where it is in the body */
-
-struct xb_arp {
-	__u16 hardware, protocol;
-	__u8 hardware_len, protocol_len;
-	__u16 op;
-	__u8 sender_mac[6];
-	__u16 sender4[2]; /* nothing wider is aligned */
-	__u8 target_mac[6];
-	__u16 target4[2];
-};
 
 /* The address of one of the slaves. */
 static __always_inline int xb_is_slave_mac(const struct xb_bank *bank, const __u8 *mac)
@@ -42,13 +30,7 @@ static __always_inline int xb_is_slave_mac(const struct xb_bank *bank, const __u
 
 static __always_inline int xb_load_arp(struct __sk_buff *ctx, struct xb_arp *arp)
 {
-	return !bpf_skb_load_bytes(ctx, ETH_HLEN, arp, sizeof(*arp)) && arp->hardware == bpf_htons(1) &&
-	       arp->protocol == bpf_htons(ETH_P_IP) && arp->hardware_len == 6 && arp->protocol_len == 4;
-}
-
-static __always_inline __u32 xb_arp_ip(const __u16 *half)
-{
-	return half[0] | (__u32)half[1] << 16;
+	return !bpf_skb_load_bytes(ctx, ETH_HLEN, arp, sizeof(*arp)) && xb_is_ipv4_arp(arp);
 }
 
 /* The controller is in an entry for some nanoseconds, but it can be preempted there: nobody waits. */

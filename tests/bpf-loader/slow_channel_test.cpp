@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "slow_frames.h"
+#include "tests/harness/wait.h"
 #include "user/daemon/slow_channel.h"
 
 using namespace xbond;
@@ -125,9 +126,13 @@ TEST_CASE("slow channel: switching XDP native, off, generic at 100 frames a seco
     std::atomic<bool> stop{false};
     std::uint32_t sent = 0;
     std::thread sender([&] {
-        for (const SwitchPort port("s0p"); !stop;
-             std::this_thread::sleep_for(std::chrono::milliseconds(10))) // the pace
-            port.send(slow_frame(1, sent++));
+        const SwitchPort port("s0p");
+        harness::wait_until(
+            [&] {
+                port.send(slow_frame(1, sent++));
+                return stop.load();
+            },
+            std::chrono::seconds(60), std::chrono::milliseconds(10)); // 100 frames a second
     });
     std::map<std::string_view, int> ways;
     for (int round = 0; round < 5; ++round)

@@ -9,6 +9,7 @@
 
 #include "tests/bpf/data_path.h"
 #include "tests/bpf/netns.h"
+#include "tests/bpf/two_slaves.h"
 
 using namespace xbond;
 using namespace xbond::test;
@@ -25,16 +26,9 @@ std::uint64_t monotonic() {
     return static_cast<std::uint64_t>(t.tv_sec) * 1000000000U + static_cast<std::uint64_t>(t.tv_nsec);
 }
 
-// e0 active in slot 0, e1 backup and suppressed in slot 1; two ARP targets, one NS target; all frames validated.
-struct Monitored {
+// e0 active, e1 backup and suppressed; two ARP targets, one NS target; all frames validated.
+struct Monitored : TwoSlaves {
     Monitored() {
-        enter_netns();
-        add_veth("e0");
-        add_veth("e1");
-        path = std::make_unique<DataPath>(xb_config{
-            .bond_ifindex = ifindex("bond0"), .peer_ifindex = ifindex("bond0p"), .mode = XB_MODE_ACTIVEBACKUP});
-        e0.ifindex = path->set_slot(0, "e0");
-        e1.ifindex = path->set_slot(1, "e1");
         hear(XB_SLOT_HEAR_VALID);
         xb_bank &bank = path->bank();
         bank.active = 0;
@@ -82,9 +76,6 @@ struct Monitored {
         path->bank().monitor.heard_after = 5;
         path->stamps().slot[0].last_rx = 6;
     }
-
-    std::unique_ptr<DataPath> path;
-    RunContext e0, e1;
 };
 
 Bytes reply(const MacAddr &to, const char *from_ip, const char *to_ip) {

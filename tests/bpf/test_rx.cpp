@@ -6,6 +6,7 @@
 
 #include "tests/bpf/data_path.h"
 #include "tests/bpf/netns.h"
+#include "tests/bpf/two_slaves.h"
 
 using namespace xbond;
 using namespace xbond::test;
@@ -17,16 +18,9 @@ const Bytes broadcast =
     Packet(mac_broadcast, stranger).arp_request(stranger, "10.0.0.9", "10.0.0.1").payload(18).build();
 const Bytes lldp = Packet(mac_lldp, stranger).ethertype(0x88cc).payload(46, 3).build();
 
-// e0 and e1 in slots 0 and 1; e1 is suppressed as a backup is.
-struct Slaves {
+// e1 is suppressed as a backup is.
+struct Slaves : TwoSlaves {
     Slaves() {
-        enter_netns();
-        add_veth("e0");
-        add_veth("e1");
-        path = std::make_unique<DataPath>(xb_config{
-            .bond_ifindex = ifindex("bond0"), .peer_ifindex = ifindex("bond0p"), .mode = XB_MODE_ACTIVEBACKUP});
-        e0.ifindex = path->set_slot(0, "e0");
-        e1.ifindex = path->set_slot(1, "e1");
         for (const auto &[slot, name] : {std::pair{0, "bond0"}, {1, "e1"}})
             put_mac(path->bank().slot[slot].mac, mac_of(name));
         put_mac(path->bank().bond_mac, mac_of("bond0"));
@@ -34,9 +28,6 @@ struct Slaves {
     }
 
     static void put_mac(__u8 *to, const MacAddr &mac) { std::copy(mac.bytes.begin(), mac.bytes.end(), to); }
-
-    std::unique_ptr<DataPath> path;
-    RunContext e0, e1;
 };
 
 Bytes unicast_to(const MacAddr &mac) {

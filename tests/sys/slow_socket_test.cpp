@@ -32,8 +32,15 @@ Bytes frame(std::uint8_t number, const Bytes &tags = {}, const MacAddr &to = slo
 
 const Bytes vid0{0x81, 0, 0xe0, 0}, vid5{0x81, 0, 0, 5}; // with and without priority
 
+// x0 and x1 in a namespace of the test's own, where it may have one.
 struct Lab {
-    explicit Lab(Netlink &netlink) : pair(make_pair(netlink, true)) {}
+    Lab() {
+        if (ns) {
+            netlink = Netlink::open().value();
+            pair = make_pair(*netlink, true);
+            wire = PacketSocket::open().value();
+        }
+    }
 
     void send(const Bytes &bytes) const { REQUIRE(wire.send(pair.x1, bytes)); }
     // The numbers of frames heard until `last` comes.
@@ -49,8 +56,10 @@ struct Lab {
         return numbers;
     }
 
-    Pair pair;
-    PacketSocket wire = PacketSocket::open().value();
+    PrivateNetns ns;
+    std::optional<Netlink> netlink;
+    Pair pair{};
+    PacketSocket wire;
 };
 
 int subscriptions() {
@@ -62,13 +71,10 @@ int subscriptions() {
 } // namespace
 
 TEST_CASE("slow socket: hears its group untagged and priority-tagged (XB-3), not VLANs, other groups, other types") {
-    const PrivateNetns ns;
-    if (!ns) {
+    Lab lab;
+    if (!lab.ns) {
         return;
     }
-    auto netlink = Netlink::open();
-    REQUIRE(netlink);
-    Lab lab(*netlink);
     const auto socket = SlowSocket::open(lab.pair.x0);
     REQUIRE(socket);
     lab.send(frame(1));
@@ -82,13 +88,10 @@ TEST_CASE("slow socket: hears its group untagged and priority-tagged (XB-3), not
 }
 
 TEST_CASE("slow socket: a VLAN device on the slave takes its frames away, not those with VID 0") {
-    const PrivateNetns ns;
-    if (!ns) {
+    Lab lab;
+    if (!lab.ns) {
         return;
     }
-    auto netlink = Netlink::open();
-    REQUIRE(netlink);
-    Lab lab(*netlink);
     if (!shell("ip link add link x0 name x0.5 type vlan id 5 2>/dev/null && ip link set x0.5 up")) {
         std::puts("SKIPPED: this kernel has no VLAN devices");
         return;
@@ -102,13 +105,10 @@ TEST_CASE("slow socket: a VLAN device on the slave takes its frames away, not th
 }
 
 TEST_CASE("slow socket: stamps are on the monotonic clock, in order, and none is later than now") {
-    const PrivateNetns ns;
-    if (!ns) {
+    Lab lab;
+    if (!lab.ns) {
         return;
     }
-    auto netlink = Netlink::open();
-    REQUIRE(netlink);
-    Lab lab(*netlink);
     const auto socket = SlowSocket::open(lab.pair.x0);
     REQUIRE(socket);
     std::vector<Time> stamps;
@@ -143,13 +143,10 @@ TEST_CASE("slow socket: stamps are on the monotonic clock, in order, and none is
 }
 
 TEST_CASE("slow socket: what it sends comes out of the other end as it was") {
-    const PrivateNetns ns;
-    if (!ns) {
+    Lab lab;
+    if (!lab.ns) {
         return;
     }
-    auto netlink = Netlink::open();
-    REQUIRE(netlink);
-    Lab lab(*netlink);
     const auto socket = SlowSocket::open(lab.pair.x0), peer = SlowSocket::open(lab.pair.x1);
     REQUIRE(socket);
     REQUIRE(peer);
@@ -158,13 +155,10 @@ TEST_CASE("slow socket: what it sends comes out of the other end as it was") {
 }
 
 TEST_CASE("slow socket: subscribes the slave to the group as long as it lives (XB-5), whatever else changes there") {
-    const PrivateNetns ns;
-    if (!ns) {
+    Lab lab;
+    if (!lab.ns) {
         return;
     }
-    auto netlink = Netlink::open();
-    REQUIRE(netlink);
-    Lab lab(*netlink);
     const auto filter = DeviceFilter::open();
     CHECK(subscriptions() == 0);
     {
@@ -183,19 +177,16 @@ TEST_CASE("slow socket: subscribes the slave to the group as long as it lives (X
 }
 
 TEST_CASE("slow socket: lives through down and up of the device, and its end") {
-    const PrivateNetns ns;
-    if (!ns) {
+    Lab lab;
+    if (!lab.ns) {
         return;
     }
-    auto netlink = Netlink::open();
-    REQUIRE(netlink);
-    Lab lab(*netlink);
     const auto socket = SlowSocket::open(lab.pair.x0);
     REQUIRE(socket);
-    REQUIRE(netlink->set_up(lab.pair.x0, false));
+    REQUIRE(lab.netlink->set_up(lab.pair.x0, false));
     CHECK(socket->send(frame(1)).error().code == ENETDOWN);
     socket->receive([](std::span<const std::uint8_t>, std::optional<Time>) { CHECK(false); });
-    REQUIRE(netlink->set_up(lab.pair.x0, true));
+    REQUIRE(lab.netlink->set_up(lab.pair.x0, true));
     lab.send(frame(2));
     CHECK(lab.heard_until(*socket, 2) == std::vector{2});
 

@@ -16,7 +16,7 @@ namespace {
 
 using json = nlohmann::json;
 
-constexpr int state_version = 2;
+constexpr int state_version = 3;
 constexpr const char *file_name = "state.json";
 
 template <std::size_t n> json list_of(const std::array<Time, n> &times) {
