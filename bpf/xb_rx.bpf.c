@@ -116,14 +116,20 @@ static __always_inline int xb_rx_slave(struct __sk_buff *ctx, __u32 id)
 	return bpf_redirect(bank->entry_ifindex, bank->entry_flags);
 }
 
+/* Unrolled: three instructions for each slave before the right one instead of ten. */
+static __always_inline __u32 xb_rx_id(__u32 ifindex)
+{
+#pragma clang loop unroll(full)
+	for (__u32 id = 0; id < XB_MAX_SLAVES; id++)
+		if (xb_the_table.slot[id].ifindex == ifindex)
+			return id;
+	return XB_MAX_SLAVES;
+}
+
 SEC("tc")
 int xb_rx(struct __sk_buff *ctx)
 {
-	__u32 ifindex = ctx->ifindex;
+	__u32 id = xb_rx_id(ctx->ifindex);
 
-	/* Here and not in xb_slot_of, so that the slot found is known to be one. */
-	for (__u32 id = 0; id < XB_MAX_SLAVES; id++)
-		if (xb_the_table.slot[id].ifindex == ifindex)
-			return xb_rx_slave(ctx, id);
-	return TC_ACT_UNSPEC;
+	return id < XB_MAX_SLAVES ? xb_rx_slave(ctx, id) : TC_ACT_UNSPEC;
 }
