@@ -34,7 +34,7 @@ load() { "$bin/xb_load" "$@"; }
 cleanup() {
     trap '' INT TERM
     [ -n "$daemon" ] && { kill -CONT "$daemon"; kill "$daemon"; wait "$daemon"; } 2>/dev/null
-    ip netns pids "$near" 2>/dev/null | xargs -r kill -9
+    { ip netns pids "$near"; ip netns pids "$far"; } 2>/dev/null | xargs -r kill -9
     [ -e "/run/netns/$near" ] && in_near "$bin/xbondd" --teardown >/dev/null 2>&1
     ip netns del "$near" 2>/dev/null
     ip netns del "$far" 2>/dev/null
