@@ -4,6 +4,7 @@
 
 #include <array>
 #include <optional>
+#include <utility>
 
 #include "loader/attach.h"
 #include "loader/datapath.h"
@@ -14,7 +15,7 @@
 namespace xbond::loader {
 
 struct DataPath::Impl {
-    Impl(Config c, const Features &f) : config(std::move(c)), features(f), set(config.programs) {}
+    Impl(Config c, Features f) : config(std::move(c)), features(std::move(f)), set(config.programs) {}
 
     Result<void> create();
     Result<void> adopt();

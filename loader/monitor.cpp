@@ -42,16 +42,17 @@ Bank DataPath::Impl::with_entry(Bank bank) const {
     return bank;
 }
 
-// A target's stamps belong to its position in the lists: another target there has not been heard yet.
+// A target's stamps belong to its position in the lists: another target there has not been heard yet. After the flip, or
+// an answer of the old target could still stamp the new one.
 void DataPath::Impl::publish(Bank bank) {
-    const xb_monitor &before = table.published().monitor, &after = bank.monitor;
+    const xb_monitor before = table.published().monitor, &after = bank.monitor;
+    table.publish(with_entry(bank));
     for (std::size_t i = 0; i < XB_MAX_TARGETS; ++i) {
         const bool same = before.target4[i] == after.target4[i] &&
                           std::memcmp(before.target6[i], after.target6[i], sizeof(after.target6[i])) == 0;
         for (std::size_t slot = 0; !same && slot < XB_MAX_SLAVES; ++slot)
             __atomic_store_n(&stamps->slot[slot].target_rx[i], 0, __ATOMIC_RELAXED);
     }
-    table.publish(with_entry(bank));
 }
 
 void DataPath::Impl::forget_stamps(SlotId slot) {

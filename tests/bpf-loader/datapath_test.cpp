@@ -21,7 +21,7 @@ namespace {
 
 // Both ways of attaching, as far as the kernel has them.
 Features either_hook() {
-    const Features features = test::features(GENERATE(true, false));
+    Features features = test::features(GENERATE(true, false));
     CAPTURE(features.tcx);
     return features;
 }
