@@ -42,8 +42,8 @@ Bank DataPath::Impl::with_entry(Bank bank) const {
     return bank;
 }
 
-// A target's stamps belong to its position in the lists: another target there has not been heard yet. After the flip, or
-// an answer of the old target could still stamp the new one.
+// A target's stamps belong to its position in the lists: another target there has not been heard yet. After the flip,
+// or an answer of the old target could still stamp the new one.
 void DataPath::Impl::publish(Bank bank) {
     const xb_monitor before = table.published().monitor, &after = bank.monitor;
     table.publish(with_entry(bank));

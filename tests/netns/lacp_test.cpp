@@ -267,6 +267,26 @@ TEST_CASE("802.3ad back to back: two bonds of xbond negotiate, and the history d
     CHECK(read("_ws.malformed || _ws.expert").empty());
 }
 
+TEST_CASE("802.3ad monitors any: ARP probes leave by AF_XDP where LACP has a socket, and are answered") {
+    LacpHost left, right;
+    left.ns().veth("e0", right.ns(), "e0");
+    const bool native = GENERATE(true, false);
+    left.make_bond(
+        std::string(
+            "lacp_rate fast miimon 100 monitors any arp_interval 100 arp_validate all arp_ip_target 10.97.0.2 xdp ") +
+            (native ? "native" : "off"),
+        {"e0"});
+    right.make_bond("lacp_rate fast", {"e0"});
+    REQUIRE(left.wait_negotiated());
+    left.ns().ip("addr add 10.97.0.1/24 dev bond0");
+    right.ns().ip("addr add 10.97.0.2/24 dev bond0");
+    CHECK(left.port("e0").at("channel").at("way") == (native ? "af_xdp" : "af_packet"));
+    CHECK(wait_until([&] {
+        const json slave = left.status().at("slaves").at(0);
+        return !slave.at("monitor").at("targets").at(0).at("round_trip_ms").is_null();
+    }));
+}
+
 TEST_CASE("802.3ad controller_lease: a stuck controller stops sending when the lease is over, a live one goes on") {
     LacpHost left, right;
     left.ns().veth("e0", right.ns(), "e0");

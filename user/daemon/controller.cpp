@@ -32,7 +32,10 @@ BondController::BondController(Host &host, core::Bond bond, BondDevice device, l
       device_(std::move(device)),
       path_(std::move(path)),
       applier_(host_, path_, device_, originals_),
-      prober_(host_) {}
+      prober_(host_, [this](const core::Slave &slave, std::span<const std::uint8_t> frame) {
+          auto sent = lacp_ ? lacp_->send_by_xsk(slave.slot, frame) : std::nullopt;
+          return sent ? *sent : host_.packets.send(slave.ifindex, frame);
+      }) {}
 
 Result<std::unique_ptr<BondController>> BondController::create(Host &host, const std::string &name,
                                                                std::span<const core::OptionValue> options,

@@ -275,6 +275,14 @@ void LacpAgent::send(const lacp::FrameToSend &frame) {
     }
 }
 
+std::optional<Result<void>> LacpAgent::send_by_xsk(SlotId slot, std::span<const std::uint8_t> frame) {
+    const auto port = ports_.find(slot);
+    if (port == ports_.end() || !port->second.channel.uses_xdp()) {
+        return std::nullopt;
+    }
+    return port->second.channel.send(frame);
+}
+
 void LacpAgent::record(const lacp::Transition &t) {
     const auto port = ports_.find(t.slot);
     owner_.record({t.when, std::string(t.machine), port == ports_.end() ? std::string() : port->second.name, t.from,

@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 
 #include "loader/xsk.h"
 #include "user/control/snapshot.h"
@@ -33,6 +34,9 @@ public:
     // Options, ports, links and XDP of the slaves as they are now. A port that is gone says farewell (3.7): call it
     // when the slave has left the tables and its device is not touched yet.
     void follow();
+
+    // Any frame out of a slave by AF_XDP; none: no such socket there.
+    std::optional<Result<void>> send_by_xsk(SlotId, std::span<const std::uint8_t> frame);
 
     control::LacpView view() const;
     control::LacpHistory history() const;

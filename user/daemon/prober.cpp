@@ -52,7 +52,7 @@ bool Prober::send(const core::Slave &slave, std::size_t target, std::span<const 
     Question &question = questions_.at(slave.slot).at(target);
     question.round_trip = round_trip(slave, target);
     question.sent = sys::now(); // before: on a short way the answer is there before the call returns
-    if (auto sent = host_.packets.send(slave.ifindex, frame); !sent) {
+    if (auto sent = send_(slave, frame); !sent) {
         spdlog::debug("probe on {}: {}", slave.name, sent.error().message);
         return false;
     }

@@ -4,7 +4,9 @@
 #pragma once
 
 #include <array>
+#include <functional>
 #include <optional>
+#include <span>
 
 #include "user/core/bond.h"
 #include "user/daemon/announcer.h"
@@ -14,7 +16,8 @@ namespace xbond::daemon {
 
 class Prober {
 public:
-    explicit Prober(Host &host) : host_(host) {}
+    using Send = std::function<Result<void>(const core::Slave &, std::span<const std::uint8_t> frame)>;
+    Prober(Host &host, Send send) : host_(host), send_(std::move(send)) {}
 
     // One probe per target out of the slave, with the slave's own address. True when at least one was queued.
     bool probe(const core::Slave &, std::uint32_t bond_ifindex, const core::Options &);
@@ -34,6 +37,7 @@ private:
     bool send(const core::Slave &, std::size_t target, std::span<const std::uint8_t> frame);
 
     Host &host_;
+    Send send_;
     struct Question { // the last one
         Time sent{};
         std::optional<Time> round_trip; // of the one before, or an earlier one
