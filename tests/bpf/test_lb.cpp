@@ -57,7 +57,7 @@ struct Set {
         CHECK(other == (path.lb().unbalanced == unbalanced));
         return other;
     }
-    xb_client &client(std::uint8_t last) { return path.lb().client[10 ^ 0 ^ 0 ^ last]; }
+    xb_client &client(std::uint8_t last) { return path.lb().client[10 ^ last]; }
 
     DataPath path;
     Bytes sent;

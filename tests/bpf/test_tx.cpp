@@ -52,9 +52,8 @@ std::uint32_t sent_on(DataPath &path, const Bytes &frame) {
 }
 
 std::vector<std::uint32_t> sequence(DataPath &path, const Bytes &frame, int count) {
-    std::vector<std::uint32_t> slots;
-    for (int i = 0; i < count; i++)
-        slots.push_back(sent_on(path, frame));
+    std::vector<std::uint32_t> slots(static_cast<std::size_t>(count));
+    std::ranges::generate(slots, [&] { return sent_on(path, frame); });
     return slots;
 }
 

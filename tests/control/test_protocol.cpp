@@ -12,11 +12,11 @@ namespace {
 
 // Every command, with everything it can carry.
 const std::vector<std::string> good{
-    R"({"v":1,"cmd":"link.add","name":"bond0","options":[["mode","active-backup"],["miimon","50"]],)"
-    R"("address":"52:54:00:aa:bb:01","mtu":9000})",
+    (R"({"v":1,"cmd":"link.add","name":"bond0","options":[["mode","active-backup"],["miimon","50"]],)"
+     R"("address":"52:54:00:aa:bb:01","mtu":9000})"),
     R"({"v":1,"cmd":"link.del","name":"bond0"})",
-    R"({"v":1,"cmd":"link.set","name":"eth0","options":[["primary","eth0"]],"slave_options":[["prio","-10"]],)"
-    R"("master":"bond0","up":true,"address":"52:54:00:aa:bb:01","mtu":1500})",
+    (R"({"v":1,"cmd":"link.set","name":"eth0","options":[["primary","eth0"]],"slave_options":[["prio","-10"]],)"
+     R"("master":"bond0","up":true,"address":"52:54:00:aa:bb:01","mtu":1500})"),
     R"({"v":1,"cmd":"status","name":"bond0"})",
     R"({"v":1,"cmd":"link.show","name":"bond0","details":true,"statistics":false})",
     R"({"v":1,"cmd":"proc","name":"bond0"})",
