@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "user/cli/doctor.h"
 
+#include <algorithm>
 #include <charconv>
 #include <linux/magic.h>
 #include <net/if.h>
@@ -162,12 +163,7 @@ std::vector<Finding> judge(const DoctorFacts &facts) {
 }
 
 bool usable(const std::vector<Finding> &findings) {
-    for (const auto &f : findings) {
-        if (f.severity == Severity::problem) {
-            return false;
-        }
-    }
-    return true;
+    return std::ranges::none_of(findings, [](const Finding &f) { return f.severity == Severity::problem; });
 }
 
 ordered_json doctor_json(const DoctorFacts &facts, const std::vector<Finding> &findings) {

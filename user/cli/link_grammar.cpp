@@ -273,9 +273,11 @@ Result<Invocation> parse_delete(Args args, Invocation out) {
 Result<Invocation> parse_show(Args args, Invocation out) {
     std::optional<std::string> device;
     while (!args.empty()) {
-        if (const auto global = take_global(args, out.globals); !global) {
+        const auto global = take_global(args, out.globals);
+        if (!global) {
             return tl::unexpected(global.error());
-        } else if (*global) {
+        }
+        if (*global) {
             continue;
         }
         const std::string word = args.take();
