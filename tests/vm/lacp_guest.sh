@@ -26,7 +26,7 @@ make_partner() { # bond|team slow|fast on|off: the rate that it asks for, whethe
         [ "$2" = slow ] || fast=true
         echo '{"device": "up0", "link_watch": {"name": "ethtool"}, "ports": {"s0": {}, "s1": {}}, "runner":
             {"name": "lacp", "active": '$active', "fast_rate": '$fast', "tx_hash": ["eth", "ipv4", "l4"]}}' >teamd.conf
-        on_sw teamd -U -f teamd.conf >/out/teamd.log 2>&1 &
+        ip netns exec sw teamd -U -f teamd.conf >/out/teamd.log 2>&1 & # not on_sw: a function is one process more
         teamd=$!
         until_ok 30 on_sw teamdctl -U up0 state || return
     fi
@@ -51,8 +51,9 @@ make_bond() { # OPTIONS...
 
 # Both print a line per port: NAME ACTOR-STATE PARTNER-STATE ACTOR-SYSTEM PARTNER-SYSTEM.
 ours() {
-    xbond -j lacp bond0 | sed 's/{"name":/\n&/g' | sed -nE \
-        's/^\{"name":"([^"]*)".*"actor":\{[^}]*"system":"([^"]*)"[^}]*"state":([0-9]*).*"partner":\{[^}]*"system":"([^"]*)"[^}]*"state":([0-9]*).*/\1 \3 \5 \2 \4/p'
+    local info='\{[^}]*"system":"([^"]*)"[^}]*"state":([0-9]*).*'
+    xbond -j lacp bond0 | sed 's/{"name":/\n&/g' |
+        sed -nE 's/^\{"name":"([^"]*)".*"actor":'"$info"'"partner":'"$info"'/\1 \3 \5 \2 \4/p'
 }
 theirs() {
     if [ "$partner" = bond ]; then
@@ -80,7 +81,7 @@ agree() { # OUR-STATE THEIR-STATE
     mac='[0-9a-f:]{17}'
     if [[ $us =~ ^"e0 $1 $2 "($mac)" "($mac)$'\n'"e1 $1 $2 "($mac)" "($mac)$ ]] &&
         [ "${BASH_REMATCH[1]} ${BASH_REMATCH[2]}" = "${BASH_REMATCH[3]} ${BASH_REMATCH[4]}" ] &&
-        [ "$them" = "s0 $2 $1 ${BASH_REMATCH[2]} ${BASH_REMATCH[1]}"$'\n'"s1 $2 $1 ${BASH_REMATCH[2]} ${BASH_REMATCH[1]}" ]; then
+        mac="${BASH_REMATCH[2]} ${BASH_REMATCH[1]}" && [ "$them" = "s0 $2 $1 $mac"$'\n'"s1 $2 $1 $mac" ]; then
         return
     fi
     printf 'expected %s here and %s there; ours:\n%s\ntheirs:\n%s\n' "$1" "$2" "$us" "$them"
@@ -150,7 +151,9 @@ restarts() { # LABEL OUR-STATE THEIR-STATE WAY
         ! grep -vE '^s[01] $3 $2 ' states"
 }
 
-left() { # SYSTEM: none of the partner's ports distributes; of us it knows what a farewell says, and that it was from us
+# None of the partner's ports distributes. bonding.ko goes on saying what it last heard: a farewell, from the system that
+# was negotiated.
+left() { # SYSTEM
     local port actor said rest system n=0
     while read -r port actor said rest system; do
         n=$((n + 1))
@@ -164,7 +167,7 @@ leaves() { # LABEL
     local system
     system=$(ours | awk '$1 == "e0" { print $4 }')
     check "$1: deleted" xbond link del bond0
-    check "$1: the partner heard the farewell" until_ok 20 left "$system"
+    check "$1: the partner's ports left" until_ok 20 left "$system"
 }
 
 versus() { # PARTNER XDP WAY: slow rate
