@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Mode 802.3ad against Open vSwitch: a peer that is not ours.
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <filesystem>
 #include <fstream>
@@ -213,8 +214,10 @@ TEST_CASE("802.3ad release and link del say farewell, SIGTERM does not") {
     lab.make_bond("lacp_rate fast");
     REQUIRE(lab.host().wait_negotiated());
     const Sniffer first(lab.lan(), "p0"), second(lab.lan(), "p1");
-    const auto farewell = [](const Frame &frame) { // AGG, SYN, COL and DIS are clear
-        return is_lacpdu(frame) && !frame.outgoing && (frame.bytes[32] & 0x3c) == 0;
+    const auto system = xbond::MacAddr::parse(lab.host().status().at("mac").get<std::string>()).value();
+    const auto farewell = [&](const Frame &frame) { // AGG to DIS are clear, the system is the one negotiated
+        return is_lacpdu(frame) && !frame.outgoing && (frame.bytes[32] & 0x3c) == 0 &&
+               std::equal(system.bytes.begin(), system.bytes.end(), frame.bytes.begin() + 20);
     };
     CHECK(lab.host().daemon().stop() == 0);
     CHECK(first.count(farewell) + second.count(farewell) == 0);

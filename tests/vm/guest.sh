@@ -3,49 +3,11 @@
 # Inside the guest: guest.sh KERNEL. Slaves e0 and e1 are veth ends; their far ends s0 and s1 live in namespace `sw`,
 # under bonding.ko (static aggregation: modes 0, 2, 3) or under a bridge (mode 1), with 10.0.0.2 on top.
 set -u
+. /job/guest_lib.sh
 case $1 in # what this kernel must offer; anything less is a failure, not a fallback
 6.1) hook=clsact carrier=probe_read ;;
 *) hook=tcx carrier=kfunc ;;
 esac
-failures=0
-daemon=
-
-pass() { echo "PASS: $*"; }
-fail() { echo "FAIL: $*"; failures=$((failures + 1)); }
-check() { # TEXT COMMAND...
-    local text=$1 said
-    shift
-    if said=$("$@" 2>&1); then pass "$text"; else fail "$text: ${said:0:2000}"; fi
-}
-until_ok() { # SECONDS COMMAND...: retries until it succeeds
-    local deadline=$((SECONDS + $1))
-    shift
-    until "$@" >/dev/null 2>&1; do
-        [ $SECONDS -lt $deadline ] || { "$@"; return 1; }
-        usleep 20000
-    done
-}
-has() { grep -qE "$1" "$2" || { echo "no match for $1 in:"; cat "$2"; return 1; }; }
-lost() { # packets lost of N pings, 5 ms apart
-    local n=$1 got
-    got=$(ping -n -q -c "$n" -i 0.005 -W 1 10.0.0.2 | sed -n 's/.* \([0-9]*\) received.*/\1/p')
-    echo $((n - ${got:-0}))
-}
-loses_at_most() { # LIMIT N
-    local l
-    l=$(lost "$2")
-    [ "$l" -le "$1" ] || { echo "lost $l of $2, at most $1 allowed"; return 1; }
-}
-
-start_daemon() { # extra arguments
-    xbondd "$@" >>/out/xbondd.log 2>&1 &
-    daemon=$!
-    until_ok 120 xbond status -j
-}
-stop_daemon() { # SIGNAL
-    kill -"$1" "$daemon" 2>/dev/null
-    wait "$daemon" 2>/dev/null
-}
 
 make_peer() { # MODE: the other side of the links
     local i
@@ -75,30 +37,12 @@ make_bond() { # MODE OPTIONS...
         xbond link set e1 master bond0 && xbond link set bond0 up && ip addr add 10.0.0.1/24 dev bond0
 }
 
-tcp() {
-    local server
-    ip netns exec sw iperf3 -s -1 >/dev/null 2>&1 &
-    server=$!
-    until_ok 60 ip netns exec sw grep -q ':1451 ' /proc/net/tcp /proc/net/tcp6 &&
-        iperf3 -c 10.0.0.2 -n 4M
-    local rc=$?
-    kill $server 2>/dev/null
-    wait $server 2>/dev/null
-    return $rc
-}
-
 watches() { # the timer of the data path runs
     local a b
     a=$(xbond status -j | grep -oE '"watch_runs": *[0-9]+' | grep -oE '[0-9]+$')
     usleep 200000
     b=$(xbond status -j | grep -oE '"watch_runs": *[0-9]+' | grep -oE '[0-9]+$')
     [ "${b:-0}" -gt "${a:-0}" ] || { echo "watch_runs stays at '$a'"; return 1; }
-}
-
-forwards() { # LABEL
-    check "$1: first answer" until_ok 10 ping -c 1 -W 1 10.0.0.2
-    check "$1: 100 pings" loses_at_most 0 100
-    check "$1: TCP" tcp
 }
 
 pulls() { # LABEL IF: pulls its link under a stream, then puts it back
@@ -199,6 +143,4 @@ unchecked
 stop_daemon TERM
 check "teardown" xbondd --teardown
 check "nothing pinned" eval '! find /sys/fs/bpf/xbond -type f 2>/dev/null | grep .'
-[ $failures = 0 ] || { echo "-- log of xbondd"; tail -50 /out/xbondd.log; dmesg | tail -20; }
-echo "kernel $(uname -r): $failures failures"
-[ $failures = 0 ]
+report

@@ -87,10 +87,10 @@ void LacpAgent::follow() {
         return;
     }
     const Busy busy(*this);
+    remove_gone_ports(); // first: the last slave takes the bond's address along; its farewell is from the old system
     if (const auto options = wanted_options(); options != system_.options()) {
         carry_out(system_.set_options(options, sys::now()));
     }
-    remove_gone_ports();
     if (was_up_ && !bond_.admin_up()) { // XB-33
         carry_out(system_.shutdown(sys::now()));
     }
