@@ -87,6 +87,48 @@ TEST_CASE("802.3ad R12 negotiates with Open vSwitch, fast and slow, by AF_PACKET
     }
 }
 
+TEST_CASE("802.3ad R12 8 flows of iperf3 through Open vSwitch, out and in, use both links") {
+    if (!ovs_installed()) {
+        return;
+    }
+    const std::string direction = GENERATE("out", "in");
+    CAPTURE(direction);
+    OvsLab lab(2, active + fast);
+    lab.make_bond("xmit_hash_policy layer3+4 lacp_rate fast");
+    REQUIRE(lab.host().wait_negotiated());
+    REQUIRE(lab.host().wait_distributing(lab.slaves()));
+    REQUIRE(lab.wait_reaches_server());
+    // Open vSwitch takes frames as they leave a socket: checksums and segments must be done by then.
+    for (const std::string device : {"bond0", "e0", "e1"}) {
+        REQUIRE(lab.host().ns().run(split("ethtool -K " + device + " tx off tso off gso off")).ok());
+    }
+    REQUIRE(lab.server().run(split("ethtool -K eth0 tx off tso off gso off")).ok());
+
+    Process server({"iperf3", "-s", "-1", "--forceflush"}, lab.server().fd());
+    REQUIRE(wait_until([&] { return server.out().find("listening") != std::string::npos; }));
+    const auto carried = [&](const std::string &slave) {
+        const json stats = lab.host().ns().link(slave).at("stats64").at(direction == "out" ? "tx" : "rx");
+        return stats.at("bytes").get<double>();
+    };
+    const auto before = std::pair(carried("e0"), carried("e1"));
+    auto client = split("iperf3 -c 10.98.0.2 -P 8 -t 2 --cport 40000 -J");
+    if (direction == "in") {
+        client.push_back("--reverse");
+    }
+    const auto done = lab.host().ns().run(client);
+    CAPTURE(done.out, done.err);
+    REQUIRE(done.ok());
+    const json totals = json::parse(done.out).at("end");
+    const auto received = totals.at("sum_received").at("bytes").get<double>();
+    const double first = carried("e0") - before.first, second = carried("e1") - before.second;
+    std::cout << "iperf3 " << direction << ": " << received / 1e6 << " MB received; e0 " << first / 1e6 << " MB, e1 "
+              << second / 1e6 << " MB\n";
+    CHECK(received > 0);
+    CHECK(first > received / 100);
+    CHECK(second > received / 100);
+    CHECK(lab.host().distributing() == lab.slaves());
+}
+
 TEST_CASE("802.3ad both sides passive do not negotiate, one active side is enough") {
     if (!ovs_installed()) {
         return;
