@@ -26,16 +26,20 @@ constexpr std::string_view igmp = "Idx\tDevice    : Count Querier\tGroup    User
                                   "3\tabcdefghijklmno:     1      V1\n"
                                   "\t\t\t\t040302EF     1 0:00000000\t\t0\n";
 
+std::vector<MulticastEntry> list_of(std::string_view text, std::string_view ifname) {
+    return multicast_list(ifname, parse_dev_mcast(text));
+}
+
 } // namespace
 
 TEST_CASE("dev_mcast: the addresses of one device") {
     const MacAddr nodes{{0x33, 0x33, 0, 0, 0, 1}}, hosts{{0x01, 0x00, 0x5e, 0, 0, 1}};
-    CHECK(parse_dev_mcast(dev_mcast, "eth0") == std::vector<MulticastEntry>{{nodes, false}, {hosts, false}});
-    CHECK(parse_dev_mcast(dev_mcast, "abcdefghijklmno") ==
+    CHECK(list_of(dev_mcast, "eth0") == std::vector<MulticastEntry>{{nodes, false}, {hosts, false}});
+    CHECK(list_of(dev_mcast, "abcdefghijklmno") ==
           std::vector<MulticastEntry>{{MacAddr{{0x01, 0x80, 0xc2, 0, 0, 2}}, true}});
-    CHECK(parse_dev_mcast(dev_mcast, "ib0").empty()); // 20 bytes: no Ethernet address
-    CHECK(parse_dev_mcast(dev_mcast, "eth").empty());
-    CHECK(parse_dev_mcast("2 eth0 1 0 33330000000g\n\n2\n", "eth0").empty());
+    CHECK(list_of(dev_mcast, "ib0").empty()); // 20 bytes: no Ethernet address
+    CHECK(list_of(dev_mcast, "eth").empty());
+    CHECK(list_of("2 eth0 1 0 33330000000g\n\n2\n", "eth0").empty());
 }
 
 TEST_CASE("igmp: the groups of one device without 224.0.0.1, and the version spoken") {
@@ -63,7 +67,7 @@ TEST_CASE("proc text that was cut or damaged is read without harm") {
             const auto groups = parse_igmp(view, "eth0");
             CHECK((groups.igmp_version >= 1 && groups.igmp_version <= 3));
             const auto lines = static_cast<std::size_t>(1 + std::count(view.begin(), view.end(), '\n'));
-            CHECK(parse_dev_mcast(view, "eth0").size() <= lines);
+            CHECK(list_of(view, "eth0").size() <= lines);
             CHECK(groups.groups.size() <= lines);
         }
     }

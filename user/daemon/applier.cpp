@@ -199,7 +199,7 @@ Result<void> Applier::try_xdp(const core::Desired &desired, XdpPolicy policy) {
     return {};
 }
 
-void Applier::sync_lists(const core::Desired &desired) {
+void Applier::sync_lists(const core::Desired &desired, const sys::MulticastLists &lists) {
     const auto *bond = host_.links.find(device_.ifindex());
     if (bond == nullptr) {
         return;
@@ -207,7 +207,7 @@ void Applier::sync_lists(const core::Desired &desired) {
     std::vector<MacAddr> groups;
     bool foreign_unicast = false; // a device on top (macvlan, VLAN) with an address of its own
     if ((bond->flags & IFF_UP) != 0) {
-        for (const auto &entry : sys::multicast_list(bond->name)) {
+        for (const auto &entry : sys::multicast_list(bond->name, lists)) {
             groups.push_back(entry.mac);
         }
         for (const auto &[ifindex, link] : host_.links.all()) {
@@ -232,7 +232,7 @@ void Applier::sync_lists(const core::Desired &desired) {
         const bool allmulti = original->allmulti || (carries && bond->allmulti > 0);
         for (const auto &done :
              {host_.filter.set_promisc(link->name, promisc), host_.filter.set_allmulti(link->name, allmulti),
-              host_.filter.set_multicast(link->name, wanted)}) {
+              host_.filter.set_multicast(link->name, wanted, lists)}) {
             if (!done) {
                 spdlog::debug("{}", done.error().message);
             }
@@ -255,7 +255,7 @@ void Applier::follow_up(const core::Desired &desired) {
             spdlog::warn("XDP on slave {}: {}", slave.ifindex, done.error().message);
         }
     }
-    sync_lists(desired);
+    sync_lists(desired, host_.multicast_lists(Ms(0)));
 }
 
 void Applier::slave_gone(SlotId slot) {

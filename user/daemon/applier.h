@@ -41,7 +41,7 @@ public:
 
     void slave_gone(SlotId);
     // Multicast addresses of bond0 have no netlink event on most kernels: read again (from the monitor's tick).
-    void sync_lists(const core::Desired &);
+    void sync_lists(const core::Desired &, const sys::MulticastLists &);
 
     bool full_visibility(const core::Desired &) const;
     const loader::XdpState &xdp(SlotId slot) const { return xdp_[slot].state; }

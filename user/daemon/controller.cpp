@@ -16,6 +16,7 @@ namespace {
 
 constexpr std::size_t history_length = 128;
 constexpr Time list_sync_interval = Ms(500);
+constexpr Ms lists_max_age(100); // what many bonds cost together
 
 // The ARP monitor's candidates while no slave is active (4.6): two steps an interval for as long as an outage lasts.
 bool is_search(const core::Transition &t) { return t.machine == "search"; }
@@ -216,7 +217,7 @@ void BondController::arm() {
 void BondController::on_deadline() {
     if (const auto now = sys::now(); now - lists_synced_ >= list_sync_interval) {
         lists_synced_ = now;
-        applier_.sync_lists(bond_.desired());
+        applier_.sync_lists(bond_.desired(), host_.multicast_lists(lists_max_age));
     }
     core::LinksObserved observed;
     for (const auto &slave : bond_.slaves()) {

@@ -36,6 +36,14 @@ const sys::LinkInfo *LinkTable::find(std::string_view name) const {
     return nullptr;
 }
 
+const sys::MulticastLists &Host::multicast_lists(Ms max_age) {
+    const Time now = sys::now();
+    if (!multicast.read || now - *multicast.read > max_age) {
+        multicast = {sys::multicast_lists(), now};
+    }
+    return multicast.lists;
+}
+
 MacAddr random_mac() {
     MacAddr mac;
     while (getrandom(mac.bytes.data(), mac.bytes.size(), 0) != static_cast<ssize_t>(mac.bytes.size())) {}

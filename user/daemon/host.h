@@ -52,12 +52,20 @@ struct Host {
     std::filesystem::path pin_root; // <bpffs>/xbond/<netns inode>
     std::filesystem::path state_dir;
 
+    // As they were at most this long ago: for what every bond looks at all the time.
+    const sys::MulticastLists &multicast_lists(Ms max_age);
+
     // Writes the state of all bonds to disk; called before a device is changed and after every transition.
     std::function<Result<void>()> persist;
     // Whether an interface is a bond of this daemon or the other end of its pair.
     std::function<bool(std::uint32_t ifindex)> is_bond_device;
     // The one place where transitions are logged and handed to `xbond monitor`.
     std::function<void(const std::string &bond, const core::Transition &)> report;
+
+    struct {
+        sys::MulticastLists lists;
+        std::optional<Time> read;
+    } multicast{};
 };
 
 MacAddr random_mac(); // unicast, locally administered

@@ -53,7 +53,8 @@ Result<void> DeviceFilter::set_allmulti(std::string_view ifname, bool on) const 
     return set_flag(ifname, IFF_ALLMULTI, on);
 }
 
-Result<void> DeviceFilter::set_multicast(std::string_view ifname, std::span<const MacAddr> wanted) const {
+Result<void> DeviceFilter::set_multicast(std::string_view ifname, std::span<const MacAddr> wanted,
+                                         const MulticastLists &lists) const {
     Result<void> first;
     auto change = [&](unsigned long what, const MacAddr &mac) {
         auto request = request_for(ifname);
@@ -64,7 +65,7 @@ Result<void> DeviceFilter::set_multicast(std::string_view ifname, std::span<cons
         }
     };
     std::vector<MacAddr> present;
-    for (const auto &entry : multicast_list(ifname)) {
+    for (const auto &entry : multicast_list(ifname, lists)) {
         if (entry.administrative) {
             present.push_back(entry.mac);
         }
@@ -82,8 +83,11 @@ Result<void> DeviceFilter::set_multicast(std::string_view ifname, std::span<cons
     return first;
 }
 
-std::vector<MulticastEntry> multicast_list(std::string_view ifname) {
-    return parse_dev_mcast(read_file("/proc/thread-self/net/dev_mcast").value_or(""), ifname);
+MulticastLists multicast_lists() { return parse_dev_mcast(read_file("/proc/thread-self/net/dev_mcast").value_or("")); }
+
+std::vector<MulticastEntry> multicast_list(std::string_view ifname, const MulticastLists &lists) {
+    const auto found = lists.find(ifname);
+    return found == lists.end() ? std::vector<MulticastEntry>() : found->second;
 }
 
 } // namespace xbond::sys

@@ -3,7 +3,10 @@
 // by the kernel and not by the life of a socket, so that a restart of the controller leaves a NIC's filters alone.
 #pragma once
 
+#include <functional>
+#include <map>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -13,6 +16,18 @@
 
 namespace xbond::sys {
 
+struct MulticastEntry {
+    MacAddr mac;
+    bool administrative = false; // added by SIOCADDMULTI or `ip maddr add`
+    bool operator==(const MulticastEntry &) const = default;
+};
+
+// By device, from /proc/thread-self/net/dev_mcast: it has those of all devices or none, and takes time where there are
+// many. A device without entries is not in it.
+using MulticastLists = std::map<std::string, std::vector<MulticastEntry>, std::less<>>;
+MulticastLists multicast_lists();
+std::vector<MulticastEntry> multicast_list(std::string_view ifname, const MulticastLists & = multicast_lists());
+
 class DeviceFilter {
 public:
     static Result<DeviceFilter> open();
@@ -20,21 +35,13 @@ public:
     Result<void> set_promisc(std::string_view ifname, bool on) const;  // IFF_PROMISC, as `ip link set promisc`
     Result<void> set_allmulti(std::string_view ifname, bool on) const; // IFF_ALLMULTI
     // Makes the device's administrative list (`ip maddr`) exactly `wanted`; addresses joined by sockets are not in it.
-    Result<void> set_multicast(std::string_view ifname, std::span<const MacAddr> wanted) const;
+    Result<void> set_multicast(std::string_view ifname, std::span<const MacAddr> wanted,
+                               const MulticastLists &present = multicast_lists()) const;
 
 private:
     Result<void> set_flag(std::string_view ifname, short flag, bool on) const;
 
     Fd fd_;
 };
-
-struct MulticastEntry {
-    MacAddr mac;
-    bool administrative = false; // added by SIOCADDMULTI or `ip maddr add`
-    bool operator==(const MulticastEntry &) const = default;
-};
-
-// The device's multicast list, from /proc/thread-self/net/dev_mcast.
-std::vector<MulticastEntry> multicast_list(std::string_view ifname);
 
 } // namespace xbond::sys

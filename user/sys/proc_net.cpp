@@ -47,21 +47,23 @@ std::optional<MacAddr> hex_mac(std::string_view digits) {
 } // namespace
 
 // "2    eth0            1     0     333300000001": index, name, users, global, address
-std::vector<MulticastEntry> parse_dev_mcast(std::string_view text, std::string_view ifname) {
-    std::vector<MulticastEntry> entries;
+MulticastLists parse_dev_mcast(std::string_view text) {
+    MulticastLists lists;
+    auto list = lists.end();
     while (!text.empty()) {
         auto line = take_line(text);
         take_word(line);
-        if (take_word(line) != ifname) {
-            continue;
-        }
+        const auto ifname = take_word(line);
         take_word(line);
         const bool administrative = take_word(line) == "1";
         if (const auto mac = hex_mac(take_word(line))) {
-            entries.push_back({*mac, administrative});
+            if (list == lists.end() || list->first != ifname) { // a device's lines stand together
+                list = lists.try_emplace(std::string(ifname)).first;
+            }
+            list->second.push_back({*mac, administrative});
         }
     }
-    return entries;
+    return lists;
 }
 
 // "2\teth0      :     1      V3" heads a device, "\t\t\t\t010000E0     1 0:00000000\t\t0" is a group of it, printed

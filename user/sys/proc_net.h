@@ -12,7 +12,7 @@
 
 namespace xbond::sys {
 
-std::vector<MulticastEntry> parse_dev_mcast(std::string_view text, std::string_view ifname);
+MulticastLists parse_dev_mcast(std::string_view text);
 Ipv4Groups parse_igmp(std::string_view text, std::string_view ifname);
 
 } // namespace xbond::sys
