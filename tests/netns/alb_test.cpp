@@ -2,13 +2,12 @@
 // Modes balance-tlb and balance-alb from outside (reference section 5, T1-T15).
 #include <catch2/catch.hpp>
 
-#include <cmath>
 #include <map>
 #include <nlohmann/json.hpp>
 
-#include "tests/harness/udp_stream.h"
 #include "tests/netns/frames.h"
 #include "tests/netns/lab.h"
+#include "tests/netns/station.h"
 
 using namespace xbond::harness;
 using xbond::MacAddr;
@@ -32,35 +31,6 @@ bool is_learning(const Frame &frame) {
 }
 
 json balance_of(const Lab &lab) { return lab.cli().json("status bond0").at("bonds").at(0).at("balance"); }
-
-// A neighbour on the bridge.
-class Station {
-public:
-    Station(const Switch &sw, int number) : ip_("10.99.0." + std::to_string(number)) {
-        const std::string port = "c" + std::to_string(number);
-        ns_.ip("link add name eth0 index 10 type veth peer name " + port + " index " + std::to_string(20 + number) +
-               " netns " + sw.ns().path());
-        sw.add_port(port);
-        ns_.ip("addr add " + ip_ + "/24 dev eth0\nlink set eth0 up");
-        if (!wait_until([&] { return ns_.carrier("eth0"); })) {
-            throw std::runtime_error(port + " does not come up");
-        }
-    }
-    const NetNs &ns() const { return ns_; }
-    bool pings(const std::string &ip) const { return ns_.run({"ping", "-c", "1", "-W", "1", ip}).ok(); }
-    std::string neighbour(const std::string &ip) const { // what its ARP cache holds
-        for (const auto &entry : ns_.ip_json("neigh show dev eth0")) {
-            if (entry.at("dst") == ip && entry.contains("lladdr")) {
-                return entry.at("lladdr");
-            }
-        }
-        return {};
-    }
-
-private:
-    std::string ip_;
-    NetNs ns_;
-};
 
 constexpr const char *bond_ip = "10.99.0.1";
 
@@ -248,53 +218,5 @@ TEST_CASE("ALB: neighbours use different slaves; one dies, they are told at once
         CHECK(balance_of(lab).at("clients").size() == known.size());
         CHECK(caches(first) == 2);
         CHECK(flapping(wires, 2).empty());
-    }
-}
-
-TEST_CASE("TLB: unequal flows share two slaves evenly after a rebalance, in order") {
-    constexpr std::uint32_t flows = 32;
-    Lab lab(Kind::bridge, 2);
-    lab.make_bond("mode balance-tlb xmit_hash_policy layer3+4");
-    for (const char *slave : {"e0", "e1"}) {
-        REQUIRE(lab.ns()
-                    .run({"tc", "qdisc", "add", "dev", slave, "root", "tbf", "rate", "20mbit", "burst", "32kb",
-                          "latency", "200ms"})
-                    .ok());
-    }
-    lab.ns().ip("addr add 10.99.0.1/24 dev bond0");
-    const Server server(lab.network(), "10.99.0.2/24");
-    std::vector<xbond::Fd> sockets;
-    std::vector<std::unique_ptr<StreamReceiver>> receivers;
-    std::vector<std::unique_ptr<StreamSender>> senders;
-    for (std::uint32_t i = 1; i <= flows; ++i) {
-        const auto port = static_cast<std::uint16_t>(5000 + i);
-        server.ns().inside([&] { sockets.push_back(udp_socket("10.99.0.2", port)); });
-        receivers.push_back(std::make_unique<StreamReceiver>(sockets.back().get(), i, false));
-        lab.ns().inside([&] { sockets.push_back(connected_udp("10.99.0.1", "10.99.0.2", port)); });
-        senders.push_back(std::make_unique<StreamSender>(sockets.back().get(), i, 4 * i, 400));
-    }
-    const auto slave = [&](std::size_t n, const char *part, const char *what) {
-        return lab.cli().json("status bond0").at("bonds").at(0).at("slaves").at(n).at(part).at(what).get<double>();
-    };
-    const auto reordered = [&] {
-        std::uint64_t sum = 0;
-        for (std::size_t i = 0; i < flows; ++i) {
-            sum += receivers[i]->counter().report(senders[i]->sent()).reordered;
-        }
-        return sum;
-    };
-    // Without a history all flows are on one slave, at no load; the rebalance 10 s after the join spreads them.
-    REQUIRE(wait_until([&] { return std::min(slave(0, "balance", "load"), slave(1, "balance", "load")) > 100'000; },
-                       13s, 50ms));
-    const double first = slave(0, "counters", "tx_bytes"), second = slave(1, "counters", "tx_bytes");
-    const auto reordered_before = reordered();
-    CHECK(wait_until([&] { return slave(1, "counters", "tx_bytes") - second > 2'500'000; }, 9s, 50ms));
-    const double on_first = slave(0, "counters", "tx_bytes") - first,
-                 on_second = slave(1, "counters", "tx_bytes") - second;
-    INFO("bytes " << on_first << " and " << on_second);
-    CHECK(std::abs(on_first - on_second) < 0.1 * (on_first + on_second) / 2);
-    CHECK(reordered() == reordered_before);
-    for (auto &sender : senders) {
-        sender->stop();
     }
 }
