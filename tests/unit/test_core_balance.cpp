@@ -2,6 +2,7 @@
 // Modes balance-tlb and balance-alb in the core: flags, buckets (5.2), addresses (5.4, 5.5), learning packets (5.3).
 #include <catch2/catch.hpp>
 
+#include <algorithm>
 #include <cerrno>
 
 #include "tests/unit/core_lab.h"
@@ -239,4 +240,39 @@ TEST_CASE("T13 every lp_interval each slave shows its address") {
     lab.forget();
     lab.walk(lab.now + 9s);
     CHECK(learning(lab).size() == 6);
+}
+
+TEST_CASE("5.7 a dead slave's address is shown on the active one, unless it has carrier and goes on sending") {
+    Lab lab(OptionList{{"mode", "balance-alb"},
+                       {"monitors", "all"},
+                       {"miimon", "100"},
+                       {"arp_interval", "100"},
+                       {"arp_ip_target", "10.0.0.1"}});
+    for (const char *name : {"e0", "e1", "e2"}) {
+        lab.enslave(name);
+        lab.alive(name, true);
+    }
+    lab.walk(lab.now + 1500ms);
+    const MacAddr second = lab.slave("e1").mac, third = lab.slave("e2").mac;
+    const auto shown_elsewhere = [&] {
+        return std::ranges::any_of(learning(lab), [&](const auto &sent) {
+            return (sent.second == second && sent.first != lab.slot("e1")) ||
+                   (sent.second == third && sent.first != lab.slot("e2"));
+        });
+    };
+    lab.forget();
+    SECTION("without answers") {
+        lab.alive("e1", false);
+        lab.walk(lab.now + 2s);
+        REQUIRE(lab.slave("e1").link == Link::down);
+        CHECK_FALSE(shown_elsewhere());
+        CHECK_FALSE(lab.desired("e0").promisc);
+    }
+    SECTION("without carrier") {
+        lab.carrier("e2", false);
+        lab.walk(lab.now + 2s);
+        REQUIRE(lab.slave("e2").link == Link::down);
+        CHECK(shown_elsewhere());
+        CHECK(lab.desired("e0").promisc);
+    }
 }

@@ -91,10 +91,12 @@ void Bond::slave_came(Time now) {
     }
 }
 
-// 5.7: what is still sent to a dead slave's address comes in on the active one.
-void Bond::teach(Step &step, const MacAddr &mac) {
-    if (policy().traits().balances_clients && active_ != no_slot && balance_.rebalance_at) {
-        step.effects.emplace_back(SendLearning{active_, mac});
+// 5.7: what is still sent to a dead slave's address comes in on the active one. Not if only answers are missing there:
+// a slave with carrier goes on sending, and the switch would see its address on two ports in turn.
+void Bond::teach(Step &step, const Slave &dead) {
+    const bool listens = policy().traits().balances_clients && balance_.rebalance_at && active_ != no_slot;
+    if (listens && !dead.up()) {
+        step.effects.emplace_back(SendLearning{active_, dead.mac});
         balance_.listen_until = step.now + balance::listen_interval;
     }
 }
@@ -138,7 +140,7 @@ void Bond::move_balanced_address(Step &step, Slave *previous, Slave *gained) {
     }
     swap_addresses(step, *gained, *previous, cause);
     if (gained->can_tx() && !previous->can_tx()) {
-        teach(step, previous->mac);
+        teach(step, *previous);
     }
 }
 

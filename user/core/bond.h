@@ -256,7 +256,7 @@ private:
     void follow_balance(Time now);
     std::optional<Time> balance_deadline() const;
     void slave_came(Time now);
-    void teach(Step &, const MacAddr &);
+    void teach(Step &, const Slave &dead);
     void announce_address(Step &, const Slave &);
     void swap_addresses(Step &, Slave &, Slave &, const std::string &cause);
     void move_balanced_address(Step &, Slave *previous, Slave *gained);

@@ -151,7 +151,7 @@ std::string Bond::commit_down(Step &step, Slave &slave) {
     if (slave.slot == active_) {
         return "active slave " + slave.name + " is down";
     }
-    teach(step, slave.mac);
+    teach(step, slave);
     return {};
 }
 
