@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "user/control/render_util.h"
+#include "user/core/targets.h"
 #include "xbond/flow_hash.hpp"
 
 namespace xbond::control {
@@ -66,8 +67,10 @@ Choice choose_by_hash(const BondView &bond, std::span<const std::uint8_t> frame,
                 " = " + std::to_string(index)};
 }
 
-bool is_arp(std::span<const std::uint8_t> frame) {
-    return frame.size() >= 14 && frame[12] == 0x08 && frame[13] == 0x06;
+Choice choose_for_client(const BondView &bond, const ClientArp &arp) {
+    const std::string client = "client " + core::ip_text(arp.client);
+    return arp.slot == no_slot ? Choice{{}, {}, no_slot, client + " has no slave yet: it gets the next in turn"}
+                               : Choice{{}, {}, arp.slot, client + " was given " + name_of(bond, arp.slot)};
 }
 
 Choice choose_balanced(const BondView &bond, std::span<const std::uint8_t> frame, std::uint16_t vlan_tci) {
@@ -75,16 +78,19 @@ Choice choose_balanced(const BondView &bond, std::span<const std::uint8_t> frame
     if (bucket && !bond.options.tlb_dynamic_lb) {
         return choose_by_hash(bond, frame, vlan_tci);
     }
-    if (!bucket && is_arp(frame) && bond.options.mode == Mode::balance_alb) {
-        return {{}, {}, no_slot, "ARP of the bond's own stack takes the slave that its client was given"};
+    if (const auto arp = client_arp(bond, frame)) {
+        return choose_for_client(bond, *arp);
     }
     if (!bucket) {
         return {{}, {}, bond.active, "not balanced: the current active slave sends it"};
     }
     const auto owner = bond.balance->buckets.at(*bucket).owner;
     const std::string which = "bucket " + std::to_string(*bucket);
-    return owner == no_slot ? Choice{{}, bucket, no_slot, which + " has no slave yet: it gets the least loaded one"}
-                            : Choice{{}, bucket, owner, which + " belongs to " + name_of(bond, owner)};
+    const auto hash = bond.options.mode == Mode::balance_tlb
+                          ? std::optional(flow_hash(frame, vlan_tci, bond.options.xmit_hash_policy))
+                          : std::nullopt;
+    return owner == no_slot ? Choice{hash, bucket, no_slot, which + " has no slave yet: it gets the least loaded one"}
+                            : Choice{hash, bucket, owner, which + " belongs to " + name_of(bond, owner)};
 }
 
 Choice choose(const BondView &bond, std::span<const std::uint8_t> frame, std::uint16_t vlan_tci) {
@@ -138,7 +144,9 @@ std::string value_text(const ordered_json &value) {
 } // namespace
 
 ordered_json explain_frame(const BondView &bond, std::span<const std::uint8_t> frame, std::uint16_t vlan_tci) {
-    const bool hashes = bond.options.mode == Mode::balance_xor || bond.options.mode == Mode::ieee8023ad;
+    const Mode mode = bond.options.mode;
+    const bool hashes = mode == Mode::balance_xor || mode == Mode::ieee8023ad || mode == Mode::balance_tlb ||
+                        (mode == Mode::balance_alb && !bond.options.tlb_dynamic_lb);
     auto table = ordered_json::array(), sent_on = ordered_json::array();
     for (const auto slot : bond.pick) {
         table.push_back(name_or_null(bond, slot));

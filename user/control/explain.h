@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <nlohmann/json_fwd.hpp>
+#include <optional>
 #include <span>
 
 #include "user/control/snapshot.h"
@@ -22,6 +23,13 @@ nlohmann::ordered_json explain_policy(HashPolicy, std::uint32_t slaves, std::spa
 // Modes balance-tlb and balance-alb: the bucket, or none for what the active slave takes.
 std::optional<std::uint32_t> balance_bucket(const core::Options &, std::span<const std::uint8_t> frame,
                                             std::uint16_t vlan_tci);
+
+// Balance-alb: a request or reply of the bond's own, and the entry of the neighbour that it is for.
+struct ClientArp {
+    Ipv4Addr client{};
+    SlotId slot = no_slot; // none: it has not been given one
+};
+std::optional<ClientArp> client_arp(const BondView &, std::span<const std::uint8_t> frame);
 
 std::string explain_text(const nlohmann::ordered_json &explanation); // of either
 

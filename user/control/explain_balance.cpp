@@ -73,4 +73,28 @@ std::optional<std::uint32_t> balance_bucket(const core::Options &options, std::s
     return flow_hash(frame, vlan_tci, options.xmit_hash_policy) & 0xff;
 }
 
+// As bpf/lib/rlb_send.h does it, but for the addresses of bridges above the bond, which the view does not hold.
+std::optional<ClientArp> client_arp(const BondView &bond, std::span<const std::uint8_t> frame) {
+    constexpr std::size_t operation = network + 6, sender = network + 8, body_end = network + 28;
+    if (bond.options.mode != Mode::balance_alb || frame.size() < body_end || frame[12] != 0x08 || frame[13] != 0x06 ||
+        frame[operation] != 0 || (frame[operation + 1] != 1 && frame[operation + 1] != 2)) {
+        return std::nullopt;
+    }
+    const auto is_sender = [&](const SlaveView &slave) {
+        return std::ranges::equal(slave.slave.mac.bytes, frame.subspan(sender, slave.slave.mac.bytes.size()));
+    };
+    if (std::ranges::none_of(bond.slaves, is_sender)) {
+        return std::nullopt;
+    }
+    Ipv4Addr server{};
+    ClientArp arp;
+    std::ranges::copy(frame.subspan(network + 14, server.size()), server.begin());
+    std::ranges::copy(frame.subspan(network + 24, arp.client.size()), arp.client.begin());
+    const auto &entry = bond.balance->clients.at(xor_of(arp.client));
+    if (entry.assigned && entry.server == server && entry.client == arp.client) {
+        arp.slot = entry.slot;
+    }
+    return arp;
+}
+
 } // namespace xbond::control
