@@ -78,7 +78,7 @@ static __noinline int xb_rx_judge(struct __sk_buff *ctx, __u32 id)
 	if (xb_is_link_local(eth))
 		return xb_rx_link_local(ctx, bank, counters, slot->flags);
 	if ((slot->flags & XB_SLOT_SUPPRESS) || ((slot->flags & XB_SLOT_SUPPRESS_FLOOD) && (eth->h_dest[0] & 1)) ||
-	    (xb_cfg.mode == XB_MODE_ALB && xb_is_stray(ctx, bank, eth, id))) {
+	    ((xb_cfg.mode == XB_MODE_ALB || xb_cfg.mode == XB_MODE_TLB) && xb_is_stray(ctx, bank, eth, id))) {
 		counters->rx_suppressed += xb_packets(ctx);
 		return TC_ACT_SHOT;
 	}

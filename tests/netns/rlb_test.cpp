@@ -191,3 +191,27 @@ TEST_CASE("5.1 mode 6: neighbour discovery stays on the active slave, other IPv6
         CHECK(source_of(frame) == status.slave("e1").mac);
     }
 }
+
+TEST_CASE("balance-tlb with the ARP monitor: a neighbour that was asked from the other slave is heard there") {
+    Lab lab(Kind::bridge, 2);
+    lab.make_bond("mode balance-tlb");
+    lab.ns().ip("addr add 10.99.0.1/24 dev bond0");
+    const Station station(lab.network(), 11);
+    lab.cli().ok("link set bond0 type bond monitors all arp_interval 100 arp_ip_target " + station.ip());
+    const auto status = lab.status();
+    const MacAddr own = status.slave("e1").mac;
+    REQUIRE(wait_until([&] { return station.neighbour(bond_ip) == own.str(); })); // a probe's sender address
+    for (int i = 0; i < 5; ++i) {
+        CHECK(station.pings(bond_ip));
+    }
+    const Sniffer bond(lab.ns(), "bond0");
+    const Injector wire(lab.switch_ns(), "s1");
+    const auto numbered = [](std::uint64_t n) { return [n](const Frame &f) { return number_of(f) == n; }; };
+    wire.send(udp_frame(1, {.to = status.mac, .from = station_mac})); // flooded: e0 has it too
+    wire.send(udp_frame(2, {.to = xbond::test::mac_broadcast, .from = station_mac}));
+    wire.send(udp_frame(3, {.to = own, .from = station_mac}));
+    REQUIRE(bond.wait_count(numbered(3), 1));
+    CHECK(bond.frames(numbered(3)).at(0).packet_type == PACKET_HOST);
+    CHECK(bond.count(numbered(1)) == 0);
+    CHECK(bond.count(numbered(2)) == 0);
+}

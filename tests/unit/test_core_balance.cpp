@@ -67,6 +67,11 @@ TEST_CASE("all slaves are in state active; the others do not receive, in mode 6 
     CHECK_FALSE(alb.suppressed("e1"));
     CHECK(alb.desired("e1").suppress_flood);
     CHECK_FALSE(alb.desired("e0").suppress_flood);
+    tlb.set("monitors", "all");
+    tlb.set("arp_ip_target", "10.0.0.1");
+    tlb.set("arp_interval", "100"); // its probes say that the bond can be reached by its address
+    CHECK_FALSE(tlb.suppressed("e1"));
+    CHECK(tlb.desired("e1").suppress_flood);
 }
 
 TEST_CASE("R8 in mode 5 a write of all_slaves_active changes nothing") {

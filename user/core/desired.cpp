@@ -62,12 +62,14 @@ DesiredMonitor Bond::desired_monitor() const {
 
 DesiredSlave Bond::desired_slave(const Slave &slave, SlotId fallback) const {
     const ModeTraits &traits = policy().traits();
+    // Probes show their targets the address of the slave that asks (4.2): what they send to it is for the bond.
+    const bool has_own_traffic = traits.balances_clients || (traits.balances_load && options_.arp_interval_ms > 0);
     return {.slot = slave.slot,
             .ifindex = slave.ifindex,
             .mac = slave.mac,
             .queue_id = slave.link == Link::up ? slave.queue_id : std::uint16_t{0}, // 1.9
-            .suppress = slave.inactive && !traits.balances_clients,
-            .suppress_flood = slave.inactive && traits.balances_clients,
+            .suppress = slave.inactive && !has_own_traffic,
+            .suppress_flood = slave.inactive && has_own_traffic,
             .promisc = slave.slot == active_ && balance_.listen_until.has_value(),
             .speed = traits.balances_load ? slave.known_speed() : 0,
             .fallback = fallback,
