@@ -190,12 +190,15 @@ Result<void> DataPath::set_watch(Ms interval) {
     // Writing a value frees the timer in it; arming makes a new one.
     if (bpf_map_update_elem(map, &key, &watch, BPF_ANY) != 0)
         return kernel_error(errno, "cannot write " XB_MAP_WATCH);
-    auto armed = run_once(impl_->programs.watch_arm.get(), 0, 0);
-    if (!armed)
-        return tl::unexpected(armed.error());
-    if (*armed != 0)
-        return fail(EIO, "the kernel refuses the timer of the carrier watch");
-    return {};
+    // The kernel allocates the timer without waiting for a lock (kmalloc_nolock): now and then it finds no memory.
+    for (int attempt = 0; attempt < 10; ++attempt) {
+        auto armed = run_once(impl_->programs.watch_arm.get(), 0, 0);
+        if (!armed)
+            return tl::unexpected(armed.error());
+        if (*armed == 0)
+            return {};
+    }
+    return fail(EIO, "the kernel refuses the timer of the carrier watch");
 }
 
 std::uint64_t DataPath::watch_runs() const {

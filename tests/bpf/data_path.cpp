@@ -206,8 +206,10 @@ void DataPath::arm_watch(std::uint64_t interval_ns) {
     value.interval_ns = interval_ns;
     if (bpf_map_update_elem(map_fd(XB_MAP_WATCH), &key, &value, 0) != 0)
         throw_error(errno, "update of xb_watch");
-    if (run_tc("xb_watch_arm", Bytes(64), {}).verdict != 0)
-        throw_error(EIO, "xb_watch_arm");
+    for (int attempt = 0; attempt < 10; ++attempt) // as the loader does
+        if (run_tc("xb_watch_arm", Bytes(64), {}).verdict == 0)
+            return;
+    throw_error(EIO, "xb_watch_arm");
 }
 
 xb_watch DataPath::watch() const {

@@ -84,7 +84,7 @@ std::string ObjectReader::path_of(std::string_view key) const {
     return path_.empty() ? std::string(key) : path_ + "." + std::string(key);
 }
 
-void ObjectReader::refuse(std::string_view key, std::string reason, int code) {
+void ObjectReader::refuse(std::string_view key, const std::string &reason, int code) {
     refuse_with(Error{code, path_of(key) + ": " + reason});
 }
 

@@ -38,7 +38,7 @@ public:
     std::optional<std::uint32_t> mtu();
     void require(std::string_view key); // an error when absent
 
-    void refuse(std::string_view key, std::string reason, int code = EINVAL);
+    void refuse(std::string_view key, const std::string &reason, int code = EINVAL);
     void refuse_with(Error);
     std::vector<std::string> untaken() const; // members not taken yet, in file order
     std::string path_of(std::string_view key) const;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <algorithm>
 #include <cctype>
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "user/control/balance_render.h"
@@ -87,8 +88,8 @@ ordered_json duplex_json(std::uint8_t duplex) {
 
 // Milliseconds with three digits behind the point.
 ordered_json ms_json(const std::optional<Time> &t) {
-    constexpr std::int64_t us = 1000;
-    return t ? ordered_json(static_cast<double>(t->count() / us) / us) : ordered_json();
+    constexpr double us = 1000;
+    return t ? ordered_json(std::floor(static_cast<double>(t->count()) / us) / us) : ordered_json();
 }
 
 ordered_json monitor_json(const SlaveView &view) {

@@ -30,7 +30,7 @@ loader::DataPath::Config data_path_config(const Host &host, const core::Bond &bo
 BondController::BondController(Host &host, core::Bond bond, BondDevice device, loader::DataPath path)
     : host_(host),
       bond_(std::move(bond)),
-      device_(std::move(device)),
+      device_(device),
       path_(std::move(path)),
       applier_(host_, path_, device_, originals_),
       prober_(host_, [this](const core::Slave &slave, std::span<const std::uint8_t> frame) {
@@ -62,8 +62,7 @@ Result<std::unique_ptr<BondController>> BondController::create(Host &host, const
         (void)device->destroy();
         return tl::unexpected(path.error());
     }
-    std::unique_ptr<BondController> made(
-        new BondController(host, std::move(bond), std::move(*device), std::move(*path)));
+    std::unique_ptr<BondController> made(new BondController(host, std::move(bond), *device, std::move(*path)));
     made->start();
     if (auto done = made->settle(std::move(*effects)); !done) {
         made->destroy();
@@ -95,8 +94,7 @@ Result<std::unique_ptr<BondController>> BondController::adopt(Host &host, const 
     if (!path) {
         return tl::unexpected(path.error());
     }
-    std::unique_ptr<BondController> made(
-        new BondController(host, std::move(bond), std::move(*device), std::move(*path)));
+    std::unique_ptr<BondController> made(new BondController(host, std::move(bond), *device, std::move(*path)));
     made->originals_ = saved.originals;
     for (const auto &slave : std::vector<core::Slave>(made->bond_.slaves())) {
         if (host.links.find(slave.ifindex) == nullptr) {

@@ -29,7 +29,7 @@ void release_buckets(const Table &table, const ReleaseRule &rule, Changes &chang
             emptied.push_back(bucket.owner);
         }
     }
-    for (SlotId slot = 0; slot < table.load.size(); ++slot) {
+    for (SlotId slot = 0; slot < XB_MAX_SLAVES; ++slot) {
         const std::uint64_t load = rule.all && slot == rule.active ? per_second(table.unbalanced) : 0;
         if ((rule.all || contains(emptied, slot)) && table.load.at(slot) != load) {
             changes.loads.emplace_back(slot, load);
