@@ -9,6 +9,8 @@
 namespace xbond::daemon {
 namespace {
 
+// Every LACPDU moves a deadline. A successor may take one for half a second older than it is: of 3 s, or of 90.
+constexpr Time save_interval = std::chrono::milliseconds(500);
 constexpr int xsk_attempts = 20; // an AF_XDP socket of a controller that died is closed a moment later
 
 lacp::System system_of(const lacp::SystemOptions &options, std::optional<lacp::SystemState> saved,
@@ -215,7 +217,11 @@ void LacpAgent::on_deadline() {
 
 void LacpAgent::arm() {
     timer_ = {};
-    if (const auto when = system_.deadline()) {
+    auto when = system_.deadline();
+    if (unsaved_) {
+        when = std::min(when.value_or(Time::max()), saved_at_ + save_interval);
+    }
+    if (when) {
         timer_ = host_.loop.at(*when, [this] { on_deadline(); });
     }
 }
@@ -261,7 +267,8 @@ void LacpAgent::carry_out(lacp::Effects &&effects) {
     for (const auto &transition : effects.transitions) {
         record(transition);
     }
-    unsaved_ = unsaved_ || !effects.frames.empty() || !effects.transitions.empty();
+    changed_ = changed_ || !effects.transitions.empty();
+    unsaved_ = unsaved_ || changed_ || !effects.frames.empty();
 }
 
 void LacpAgent::send(const lacp::FrameToSend &frame) {
@@ -313,10 +320,12 @@ control::LacpHistory LacpAgent::history() const {
 }
 
 void LacpAgent::save() {
-    if (!unsaved_) {
+    const Time now = sys::now();
+    if (!unsaved_ || (!changed_ && now < saved_at_ + save_interval)) {
         return;
     }
-    unsaved_ = false;
+    unsaved_ = changed_ = false;
+    saved_at_ = now;
     if (auto saved = save_lacp(host_.state_dir, bond_.name(), system_.save()); !saved) {
         spdlog::error("{}: LACP state not saved: {}", bond_.name(), saved.error().message);
     }

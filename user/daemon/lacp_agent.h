@@ -84,7 +84,9 @@ private:
     sys::EventLoop::Source timer_;
     bool was_up_;
     bool busy_ = false; // effects are being carried out: what they bring about needs no follow()
-    bool unsaved_ = false;
+    Time saved_at_{};
+    bool unsaved_ = false; // deadlines have moved, at least
+    bool changed_ = false; // a machine has, too
 };
 
 } // namespace xbond::daemon
