@@ -57,6 +57,7 @@ public:
 private:
     BondController(Host &, core::Bond, BondDevice, loader::DataPath);
 
+    control::SlaveView view_of(const core::Slave &, const core::Desired &) const; // view.cpp
     void start();
     void follow_lacp(std::optional<lacp::SystemState> saved = {});
     Result<void> settle(core::Effects &&);   // the one way out of the core

@@ -44,7 +44,6 @@ control::BondView BondController::view() const {
     control::BondView v;
     const auto desired = bond_.desired();
     const auto counters = path_.counters();
-    const auto now = sys::now();
     v.name = name();
     if (auto link = host_.netlink.link(device_.ifindex())) {
         v.device = device_state(*link);
@@ -69,38 +68,44 @@ control::BondView BondController::view() const {
         v.balance = balance_table(path_);
     }
     for (const auto &slave : bond_.slaves()) {
-        control::SlaveView s;
-        s.slave = slave;
-        if (auto link = host_.netlink.link(slave.ifindex)) {
-            s.device = device_state(*link);
-        }
+        auto &s = v.slaves.emplace_back(view_of(slave, desired));
         s.counters = counters.slot[slave.slot];
-        if (v.options.arp_interval_ms > 0) {
-            s.heard_age = age(slave.last_rx, now);
-            s.probe_age = age(slave.last_tx, now);
-            add_targets(s.targets, v.options.arp_ip_targets, slave, prober_, now);
-            add_targets(s.targets, v.options.ns_ip6_targets, slave, prober_, now);
-        }
-        s.active = slave.slot == bond_.active();
-        s.primary = slave.slot == bond_.primary();
-        s.driver = host_.ethtool.driver(slave.name);
-        const auto &xdp = applier_.xdp(slave.slot);
-        using Attached = loader::XdpState::Attached;
-        s.xdp = xdp.attached == Attached::native ? "native" : xdp.attached == Attached::generic ? "generic" : "none";
-        s.xdp_why = xdp.why;
-        for (const auto &d : desired.slaves) {
-            if (d.slot == slave.slot) {
-                s.published = d;
-            }
-        }
-        for (const auto &original : originals_) {
-            if (original.ifindex == slave.ifindex) {
-                s.saved_mtu = original.mtu;
-            }
-        }
-        v.slaves.push_back(std::move(s));
     }
     return v;
+}
+
+// All but the counters.
+control::SlaveView BondController::view_of(const core::Slave &slave, const core::Desired &desired) const {
+    control::SlaveView s;
+    const auto now = sys::now();
+    s.slave = slave;
+    if (auto link = host_.netlink.link(slave.ifindex)) {
+        s.device = device_state(*link);
+    }
+    if (const auto &options = bond_.options(); options.arp_interval_ms > 0) {
+        s.heard_age = age(slave.last_rx, now);
+        s.probe_age = age(slave.last_tx, now);
+        add_targets(s.targets, options.arp_ip_targets, slave, prober_, now);
+        add_targets(s.targets, options.ns_ip6_targets, slave, prober_, now);
+    }
+    s.active = slave.slot == bond_.active();
+    s.primary = slave.slot == bond_.primary();
+    s.driver = host_.ethtool.driver(slave.name);
+    const auto &xdp = applier_.xdp(slave.slot);
+    using Attached = loader::XdpState::Attached;
+    s.xdp = xdp.attached == Attached::native ? "native" : xdp.attached == Attached::generic ? "generic" : "none";
+    s.xdp_why = xdp.why;
+    for (const auto &d : desired.slaves) {
+        if (d.slot == slave.slot) {
+            s.published = d;
+        }
+    }
+    for (const auto &original : originals_) {
+        if (original.ifindex == slave.ifindex) {
+            s.saved_mtu = original.mtu;
+        }
+    }
+    return s;
 }
 
 Result<control::LacpHistory> BondController::lacp_history() const {
