@@ -2,7 +2,7 @@
 #include "user/daemon/balancer.h"
 
 #include <algorithm>
-#include <cstring>
+#include <bit>
 #include <spdlog/spdlog.h>
 
 #include "user/daemon/announcer.h"
@@ -20,17 +20,10 @@ SlotId slot_of(std::uint32_t number) { // 0: none
     return number == 0 || number > XB_MAX_SLAVES ? no_slot : static_cast<SlotId>(number - 1);
 }
 
-template <typename To, typename From> To bytes_of(const From &from) {
-    To to;
-    static_assert(sizeof(to) == sizeof(from));
-    std::memcpy(&to, &from, sizeof(to));
-    return to;
-}
-
 xb_client raw_client(const Client &client) {
     xb_client raw{};
-    raw.server4 = bytes_of<std::uint32_t>(client.server);
-    raw.client4 = bytes_of<std::uint32_t>(client.client);
+    raw.server4 = std::bit_cast<std::uint32_t>(client.server);
+    raw.client4 = std::bit_cast<std::uint32_t>(client.client);
     raw.slot = client.slot;
     const unsigned assigned = XB_CLIENT_ASSIGNED, tell = XB_CLIENT_TELL, asked = XB_CLIENT_ASKED;
     raw.flags =
@@ -48,10 +41,10 @@ void send(Host &host, std::uint32_t ifindex, const wire::Frame &frame) {
 
 Client balance_client(const xb_client &raw) {
     return {.assigned = (raw.flags & XB_CLIENT_ASSIGNED) != 0,
-            .server = bytes_of<Ipv4Addr>(raw.server4),
-            .client = bytes_of<Ipv4Addr>(raw.client4),
-            .server_mac = bytes_of<MacAddr>(raw.server_mac),
-            .client_mac = bytes_of<MacAddr>(raw.client_mac),
+            .server = std::bit_cast<Ipv4Addr>(raw.server4),
+            .client = std::bit_cast<Ipv4Addr>(raw.client4),
+            .server_mac = std::bit_cast<MacAddr>(raw.server_mac),
+            .client_mac = std::bit_cast<MacAddr>(raw.client_mac),
             .vlan_id = raw.vlan_id,
             .slot = raw.slot,
             .tell = (raw.flags & XB_CLIENT_TELL) != 0,
