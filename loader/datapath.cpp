@@ -190,7 +190,8 @@ Result<void> DataPath::set_watch(Ms interval) {
     // Writing a value frees the timer in it; arming makes a new one.
     if (bpf_map_update_elem(map, &key, &watch, BPF_ANY) != 0)
         return kernel_error(errno, "cannot write " XB_MAP_WATCH);
-    // The kernel allocates the timer without waiting for a lock (kmalloc_nolock): now and then it finds no memory.
+    // Seen once on 6.18, under load: refused, and granted the next time. There the kernel takes the timer's memory by
+    // kmalloc_nolock, which gives up where others wait.
     for (int attempt = 0; attempt < 10; ++attempt) {
         auto armed = run_once(impl_->programs.watch_arm.get(), 0, 0);
         if (!armed)

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
+#include <fstream>
 #include <poll.h>
 #include <sched.h>
 #include <sstream>
@@ -110,6 +111,12 @@ std::optional<int> Process::wait(std::chrono::milliseconds limit) {
 
 std::string Process::out() const { return content(out_.get()); }
 std::string Process::err() const { return content(err_.get()); }
+
+std::chrono::nanoseconds cpu_time(pid_t pid) {
+    std::int64_t ns = 0;
+    std::ifstream("/proc/" + std::to_string(pid) + "/schedstat") >> ns;
+    return std::chrono::nanoseconds(ns);
+}
 
 CommandResult run(const Argv &argv, int netns_fd, const std::string &input, std::chrono::milliseconds limit) {
     Process process(argv, netns_fd, input);

@@ -45,6 +45,9 @@ private:
     Fd pidfd_, in_, out_, err_;
 };
 
+// Of one thread; xbondd has no other.
+std::chrono::nanoseconds cpu_time(pid_t pid);
+
 CommandResult run(const Argv &argv, int netns_fd = -1, const std::string &input = {},
                   std::chrono::milliseconds limit = std::chrono::seconds{60});
 

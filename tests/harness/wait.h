@@ -29,4 +29,19 @@ bool holds_for(Condition condition, std::chrono::milliseconds time, std::chrono:
     return !wait_until([&] { return !condition(); }, time, step);
 }
 
+// Calls `act(n)` with n = 0, 1, ... `rate` times a second for that long; how often it did. Who is late catches up.
+template <typename Act> std::size_t at_rate(unsigned rate, std::chrono::seconds time, Act act) {
+    const auto start = Clock::now();
+    std::size_t done = 0;
+    const auto catch_up = [&] {
+        const auto due = static_cast<std::size_t>((Clock::now() - start) * rate / 1s);
+        while (done < due) {
+            act(done++);
+        }
+        return Clock::now() - start >= time;
+    };
+    wait_until(catch_up, time + 1s, 1ms);
+    return done;
+}
+
 } // namespace xbond::harness

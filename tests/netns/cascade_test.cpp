@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The ARP monitor where carrier says nothing, and under noise. Serial: time and CPU are measured.
 #include <catch2/catch.hpp>
-#include <fstream>
 #include <iostream>
 #include <nlohmann/json.hpp>
 #include <unistd.h>
@@ -40,12 +39,6 @@ private:
     NetNs ns_;
     std::unique_ptr<Injector> injector_;
 };
-
-std::chrono::nanoseconds cpu_time(int pid) {
-    std::int64_t ns = 0;
-    std::ifstream("/proc/" + std::to_string(pid) + "/schedstat") >> ns;
-    return std::chrono::nanoseconds(ns);
-}
 
 } // namespace
 
@@ -154,15 +147,7 @@ TEST_CASE("noise: 10,000 ARP packets a second change no verdict and cost the con
     const auto history = c.lab.cli().json("status bond0").at("bonds").at(0).at("history").size();
     const auto start = Clock::now();
     const auto before = cpu_time(pid);
-    std::size_t sent = 0;
-    wait_until(
-        [&] {
-            for (const auto due = (Clock::now() - start) / 100us; sent < static_cast<std::size_t>(due); ++sent) {
-                into.send(noise[sent % noise.size()]);
-            }
-            return Clock::now() - start >= 10s;
-        },
-        11s, 1ms);
+    const auto sent = at_rate(10'000, 10s, [&](std::size_t n) { into.send(noise[n % noise.size()]); });
     const auto used = cpu_time(pid) - before;
     const auto took = Clock::now() - start;
     const double share = std::chrono::duration<double>(used) / std::chrono::duration<double>(took);

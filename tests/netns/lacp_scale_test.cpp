@@ -6,7 +6,6 @@
 #include <fstream>
 #include <iostream>
 #include <sstream>
-#include <unistd.h>
 
 #include "tests/netns/lacp_lab.h"
 #include "tests/netns/lacp_partner.h"
@@ -28,19 +27,6 @@ std::string contents(const std::filesystem::path &file) {
     std::ostringstream all;
     all << std::ifstream(file).rdbuf();
     return all.str();
-}
-
-std::chrono::duration<double> cpu_time(pid_t pid) {
-    const auto stat = contents("/proc/" + std::to_string(pid) + "/stat");
-    std::istringstream after_name(stat.substr(stat.rfind(')') + 2));
-    std::string skipped;
-    long user = 0, system = 0;
-    for (int field = 3; field < 14; ++field) {
-        after_name >> skipped;
-    }
-    after_name >> user >> system;
-    return std::chrono::duration<double>(static_cast<double>(user + system) /
-                                         static_cast<double>(sysconf(_SC_CLK_TCK)));
 }
 
 // "VmRSS: 1234 kB" of a file of /proc; 0 when the line is not there.
@@ -144,7 +130,7 @@ TEST_CASE("802.3ad R11 64 bonds of 2 slaves at the fast rate: no timeout in 60 s
     const auto start = Clock::now();
     const auto cpu_start = cpu_time(pid);
     CHECK(holds_for([&] { return lab.host().daemon().running(); }, measured, 1s));
-    const auto cpu = cpu_time(pid) - cpu_start;
+    const std::chrono::duration<double> cpu = cpu_time(pid) - cpu_start;
     const std::chrono::duration<double> wall = Clock::now() - start;
     const auto gaps = lab.partners().gaps();
     const auto after = lab.tally();

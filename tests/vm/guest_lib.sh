@@ -20,6 +20,14 @@ until_ok() { # SECONDS COMMAND...: retries until it succeeds
         usleep 20000
     done
 }
+stays() { # SECONDS COMMAND...: succeeds at every look
+    local deadline=$((SECONDS + $1))
+    shift
+    while [ $SECONDS -lt $deadline ]; do
+        "$@" || return 1
+        usleep 500000
+    done
+}
 has() { grep -qE "$1" "$2" || { echo "no match for $1 in:"; cat "$2"; return 1; }; }
 lost() { # N [ADDRESS NETNS]: packets lost of N pings, 5 ms apart
     local n=$1 got

@@ -78,6 +78,10 @@ ordered_json aggregator_json(const BondView &bond, const lacp::Aggregator &aggre
             {"has_partner", aggregator.has_partner()}};
 }
 
+ordered_json channel_json(const LacpPortView &how) {
+    return {{"way", how.channel}, {"xsk_queues", how.xsk_queues}, {"xsk_sent", how.xsk_sent}, {"dropped", how.dropped}};
+}
+
 ordered_json port_json(const BondView &bond, const lacp::Port &port) {
     const auto &state = bond.lacp->state;
     const Time now = bond.lacp->now;
@@ -109,7 +113,7 @@ ordered_json port_json(const BondView &bond, const lacp::Port &port) {
             {"last_rx_ms_ago", since(port.last_rx, now)},
             {"last_tx_ms_ago", since(port.last_tx, now)},
             {"last_transition", transition_json(how.last_transition, now)},
-            {"channel", {{"way", how.channel}, {"xsk_queues", how.xsk_queues}, {"dropped", how.dropped}}},
+            {"channel", channel_json(how)},
             {"stats", counters_json(port.counters)}};
 }
 

@@ -63,6 +63,7 @@ struct LacpPortView {
     std::string channel;        // "af_xdp" or "af_packet": how its control frames come
     std::size_t xsk_queues = 0; // with an AF_XDP socket
     std::uint64_t dropped = 0;  // control frames that found no room there
+    std::uint64_t xsk_sent = 0; // frames that left there: control frames, probes
     std::optional<lacp::Transition> last_transition;
 };
 

@@ -16,7 +16,7 @@ namespace {
 
 constexpr std::size_t history_length = 128;
 constexpr Time list_sync_interval = Ms(500);
-constexpr Ms lists_max_age(100); // what many bonds cost together
+constexpr Ms lists_max_age(100); // the kernel prints the lists of all devices: many bonds share a reading
 
 // The ARP monitor's candidates while no slave is active (4.6): two steps an interval for as long as an outage lasts.
 bool is_search(const core::Transition &t) { return t.machine == "search"; }

@@ -301,7 +301,7 @@ control::LacpView LacpAgent::view() const {
     for (const auto &[slot, port] : ports_) {
         const auto *last = system_.last_transition(slot);
         view.ports[slot] = {std::string(port.channel.way()), port.channel.xsk_queues(), port.channel.dropped(),
-                            last == nullptr ? std::nullopt : std::optional(*last)};
+                            port.channel.xsk_sent(), last == nullptr ? std::nullopt : std::optional(*last)};
     }
     return view;
 }

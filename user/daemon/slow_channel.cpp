@@ -89,6 +89,7 @@ void SlowChannel::receive(const sys::SlowSocket::Handle &handle) {
 
 Result<void> SlowChannel::send(std::span<const std::uint8_t> frame) {
     if (uses_xdp() && sockets_.front().socket.send(frame)) {
+        ++xsk_sent_;
         return {};
     }
     return packet_.send(frame);

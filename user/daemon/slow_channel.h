@@ -35,6 +35,7 @@ public:
     std::string_view way() const { return uses_xdp() ? "af_xdp" : "af_packet"; }
     std::size_t xsk_queues() const { return sockets_.size(); } // that have a socket
     std::uint64_t dropped() const;                             // frames that found no room in AF_XDP
+    std::uint64_t xsk_sent() const { return xsk_sent_; }       // frames that left by AF_XDP
 
     int fd() const { return epoll_.get(); } // readable when a frame waits; the same for the life of the channel
 
@@ -61,6 +62,7 @@ private:
     sys::SlowSocket packet_;
     std::vector<Queue> sockets_;
     bool attached_ = false; // xb_xdp is on the slave
+    std::uint64_t xsk_sent_ = 0;
     Fd epoll_;
 };
 
