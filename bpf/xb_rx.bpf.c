@@ -31,37 +31,35 @@ static __always_inline int xb_rx_link_local(struct __sk_buff *ctx, const struct 
 	return TC_ACT_UNSPEC;
 }
 
-/* Monitor traffic counts on suppressed slaves too (4.3). The outer VLAN tag is off by now. Global, or clang would drop
- * the constant result and leave in r0 what the verifier refuses. */
-__noinline int xb_rx_hear(struct __sk_buff *ctx, __u32 id)
+static __always_inline void xb_rx_validate(struct __sk_buff *ctx, const struct xb_bank *bank, __u32 id, __u32 flags)
 {
-	const struct xb_bank *bank = xb_get_bank(&xb_the_table);
 	__u8 buf[XB_ICMP6_BYTES] __attribute__((aligned(8)));
 	struct xb_frame frame = { ctx };
 	const __u8 *at;
-	__u32 flags;
 
-	if (id >= XB_MAX_SLAVES)
-		return 0;
-	flags = bank->slot[id].flags;
-	if (!xb_monitor_cares(flags, ctx->protocol))
-		return 0;
-	if (!(flags & XB_SLOT_HEAR_VALID)) {
-		xb_stamp_any(id);
-		return 0;
-	}
-	if (ctx->pkt_type == PACKET_OTHERHOST || ctx->pkt_type == PACKET_LOOPBACK)
-		return 0;
+	if (ctx->pkt_type > PACKET_MULTICAST)
+		return;
 	if (ctx->protocol == bpf_htons(ETH_P_ARP)) {
 		at = xb_at(&frame, ETH_HLEN, sizeof(struct xb_arp), buf);
 		if (at)
 			xb_heard_arp(bank, id, flags, (const struct xb_arp *)at);
-	} else {
+	} else if (ctx->protocol == bpf_htons(ETH_P_IPV6)) {
 		at = xb_at(&frame, ETH_HLEN, XB_ICMP6_BYTES, buf);
 		if (at)
 			xb_heard_icmp6(bank, id, flags, at);
 	}
-	return 0;
+}
+
+/* Monitor traffic counts on suppressed slaves too (4.3). The outer VLAN tag is off by now. Hands `notable` back, so that
+ * the caller need not keep it in a register that all frames would pay for. */
+static __noinline __u32 xb_rx_hear(struct __sk_buff *ctx, const struct xb_bank *bank, __u32 id, __u32 notable)
+{
+	if (notable & XB_SLOT_HEAR_VALID)
+		xb_rx_validate(ctx, bank, id, notable);
+	else if (xb_monitor_cares(notable, ctx->protocol))
+		xb_stamp_any(id);
+	XB_KEEP(notable);
+	return notable;
 }
 
 /* Frames whose addresses matter, and those of slaves that are not heard. */
@@ -97,17 +95,17 @@ static __noinline int xb_rx_judge(struct __sk_buff *ctx, __u32 id)
 static __always_inline int xb_rx_slave(struct __sk_buff *ctx, __u32 id)
 {
 	const struct xb_bank *bank = xb_get_bank(&xb_the_table);
-	const __u32 special = XB_SLOT_SUPPRESS | XB_SLOT_REWRITE_DST;
+	const __u32 special = XB_SLOT_SUPPRESS | XB_SLOT_REWRITE_DST, monitored = XB_SLOT_HEAR | XB_SLOT_BACKUP;
 	struct xb_counters *counters;
+	__u32 notable;
 
 	if (xb_cfg.mode == XB_MODE_ALB && ctx->protocol == bpf_htons(ETH_P_ARP))
 		xb_rlb_hear(ctx);
-	/* What most frames are: unicast to an active slave that shares the bond's address. Nothing to read in them. */
-	if (ctx->pkt_type | (bank->slot[id].flags & (special | XB_SLOT_HEAR))) {
-		if ((bank->slot[id].flags & XB_SLOT_HEAR_ANY) || ctx->protocol != bpf_htons(ETH_P_IP))
-			xb_rx_hear(ctx, id);
-		XB_KEEP(id); /* or every frame pays for a register that holds the slot's address until here */
-		if (id >= XB_MAX_SLAVES || (ctx->pkt_type | (bank->slot[id].flags & special)))
+	/* What most frames are: unicast to an active slave that shares the bond's address, and IPv4 where only ARP and
+	 * IPv6 are heard. Nothing to read in them. */
+	notable = ctx->pkt_type | (bank->slot[id].flags & (special | monitored));
+	if (notable && ((notable & ~(monitored & ~XB_SLOT_HEAR_ANY)) || ctx->protocol != bpf_htons(ETH_P_IP))) {
+		if (xb_rx_hear(ctx, bank, id, notable) & ~monitored)
 			return xb_rx_judge(ctx, id);
 	}
 	counters = xb_counters_of(id);

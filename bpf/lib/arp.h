@@ -79,14 +79,17 @@ static __always_inline int xb_candidate_waits(const struct xb_monitor *monitor)
 
 static __always_inline int xb_is_own4(const struct xb_monitor *monitor, __u32 addr)
 {
+	__u32 key;
+
 	if (!addr)
 		return monitor->any_own4;
-	if (monitor->n_own4 > XB_FEW_OWN)
-		return bpf_map_lookup_elem(&xb_own4, &addr) != 0;
 	for (__u32 i = 0; i < XB_FEW_OWN; i++)
 		if (monitor->own4[i] == addr)
 			return 1;
-	return 0;
+	if (monitor->n_own4 <= XB_FEW_OWN)
+		return 0;
+	key = addr; /* maps take keys from the stack: only who comes here pays for that */
+	return bpf_map_lookup_elem(&xb_own4, &key) != 0;
 }
 
 static __always_inline void xb_check4(const struct xb_monitor *monitor, __u32 id, __u32 target, __u32 own)
@@ -105,18 +108,21 @@ static __always_inline void xb_check4(const struct xb_monitor *monitor, __u32 id
 /* 4.4 for an ARP frame of a slave. */
 static __always_inline void xb_heard_arp(const struct xb_bank *bank, __u32 id, __u32 flags, const struct xb_arp *arp)
 {
-	__u32 sender, target;
+	__u32 target, own;
 
 	if (!xb_is_ipv4_arp(arp))
 		return;
-	sender = xb_arp_ip(arp->sender4);
-	target = xb_arp_ip(arp->target4);
-	if (!(flags & XB_SLOT_BACKUP))
-		xb_check4(&bank->monitor, id, sender, target);
-	else if (xb_active_heard(bank))
-		xb_check4(&bank->monitor, id, target, sender);
-	else if (arp->op == bpf_htons(XB_ARPOP_REPLY) && xb_candidate_waits(&bank->monitor))
-		xb_check4(&bank->monitor, id, sender, target);
+	target = xb_arp_sender(arp);
+	own = arp->target4;
+	if (flags & XB_SLOT_BACKUP) {
+		if (xb_active_heard(bank)) {
+			own = target;
+			target = arp->target4;
+		} else if (arp->op != bpf_htons(XB_ARPOP_REPLY) || !xb_candidate_waits(&bank->monitor)) {
+			return;
+		}
+	}
+	xb_check4(&bank->monitor, id, target, own);
 }
 
 static __always_inline int xb_is_all_nodes(const struct xb_ip6 *a)
@@ -157,16 +163,19 @@ static __always_inline void xb_check6(const struct xb_monitor *monitor, __u32 id
 /* 4.4 for an IPv6 frame of a slave; `ip`: XB_ICMP6_BYTES from its base header. */
 static __always_inline void xb_heard_icmp6(const struct xb_bank *bank, __u32 id, __u32 flags, const __u8 *ip)
 {
-	const struct xb_ip6 *src = (const struct xb_ip6 *)(ip + 8), *dst = (const struct xb_ip6 *)(ip + 24);
+	const struct xb_ip6 *target = (const struct xb_ip6 *)(ip + 8), *own = (const struct xb_ip6 *)(ip + 24);
 
 	if (ip[6] != XB_ICMPV6 || (ip[40] != XB_NS && ip[40] != XB_NA))
 		return;
-	if (!(flags & XB_SLOT_BACKUP))
-		xb_check6(&bank->monitor, id, src, dst);
-	else if (xb_active_heard(bank))
-		xb_check6(&bank->monitor, id, dst, src);
-	else if (xb_candidate_waits(&bank->monitor))
-		xb_check6(&bank->monitor, id, src, dst);
+	if (flags & XB_SLOT_BACKUP) {
+		if (xb_active_heard(bank)) {
+			target = own;
+			own = (const struct xb_ip6 *)(ip + 8);
+		} else if (!xb_candidate_waits(&bank->monitor)) {
+			return;
+		}
+	}
+	xb_check6(&bank->monitor, id, target, own);
 }
 
 /* Whether a frame of this protocol can stamp a slave with these flags. */

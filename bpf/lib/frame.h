@@ -17,23 +17,27 @@ struct xb_frame {
 	struct __sk_buff *ctx;
 };
 
-/* `len` bytes at `off` where they lie, or null when they are not linear. `off` is below 64 kB. */
-static __always_inline const void *xb_in_place(const struct xb_frame *frame, __u32 off, __u32 len)
+/* Where the linear part has what lies at `off` (below 64 kB), to be read once xb_is_linear says that it does. */
+static __always_inline const void *xb_linear(const struct xb_frame *frame, __u32 off)
 {
-	const void *end = (const void *)(long)frame->ctx->data_end;
 	const void *at = (const void *)(long)frame->ctx->data + off;
 
 	/* One register for the pointer that is compared and the one that is read, or the verifier loses the range. */
 	asm volatile("" : "+r"(at));
-	return at + len <= end ? at : 0;
+	return at;
 }
 
-/* The same, copied into `buf` where not linear; null when the packet is shorter. */
+static __always_inline int xb_is_linear(const struct xb_frame *frame, const void *at, __u32 len)
+{
+	return at + len <= (const void *)(long)frame->ctx->data_end;
+}
+
+/* `len` bytes at `off`, copied into `buf` where not linear; null when the packet is shorter. */
 static __always_inline const void *xb_at(const struct xb_frame *frame, __u32 off, __u32 len, void *buf)
 {
-	const void *at = xb_in_place(frame, off, len);
+	const void *at = xb_linear(frame, off);
 
-	if (at)
+	if (xb_is_linear(frame, at, len))
 		return at;
 	return bpf_skb_load_bytes(frame->ctx, off, buf, len) ? 0 : buf;
 }

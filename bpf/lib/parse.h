@@ -17,7 +17,7 @@
 #define XB_NS 135
 #define XB_NA 136
 
-/* ARP for IPv4 over Ethernet, as it lies behind the Ethernet header: nothing wider than 16 bits is aligned. */
+/* ARP for IPv4 over Ethernet, as it lies behind the Ethernet header, which makes the sender a pair of halves. */
 struct xb_arp {
 	__u16 hardware, protocol;
 	__u16 lengths; /* 6 and 4 */
@@ -25,7 +25,7 @@ struct xb_arp {
 	__u8 sender_mac[6];
 	__u16 sender4[2];
 	__u8 target_mac[6];
-	__u16 target4[2];
+	__u32 target4;
 };
 
 #define XB_ARPOP_REQUEST 1
@@ -37,9 +37,9 @@ static __always_inline int xb_is_ipv4_arp(const struct xb_arp *arp)
 	       arp->lengths == bpf_htons(0x0604);
 }
 
-static __always_inline __u32 xb_arp_ip(const __u16 *half)
+static __always_inline __u32 xb_arp_sender(const struct xb_arp *arp)
 {
-	return half[0] | (__u32)half[1] << 16;
+	return arp->sender4[0] | (__u32)arp->sender4[1] << 16;
 }
 
 /* The linear Ethernet header, or null for a runt. */

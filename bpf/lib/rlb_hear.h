@@ -70,12 +70,12 @@ __noinline int xb_rlb_hear(struct __sk_buff *ctx)
 
 	if (!xb_load_arp(ctx, &arp))
 		return 0;
-	sender4 = xb_arp_ip(arp.sender4);
+	sender4 = xb_arp_sender(&arp);
 	client = &xb_the_lb.client[xb_ipv4_index(sender4) & (XB_CLIENTS - 1)];
 	if (xb_the_lb.serves[xb_ipv4_index(sender4) & (XB_CLIENTS - 1)])
 		xb_purge_clients(sender4, &arp);
 	if (arp.op != bpf_htons(XB_ARPOP_REPLY) || !(client->flags & XB_CLIENT_ASSIGNED) ||
-	    client->server4 != xb_arp_ip(arp.target4) || client->client4 != sender4 ||
+	    client->server4 != arp.target4 || client->client4 != sender4 ||
 	    xb_same_mac(arp.sender_mac, client->client_mac) || !xb_lock_client(client))
 		return 0;
 	__builtin_memcpy(client->client_mac, arp.sender_mac, ETH_ALEN);

@@ -46,7 +46,7 @@ static __noinline __u32 xb_next_slot(const struct xb_bank *bank)
 /* CHOOSE: the slave of this pair of addresses, which is given one if it has none. XB_NO_SLOT: the active one. */
 static __noinline __u32 xb_choose_client(struct xb_bank *bank, const struct xb_arp *arp, __u32 vlan_id)
 {
-	__u32 server4 = xb_arp_ip(arp->sender4), client4 = xb_arp_ip(arp->target4);
+	__u32 server4 = xb_arp_sender(arp), client4 = arp->target4;
 	struct xb_client *client = &xb_the_lb.client[xb_ipv4_index(client4) & (XB_CLIENTS - 1)];
 	int known, news = 0, request = arp->op == bpf_htons(XB_ARPOP_REQUEST);
 	__u32 slot, flags;
@@ -92,7 +92,7 @@ static __noinline __u32 xb_choose_client(struct xb_bank *bank, const struct xb_a
 /* ARP for which the bond's own stack asks or answers, not a guest behind a bridge. */
 static __always_inline int xb_is_own_arp(const struct xb_bank *bank, const struct xb_arp *arp)
 {
-	__u32 sender4 = xb_arp_ip(arp->sender4);
+	__u32 sender4 = xb_arp_sender(arp);
 
 	if (bank->n_bridge4 > XB_FEW_OWN)
 		return 0;
