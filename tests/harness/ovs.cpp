@@ -82,7 +82,7 @@ OvsSwitch::~OvsSwitch() {
     }
 }
 
-std::string OvsSwitch::call(Argv command) const {
+std::string OvsSwitch::call(const Argv &command) const {
     const auto result = harness::run(command, ns_.fd());
     if (!result.ok()) {
         std::string words;
@@ -97,13 +97,13 @@ std::string OvsSwitch::call(Argv command) const {
 std::string OvsSwitch::vsctl(const Argv &arguments) const {
     Argv command{"ovs-vsctl", "--timeout=20", "--retry", "--db=unix:" + file("db.sock")};
     command.insert(command.end(), arguments.begin(), arguments.end());
-    return call(std::move(command));
+    return call(command);
 }
 
 std::string OvsSwitch::appctl(const Argv &arguments) const {
     Argv command{"ovs-appctl", "--timeout=20", "--target=" + file("ovs.ctl")};
     command.insert(command.end(), arguments.begin(), arguments.end());
-    return call(std::move(command));
+    return call(command);
 }
 
 std::string OvsSwitch::log() const { return (database_ ? database_->err() : "") + (daemon_ ? daemon_->err() : ""); }

@@ -54,7 +54,7 @@ public:
 
 private:
     std::string file(const std::string &name) const { return (dir_.path() / name).string(); }
-    std::string call(Argv command) const;
+    std::string call(const Argv &command) const;
 
     const NetNs &ns_;
     TempDir dir_;

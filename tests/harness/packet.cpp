@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 
+#include <algorithm>
 #include <stdexcept>
 #include <string>
 
@@ -101,7 +102,7 @@ Packet &Packet::ipv4(std::string_view src, std::string_view dst, Ipv4Opts opts) 
     type_at_ = at + 9;
     type_is_protocol_ = true;
     ip_at_ = at;
-    fixups_.push_back([at, length](Bytes &b) {
+    fixups_.emplace_back([at, length](Bytes &b) {
         set16(b, at + 2, b.size() - at);
         set16(b, at + 10, folded(sum16(b, at, at + length, 0)));
     });
@@ -120,7 +121,7 @@ Packet &Packet::ipv6(std::string_view src, std::string_view dst) {
     type_at_ = at + 6;
     type_is_protocol_ = true;
     ip_at_ = at;
-    fixups_.push_back([at](Bytes &b) { set16(b, at + 4, b.size() - at - 40); });
+    fixups_.emplace_back([at](Bytes &b) { set16(b, at + 4, b.size() - at - 40); });
     return *this;
 }
 
@@ -141,7 +142,7 @@ void Packet::transport(std::uint8_t protocol) {
     const std::size_t ip = ip_at_;
     const std::size_t field = protocol == 17 ? 6 : protocol == 6 ? 16 : 2;
     const bool with_pseudo = protocol == 17 || protocol == 6 || protocol == 58;
-    fixups_.push_back([at, ip, field, protocol, with_pseudo](Bytes &b) {
+    fixups_.emplace_back([at, ip, field, protocol, with_pseudo](Bytes &b) {
         if (protocol == 17)
             set16(b, at + 4, b.size() - at);
         const std::uint32_t pseudo = with_pseudo ? pseudo_sum(b, ip, protocol, b.size() - at) : 0;
@@ -237,8 +238,7 @@ Packet &Packet::bytes(std::span<const std::uint8_t> raw) {
 
 Bytes Packet::build() const {
     Bytes out = data_;
-    for (auto fix = fixups_.rbegin(); fix != fixups_.rend(); ++fix)
-        (*fix)(out);
+    std::for_each(fixups_.rbegin(), fixups_.rend(), [&out](const auto &fix) { fix(out); });
     return out;
 }
 

@@ -28,7 +28,7 @@ public:
     }
 
     // The same event for all of them, at the same instant.
-    void strike(std::vector<Lab *> labs) {
+    void strike(const std::vector<Lab *> &labs) {
         const int slave = 1 + static_cast<int>(below(3));
         const auto kind = below(12);
         const auto state = static_cast<std::uint8_t>(0x04 | below(256));
@@ -161,7 +161,7 @@ TEST_CASE("XB-34 a saved state that contradicts itself is refused") {
     SECTION("slot twice") { state.ports[1].slot = state.ports[0].slot; }
     SECTION("port number twice") { state.ports[1].actor.port = 1; }
     SECTION("deadline of another boot") { state.ports[1].periodic_timer = Time(Ms(95001)); }
-    SECTION("sent in the future") { state.ports[1].pdus_sent.push_back(Ms(5001)); }
+    SECTION("sent in the future") { state.ports[1].pdus_sent.emplace_back(Ms(5001)); }
     const auto refused = System::restore(state, Ms(5000));
     REQUIRE_FALSE(refused);
     CHECK(refused.error().code == EINVAL);

@@ -12,7 +12,6 @@
 using namespace xbond::harness;
 using xbond::MacAddr;
 using xbond::test::mac_broadcast;
-using xbond::test::test_mac;
 using Kind = Switch::Kind;
 using nlohmann::json;
 

@@ -95,18 +95,25 @@ TEST_CASE("hitless: a slave is added and released") {
     CHECK(lab.status().slaves.size() == 2);
 }
 
+namespace {
+
+// Visibility auto: full for as long as someone captures on bond0.
+void capture_for_a_while(HitlessLab &lab) {
+    const auto visible = [&lab](const char *as) { return wait_until([&] { return lab.status().visibility == as; }); };
+    {
+        const Sniffer capture(lab.ns(), "bond0", {.promiscuous = true, .on_frame = {}});
+        REQUIRE(visible("full"));
+        CHECK(capture.wait_count([](const Frame &frame) { return frame.outgoing; }, 100));
+    }
+    REQUIRE(visible("fast"));
+}
+
+} // namespace
+
 TEST_CASE("hitless: a capture starts and ends: visibility auto goes to full and back") {
     HitlessLab lab(2, "mode active-backup miimon 100 visibility auto");
     REQUIRE(lab.status().visibility == "fast");
-    lab.expect_hitless("capture on bond0", [&] {
-        {
-            const Sniffer capture(lab.ns(), "bond0", {.promiscuous = true, .on_frame = {}});
-            REQUIRE(wait_until([&] { return lab.status().visibility == "full"; }));
-            const auto outgoing = [](const Frame &frame) { return frame.outgoing; };
-            CHECK(capture.wait_count(outgoing, 100));
-        }
-        REQUIRE(wait_until([&] { return lab.status().visibility == "fast"; }));
-    });
+    lab.expect_hitless("capture on bond0", [&] { capture_for_a_while(lab); });
 }
 
 TEST_CASE("hitless: visibility is set to full and fast") {

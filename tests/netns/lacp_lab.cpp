@@ -68,6 +68,7 @@ OvsLab::OvsLab(int links, const std::string &partner) : links_(links) {
 
 std::vector<std::string> OvsLab::names(const std::string &prefix) const {
     std::vector<std::string> names;
+    names.reserve(static_cast<std::size_t>(links_));
     for (int n = 0; n < links_; ++n) {
         names.push_back(prefix + std::to_string(n));
     }

@@ -101,6 +101,7 @@ public:
 private:
     static std::vector<ScriptedPartners::Port> ports() {
         std::vector<ScriptedPartners::Port> all;
+        all.reserve(links);
         for (int n = 0; n < links; ++n) {
             all.push_back({.ifname = "p" + std::to_string(n),
                            .system = static_cast<std::uint16_t>(n / 2),

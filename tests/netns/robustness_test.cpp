@@ -92,7 +92,7 @@ std::string broken_request(Dice &dice) {
         break;
     }
     default:
-        return std::string(1 + dice.below(2000), '[');
+        return std::string{}.append(1 + dice.below(2000), '[');
     }
     return request.dump(-1, ' ', true, json::error_handler_t::replace);
 }
@@ -134,7 +134,7 @@ std::string broken_config(Dice &dice) {
 
 bool is_refusal(const std::string &reply) {
     const json answer = json::parse(reply, nullptr, false);
-    return answer.is_object() && answer.value("ok", true) == false && answer.at("error").at("errno") > 0 &&
+    return answer.is_object() && !answer.value("ok", true) && answer.at("error").at("errno") > 0 &&
            !answer.at("error").at("message").get<std::string>().empty();
 }
 

@@ -11,7 +11,7 @@ namespace {
 
 using Names = std::vector<std::string>;
 
-Lab three(OptionList options) {
+Lab three(const OptionList &options) {
     Lab lab(options);
     lab.enslave("e0");
     lab.enslave("e1");

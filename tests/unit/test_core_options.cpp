@@ -245,21 +245,34 @@ TEST_CASE("options: every written option is reported once, with its old and new 
     CHECK(lab.seen<core::Log>().size() == 1); // rounded
 }
 
+namespace {
+
+// Of digits, for the most part: or no number would ever be in range.
+std::string random_text(std::mt19937 &random) {
+    std::string text;
+    for (auto length = random() % 90; length > 0; --length) {
+        text += static_cast<char>(random() % 4 == 0 ? random() % 256 : '0' + random() % 10);
+    }
+    return text;
+}
+
+void check_printable(const std::string &message) {
+    CHECK(std::ranges::all_of(message, [](char c) { return c >= ' ' && c <= '~'; }));
+}
+
+} // namespace
+
 TEST_CASE("options: random text is an error or a value, never a crash, and errors stay printable") {
     std::mt19937 random(20); // NOLINT: the same run every time
     for (int i = 0; i < 20000; ++i) {
-        std::string text;
-        for (auto length = random() % 90; length > 0; --length) {
-            text += static_cast<char>(random() % 4 == 0 ? random() % 256 : '0' + random() % 10);
-        }
+        const std::string text = random_text(random);
         const auto table = core::option_table();
         const std::string name = random() % 10 == 0 ? text : std::string(table[random() % table.size()].name);
         Options options;
         const auto done = set_option(options, {}, {name, text}, nullptr);
         if (!done) {
             CHECK(done.error().code > 0);
-            const auto &message = done.error().message;
-            CHECK(std::all_of(message.begin(), message.end(), [](char c) { return c >= ' ' && c <= '~'; }));
+            check_printable(done.error().message);
         }
     }
 }
