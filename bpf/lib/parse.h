@@ -31,10 +31,12 @@ struct xb_arp {
 #define XB_ARPOP_REQUEST 1
 #define XB_ARPOP_REPLY 2
 
+/* The first three fields in one comparison. */
 static __always_inline int xb_is_ipv4_arp(const struct xb_arp *arp)
 {
-	return arp->hardware == bpf_htons(1) && arp->protocol == bpf_htons(ETH_P_IP) &&
-	       arp->lengths == bpf_htons(0x0604);
+	const __u64 mask = bpf_cpu_to_be64(0xffffffffffff0000), ipv4 = bpf_cpu_to_be64(0x0001080006040000);
+
+	return (*(const __u64 *)arp & mask) == ipv4;
 }
 
 static __always_inline __u32 xb_arp_sender(const struct xb_arp *arp)

@@ -61,7 +61,7 @@ static __noinline __u32 xb_purge_clients(__u32 server4, const struct xb_arp *arp
 	return purged;
 }
 
-/* ARP arrives on a slave. Global: see xb_rx_hear. */
+/* ARP arrives on a slave. Global: see xb_xdp_hear. */
 __noinline int xb_rlb_hear(struct __sk_buff *ctx)
 {
 	struct xb_arp arp __attribute__((aligned(8)));

@@ -109,7 +109,8 @@ static __always_inline __u32 xb_hash(struct __sk_buff *ctx)
 	if (xb_cfg.policy != XB_POLICY_LAYER34 || ctx->protocol != bpf_htons(ETH_P_IP))
 		return xb_hash_any(ctx);
 	ip = xb_linear(&frame, ETH_HLEN);
-	if (!xb_is_linear(&frame, ip, 24) || ip[0] != 0x45 || xb_ipv4_is_fragment(ip) || (ip[9] != XB_L4_TCP && ip[9] != XB_L4_UDP))
+	if (!xb_is_linear(&frame, ip, 24) || ip[0] != 0x45 || xb_ipv4_is_fragment(ip) ||
+	    (ip[9] != XB_L4_TCP && ip[9] != XB_L4_UDP))
 		return xb_hash_any(ctx);
 	xb_flow_ipv4(&flow, ip);
 	return xb_hash_fold(&flow, xb_word(ip + 20), 1);

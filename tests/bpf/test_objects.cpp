@@ -153,12 +153,16 @@ Layout layout_of(const btf *types, const btf_type *type) {
     return layout;
 }
 
-// The BTF that the kernel keeps of a loaded program.
-btf *btf_of_program(int fd) {
+bpf_prog_info info_of_program(int fd) {
     bpf_prog_info info{};
     __u32 size = sizeof(info);
     REQUIRE(bpf_obj_get_info_by_fd(fd, &info, &size) == 0);
-    btf *types = btf__load_from_kernel_by_id(info.btf_id);
+    return info;
+}
+
+// The BTF that the kernel keeps of a loaded program.
+btf *btf_of_program(int fd) {
+    btf *types = btf__load_from_kernel_by_id(info_of_program(fd).btf_id);
     REQUIRE(types != nullptr);
     return types;
 }
@@ -184,6 +188,20 @@ TEST_CASE("abi.h and the BTF of the loaded objects agree in every struct, member
     for (const auto &entry : abi) {
         INFO(entry.first);
         CHECK(found[entry.first] > 0);
+    }
+}
+
+// The verifier gives up at a million, and a controller waits for it: 785,000 take 26 s, and a partner's patience with
+// them.
+TEST_CASE("no mode has the verifier walk more than 200,000 instructions of a program") {
+    for (std::uint32_t mode = XB_MODE_ROUNDROBIN; mode <= XB_MODE_ALB; mode++) {
+        DataPath path({.mode = mode, .policy = XB_POLICY_ENCAP34, .packets_per_slave = 1, .tlb_dynamic_lb = 1});
+        for (const char *program : {"xb_tx", "xb_rx", "xb_xdp"}) {
+            INFO(program << " in mode " << mode);
+            const auto walked = info_of_program(path.program_fd(program)).verified_insns;
+            CHECK(walked > 0);
+            CHECK(walked < 200000); // balance-alb: 114,000
+        }
     }
 }
 
