@@ -4,6 +4,8 @@
  * are attached nowhere; user space runs them with BPF_PROG_TEST_RUN.
  */
 #define XB_NEED_WATCH
+#include <asm-generic/errno-base.h>
+
 #include "lib/carrier.h"
 #include "lib/events.h"
 #include "lib/maps.h"
@@ -69,23 +71,27 @@ static int xb_watch_tick(void *map, __u32 *key, struct xb_watch *watch)
 	return 0;
 }
 
-/* Starts the timer with xb_watch.interval_ns, or stops it when that is 0. Running it again restarts the interval, also
- * from a newly loaded object, whose callback then takes over. Returns 0, or 1 when the kernel refuses the timer. */
+/* ctx.mark = the interval in us: starts the timer with it, or stops the timer when it is 0. Running it again restarts
+ * the interval, also from a newly loaded object, whose callback then takes over. Returns 0 or the errno: ENOMEM may pass,
+ * since the kernel allocates the timer without waiting. It does so once; a timer that was stopped is kept. */
 SEC("tc")
 int xb_watch_arm(struct __sk_buff *ctx)
 {
 	__u32 key = 0;
 	struct xb_watch *watch = bpf_map_lookup_elem(&xb_watch, &key);
+	long err;
 
-	(void)ctx;
 	if (!watch)
-		return 1;
-	bpf_timer_init(&watch->timer, &xb_watch, CLOCK_MONOTONIC); /* EBUSY when it is there already */
+		return ENOENT;
+	watch->interval_ns = (__u64)ctx->mark * 1000;
 	if (!watch->interval_ns) {
-		bpf_timer_cancel(&watch->timer);
+		bpf_timer_cancel(&watch->timer); /* EINVAL when it never ran */
 		return 0;
 	}
-	if (bpf_timer_set_callback(&watch->timer, xb_watch_tick))
-		return 1;
-	return bpf_timer_start(&watch->timer, watch->interval_ns, 0) ? 1 : 0;
+	err = bpf_timer_init(&watch->timer, &xb_watch, CLOCK_MONOTONIC);
+	if (!err || err == -EBUSY) /* it is there already */
+		err = bpf_timer_set_callback(&watch->timer, xb_watch_tick);
+	if (!err)
+		err = bpf_timer_start(&watch->timer, watch->interval_ns, 0);
+	return -err;
 }

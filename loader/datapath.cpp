@@ -181,25 +181,7 @@ Result<void> DataPath::set_watch(Ms interval) {
     if (!impl_->programs.watch_arm)
         return interval == Ms(0) ? Result<void>{}
                                  : fail(EOPNOTSUPP, "this kernel offers no carrier watch: set carrier_watch 0");
-    const int map = impl_->maps.fd(XB_MAP_WATCH);
-    const std::uint32_t key = 0;
-    xb_watch watch{};
-    if (bpf_map_lookup_elem(map, &key, &watch) != 0)
-        return kernel_error(errno, "cannot read " XB_MAP_WATCH);
-    watch.interval_ns = static_cast<std::uint64_t>(std::chrono::nanoseconds(interval).count());
-    // Writing a value frees the timer in it; arming makes a new one.
-    if (bpf_map_update_elem(map, &key, &watch, BPF_ANY) != 0)
-        return kernel_error(errno, "cannot write " XB_MAP_WATCH);
-    // Seen once on 6.18, under load: refused, and granted the next time. There the kernel takes the timer's memory by
-    // kmalloc_nolock, which gives up where others wait.
-    for (int attempt = 0; attempt < 10; ++attempt) {
-        auto armed = run_once(impl_->programs.watch_arm.get(), 0, 0);
-        if (!armed)
-            return tl::unexpected(armed.error());
-        if (*armed == 0)
-            return {};
-    }
-    return fail(EIO, "the kernel refuses the timer of the carrier watch");
+    return arm_watch(impl_->programs.watch_arm.get(), interval);
 }
 
 std::uint64_t DataPath::watch_runs() const {

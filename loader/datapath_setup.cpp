@@ -265,8 +265,13 @@ Result<void> DataPath::Impl::use_programs(Programs next) {
             programs.*place = std::move(next.*place);
     if (!new_watch)
         return {};
-    auto armed = run_once(programs.watch_arm.get(), 0, 0); // the timer that runs goes on with the new callback
-    return armed ? Result<void>{} : tl::unexpected(armed.error());
+    const std::uint32_t key = 0;
+    xb_watch watch{};
+    if (bpf_map_lookup_elem(maps.fd(XB_MAP_WATCH), &key, &watch) != 0)
+        return kernel_error(errno, "cannot read " XB_MAP_WATCH);
+    // The timer that runs goes on with the new callback.
+    return arm_watch(programs.watch_arm.get(),
+                     std::chrono::duration_cast<Ms>(std::chrono::nanoseconds(watch.interval_ns)));
 }
 
 Result<void> DataPath::Impl::swap_hooks(const Programs &which) {

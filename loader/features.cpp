@@ -66,10 +66,10 @@ CarrierProbe probe_carrier(CarrierCheck check, bool would_be_used) {
 
 Feature probe_timer(const Result<Object> &watch) {
     auto arm = watch ? watch->program("xb_watch_arm") : tl::unexpected(watch.error());
-    auto answer = arm ? run_once(arm->get(), 0, 0) : tl::unexpected(arm.error());
-    if (answer && *answer == 0)
+    const auto armed = arm ? arm_watch(arm->get(), Ms(1)) : tl::unexpected(arm.error());
+    if (armed)
         return {"bpf_timer", true, "carrier watch without traffic"};
-    return {"bpf_timer", false, "no carrier watch: " + (answer ? "the timer is refused" : answer.error().message)};
+    return {"bpf_timer", false, "no carrier watch: " + armed.error().message};
 }
 
 Feature probe_freplace() {

@@ -5,8 +5,11 @@
 #include <bpf/bpf.h>
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
+#include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <fcntl.h>
+#include <thread>
 
 #include "loader/kernel.h"
 #include "loader/pins.h"
@@ -194,6 +197,20 @@ Result<Programs> load_programs(std::span<const ObjectKind> kinds, const xb_confi
                 return tl::unexpected(program.error());
     }
     return programs;
+}
+
+Result<void> arm_watch(int prog_fd, Ms interval) {
+    const auto in_us = static_cast<std::uint32_t>(std::chrono::microseconds(interval).count());
+    for (Ms pause(1);; pause *= 2) {
+        const auto refusal = run_once(prog_fd, 0, in_us);
+        if (!refusal)
+            return tl::unexpected(refusal.error());
+        if (*refusal == 0)
+            return {};
+        if (*refusal != ENOMEM || pause > Ms(32))
+            return kernel_error(static_cast<int>(*refusal), "the kernel refuses the timer of the carrier watch");
+        std::this_thread::sleep_for(pause);
+    }
 }
 
 Result<xb_config> read_config(int prog_fd) {

@@ -75,6 +75,10 @@ xb_config make_config(const DataPath::Config &config, const ProgramSet &programs
 Result<Programs> load_programs(std::span<const ObjectKind> kinds, const xb_config &config, CarrierCheck carrier,
                                Maps &maps);
 
+// Runs xb_watch_arm: starts the timer of the carrier watch, changes its interval or stops it (0). The kernel makes the
+// timer without waiting for memory; when it finds none this tries again for up to 63 ms, asleep in between.
+Result<void> arm_watch(int prog_fd, Ms interval);
+
 // What a loaded program has in its read-only data.
 Result<xb_config> read_config(int prog_fd);
 

@@ -40,13 +40,15 @@ bool told(DataPath &path, std::uint32_t carrier) {
     });
 }
 
-std::uint64_t watch_runs(const test::Lab &lab) {
+xb_watch read_watch(const test::Lab &lab) {
     const Fd map = need(open_pin(lab.config().pin_dir / XB_MAP_WATCH));
     const std::uint32_t key = 0;
     xb_watch watch{};
     REQUIRE(bpf_map_lookup_elem(map.get(), &key, &watch) == 0);
-    return watch.runs;
+    return watch;
 }
+
+std::uint64_t watch_runs(const test::Lab &lab) { return read_watch(lab).runs; }
 
 bool skip_without_carrier(const Features &features) {
     if (features.carrier == CarrierCheck::none)
@@ -137,11 +139,23 @@ TEST_CASE("the carrier watch tells a change without traffic, survives the contro
         test::ip("link set s0p down");
         CHECK(told(*path, 0));
     }
+    SECTION("programs of a newer build take the timer and its interval over") {
+        path.reset();
+        const auto dir = lab.config().pin_dir;
+        need(replace_pin(need(open_pin(dir / "xb_rx")).get(), dir / "xb_watch_arm")); // some other instructions
+        path = need(DataPath::adopt(lab.config(), features));
+        need(path->reprogram(path->programs()));
+        CHECK(read_watch(lab).interval_ns == 2'000'000);
+        test::ip("link set s0p down");
+        CHECK(told(*path, 0));
+    }
     SECTION("stopped, it does not run") {
         need(path->set_watch(Ms(0)));
         const std::uint64_t runs = watch_runs(lab);
         poll(nullptr, 0, 30); // fifteen intervals
         CHECK(watch_runs(lab) == runs);
+        need(path->set_watch(Ms(1)));
+        CHECK(eventually([&] { return watch_runs(lab) > runs; }));
         CHECK(path->set_watch(Ms(-1)).error().code == EINVAL);
     }
 }

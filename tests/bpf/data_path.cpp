@@ -8,8 +8,10 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <cstdio>
 #include <system_error>
+#include <thread>
 
 #include "tests/bpf/netns.h"
 
@@ -200,16 +202,16 @@ xb_probe DataPath::select(const Bytes &frame, std::uint32_t vlan_tci, std::uint3
     return *probe_;
 }
 
-void DataPath::arm_watch(std::uint64_t interval_ns) {
-    const std::uint32_t key = 0;
-    xb_watch value = watch();
-    value.interval_ns = interval_ns;
-    if (bpf_map_update_elem(map_fd(XB_MAP_WATCH), &key, &value, 0) != 0)
-        throw_error(errno, "update of xb_watch");
-    for (int attempt = 0; attempt < 10; ++attempt) // as the loader does
-        if (run_tc("xb_watch_arm", Bytes(64), {}).verdict == 0)
+void DataPath::arm_watch(std::uint32_t interval_us) {
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(5);
+    for (;;) {
+        const int refusal = run_tc("xb_watch_arm", Bytes(64), {.mark = interval_us}).verdict;
+        if (refusal == 0)
             return;
-    throw_error(EIO, "xb_watch_arm");
+        if (refusal != ENOMEM || std::chrono::steady_clock::now() > deadline) // the loader waits for memory too
+            throw_error(refusal, "xb_watch_arm");
+        std::this_thread::yield();
+    }
 }
 
 xb_watch DataPath::watch() const {

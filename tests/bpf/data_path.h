@@ -59,7 +59,7 @@ public:
     // The probe's record of the selection; knobs as in struct xb_probe.
     xb_probe select(const Bytes &frame, std::uint32_t vlan_tci = 0, std::uint32_t queue_mapping = 0);
 
-    void arm_watch(std::uint64_t interval_ns);
+    void arm_watch(std::uint32_t interval_us);
     xb_watch watch() const;
 
     xb_counters counters(std::uint32_t entry) const; // sum over CPUs

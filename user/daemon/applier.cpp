@@ -2,6 +2,7 @@
 #include "user/daemon/applier.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <cstring>
 #include <net/if.h>
 #include <spdlog/spdlog.h>
@@ -245,10 +246,13 @@ void Applier::follow_up(const core::Desired &desired) {
         spdlog::error("cannot set the bond's carrier: {}", done.error().message);
     }
     if (watch_ms_ != desired.carrier_watch_ms) {
-        if (auto done = path_.set_watch(Ms(desired.carrier_watch_ms)); !done) {
+        const auto done = path_.set_watch(Ms(desired.carrier_watch_ms));
+        if (!done) {
             spdlog::warn("carrier watch: {}", done.error().message);
         }
-        watch_ms_ = desired.carrier_watch_ms;
+        if (done || done.error().code != ENOMEM) { // memory may be there the next time
+            watch_ms_ = desired.carrier_watch_ms;
+        }
     }
     for (const auto &slave : desired.slaves) {
         if (auto done = apply_xdp(slave, desired.xdp); !done) {
