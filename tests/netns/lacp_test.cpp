@@ -261,6 +261,7 @@ TEST_CASE("802.3ad release and link del say farewell, SIGTERM does not") {
         return is_lacpdu(frame) && !frame.outgoing && (frame.bytes[32] & 0x3c) == 0 &&
                std::equal(system.bytes.begin(), system.bytes.end(), frame.bytes.begin() + 20);
     };
+    REQUIRE(lab.wait_reaches_server()); // the other end too forwards only some time after the negotiation
     CHECK(lab.host().daemon().stop() == 0);
     CHECK(first.count(farewell) + second.count(farewell) == 0);
     CHECK(lab.reaches_server()); // the data path goes on
