@@ -103,10 +103,10 @@ TEST_CASE("802.3ad R09 what the partner sends at the sight of COLLECTING comes i
     CAPTURE(xdp, coupled);
     PartnerLab lab(1);
     // tc leaves directories in the BPF file system where it loads an object: in one of its own.
-    const auto hooked =
-        lab.lan().run({"unshare", "--mount", "sh", "-ec",
-                       "mount -t bpf none /sys/fs/bpf; tc qdisc add dev p0 clsact; tc filter add dev p0 "
-                       "ingress bpf direct-action object-file " XBOND_TEST_REFLECT " section tc"});
+    const std::string hook =
+        "mount -t bpf none /sys/fs/bpf; tc qdisc add dev p0 clsact; tc filter add dev p0 ingress bpf "
+        "direct-action object-file " XBOND_TEST_REFLECT " section tc";
+    const auto hooked = lab.lan().run({"unshare", "--mount", "sh", "-ec", hook});
     INFO(hooked.err);
     REQUIRE(hooked.ok());
     REQUIRE(lab.make_bond("lacp_rate fast xdp " + xdp + " coupled_control " + coupled));
