@@ -7,10 +7,10 @@
 #include <chrono>
 #include <net/if.h>
 
+#include "loader/bpf_calls.h"
 #include "loader/datapath_impl.h"
-#include "loader/kernel.h"
 #include "loader/xdp_attach.h"
-#include "loader/xdp_policy.h"
+#include "loader/xdp_drivers.h"
 
 namespace xbond::loader {
 namespace {

@@ -6,11 +6,11 @@
 #include <optional>
 #include <utility>
 
-#include "loader/attach.h"
 #include "loader/datapath.h"
 #include "loader/events.h"
 #include "loader/programs.h"
 #include "loader/table.h"
+#include "loader/tc_hook.h"
 
 namespace xbond::loader {
 

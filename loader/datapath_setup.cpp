@@ -4,8 +4,8 @@
 #include <bpf/bpf.h>
 #include <net/if.h>
 
+#include "loader/bpf_calls.h"
 #include "loader/datapath_impl.h"
-#include "loader/kernel.h"
 #include "loader/pins.h"
 #include "loader/xdp_attach.h"
 

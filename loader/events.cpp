@@ -5,7 +5,7 @@
 #include <bpf/libbpf.h>
 #include <cstring>
 
-#include "loader/kernel.h"
+#include "loader/bpf_calls.h"
 
 namespace xbond::loader {
 namespace {

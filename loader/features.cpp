@@ -9,7 +9,7 @@
 #include <cstring>
 #include <sys/socket.h>
 
-#include "loader/kernel.h"
+#include "loader/bpf_calls.h"
 #include "loader/programs.h"
 
 namespace xbond::loader {

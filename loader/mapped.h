@@ -6,7 +6,7 @@
 #include <sys/mman.h>
 #include <utility>
 
-#include "loader/kernel.h"
+#include "loader/bpf_calls.h"
 #include "xbond/result.h"
 
 namespace xbond::loader {

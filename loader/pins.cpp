@@ -3,7 +3,7 @@
 
 #include <bpf/bpf.h>
 
-#include "loader/kernel.h"
+#include "loader/bpf_calls.h"
 
 namespace xbond::loader {
 

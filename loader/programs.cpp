@@ -11,7 +11,7 @@
 #include <fcntl.h>
 #include <thread>
 
-#include "loader/kernel.h"
+#include "loader/bpf_calls.h"
 #include "loader/pins.h"
 #include "xb_rx.skel.h"
 #include "xb_tx_kfunc.skel.h"

@@ -7,10 +7,10 @@
 #include <net/if.h>
 #include <set>
 
-#include "loader/attach.h"
+#include "loader/bpf_calls.h"
 #include "loader/datapath.h"
-#include "loader/kernel.h"
 #include "loader/pins.h"
+#include "loader/tc_hook.h"
 #include "loader/xdp_attach.h"
 
 namespace xbond::loader {

@@ -6,8 +6,8 @@
 #include <cstring>
 #include <utility>
 
+#include "loader/bpf_calls.h"
 #include "loader/datapath.h"
-#include "loader/kernel.h"
 
 namespace xbond::loader {
 namespace {

@@ -6,7 +6,7 @@
 #include <memory>
 #include <xdp/libxdp.h>
 
-#include "loader/kernel.h"
+#include "loader/bpf_calls.h"
 
 namespace xbond::loader {
 namespace {

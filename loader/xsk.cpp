@@ -17,7 +17,7 @@
 #include <xdp/xsk.h>
 
 #include "common/fd.h"
-#include "loader/kernel.h"
+#include "loader/bpf_calls.h"
 
 namespace xbond::loader {
 namespace {

@@ -32,18 +32,23 @@ class Layer:
     bpf: bool = False
 
 
-PURE = ("include/xbond", "user/wire")
+CORE = "user/core"
 LAYERS = {
     "include/xbond": Layer(("include/xbond",), pure=True),
     "common": Layer(("common",)), # what both edges use: file descriptors
     "bpf": Layer(("include/xbond", "bpf"), bpf=True),
     "loader": Layer(("include/xbond", "common", "loader"), bpf=True),
-    "user/wire": Layer(PURE, pure=True),
-    "user/monitor": Layer(PURE + ("user/monitor",), pure=True),
-    "user/lacp": Layer(PURE + ("user/lacp",), pure=True),
-    "user/core": Layer(PURE + ("user/core", "user/monitor", "user/lacp"), pure=True),
-    "user/sys": Layer(PURE + ("common", "user/sys")),
-    "user/control": Layer(PURE + ("user/core", "user/monitor", "user/lacp", "user/sys", "user/control"), json=True),
+    # user/core is pure as a whole; within it the bond sees the others, the others see what they build on.
+    "user/core/wire": Layer(("include/xbond", "user/core/wire"), pure=True),
+    "user/core/link": Layer(("include/xbond", "user/core/link"), pure=True),
+    "user/core/lacp": Layer(("include/xbond", "user/core/wire", "user/core/lacp"), pure=True),
+    "user/core/balance": Layer(("include/xbond", "user/core/link", "user/core/balance"), pure=True),
+    "user/core/options": Layer(("include/xbond", "user/core/lacp", "user/core/modes", "user/core/options"), pure=True),
+    "user/core/modes": Layer(("include/xbond", "user/core/link", "user/core/options", "user/core/modes"), pure=True),
+    "user/core/bond": Layer(("include/xbond", CORE), pure=True),
+    "user/sys": Layer(("include/xbond", "common", "user/core/wire", "user/sys")),
+    "user/api": Layer(("include/xbond", CORE, "user/api"), json=True),
+    "user/show": Layer(("include/xbond", CORE, "user/show"), json=True),
     "user/daemon": Layer(("include/xbond", "common", "user", "loader"), json=True, log=True),
     "user/cli": Layer(("include/xbond", "common", "user", "loader"), json=True, log=True),
 }
@@ -122,7 +127,7 @@ def check_file(root, path):
 
 
 def sources(root):
-    for directory in ("include", "bpf", "loader", "user"):
+    for directory in ("include", "common", "bpf", "loader", "user"):
         for path in sorted((root / directory).rglob("*")):
             if path.suffix in (".h", ".hpp", ".c", ".cpp") and path.is_file():
                 yield path.relative_to(root)

@@ -25,7 +25,7 @@ def run(check, files):
 
 
 class Layers(unittest.TestCase):
-    tree = {"user/sys/netlink.h": MIT, "user/core/bond.h": MIT, "user/control/render.h": MIT, "loader/datapath.h": MIT,
+    tree = {"user/sys/netlink.h": MIT, "user/core/bond/bond.h": MIT, "user/show/render.h": MIT, "loader/datapath.h": MIT,
             "include/xbond/abi.h": MIT}
 
     def expect(self, name, text, finding):
@@ -38,37 +38,44 @@ class Layers(unittest.TestCase):
             self.assertIn("1 problems", out)
 
     def test_clean(self):
-        self.expect("user/core/a.cpp", '#include "user/core/bond.h"\n#include "xbond/abi.h"\n#include <vector>\n', None)
+        self.expect("user/core/bond/a.cpp", '#include "user/core/bond/bond.h"\n#include "xbond/abi.h"\n#include <vector>\n', None)
 
     def test_core_includes_sys(self):
-        self.expect("user/core/a.cpp", '#include "user/sys/netlink.h"\n', "user/core may not include user/sys/netlink.h")
+        self.expect("user/core/bond/a.cpp", '#include "user/sys/netlink.h"\n', "user/core/bond may not include user/sys/netlink.h")
 
     def test_relative_include_is_seen(self):
-        self.expect("user/core/a.cpp", '#include "../sys/netlink.h"\n', "user/core may not include user/sys/netlink.h")
+        self.expect("user/core/bond/a.cpp", '#include "../../sys/netlink.h"\n', "user/core/bond may not include user/sys/netlink.h")
 
     def test_sys_includes_core(self):
-        self.expect("user/sys/a.cpp", '#include "user/core/bond.h"\n', "user/sys may not include")
+        self.expect("user/sys/a.cpp", '#include "user/core/bond/bond.h"\n', "user/sys may not include")
 
     def test_loader_includes_user(self):
-        self.expect("loader/a.cpp", '#include "user/core/bond.h"\n', "loader may not include")
+        self.expect("loader/a.cpp", '#include "user/core/bond/bond.h"\n', "loader may not include")
 
     def test_pure_system_headers(self):
         for header in ("sys/socket.h", "net/if.h", "unistd.h", "thread", "fstream"):
-            self.expect("user/core/a.cpp", f"#include <{header}>\n", "is pure")
+            self.expect("user/core/bond/a.cpp", f"#include <{header}>\n", "is pure")
 
     def test_json_and_log_and_bpf(self):
-        self.expect("user/core/a.cpp", "#include <nlohmann/json.hpp>\n", "knows no JSON")
+        self.expect("user/core/bond/a.cpp", "#include <nlohmann/json.hpp>\n", "knows no JSON")
         self.expect("user/sys/a.cpp", "#include <spdlog/spdlog.h>\n", "writes no log")
         self.expect("user/daemon/a.cpp", "#include <bpf/libbpf.h>\n", "only loader and bpf")
 
+    def test_purity_of_every_room_of_the_core(self):
+        for room in ("wire", "link", "lacp", "balance", "options", "modes"):
+            self.expect(f"user/core/{room}/a.cpp", "#include <sys/socket.h>\n", "is pure")
+
+    def test_common_is_scanned(self):
+        self.expect("common/a.h", '#include "user/sys/netlink.h"\n', "common may not include")
+
     def test_clock(self):
-        self.expect("user/core/a.cpp", "auto t = std::chrono::steady_clock::now();\n", "is pure")
-        self.expect("user/core/a.cpp", "// steady_clock::now() in a comment\n", None)
+        self.expect("user/core/bond/a.cpp", "auto t = std::chrono::steady_clock::now();\n", "is pure")
+        self.expect("user/core/bond/a.cpp", "// steady_clock::now() in a comment\n", None)
 
     def test_mode_switch(self):
         self.expect("bpf/a.bpf.c", "case XB_MODE_XOR:\n", "mode registry")
-        self.expect("user/core/a.cpp", "using enum Mode;\n", "mode registry")
-        self.expect("user/core/a.cpp", "case Mode::active_backup:\n", "mode registry")
+        self.expect("user/core/bond/a.cpp", "using enum Mode;\n", "mode registry")
+        self.expect("user/core/bond/a.cpp", "case Mode::active_backup:\n", "mode registry")
         self.expect("user/core/modes/registry.cpp", "case Mode::active_backup:\n", None)
 
     def test_unknown_directory(self):

@@ -8,10 +8,10 @@
 #include <sys/socket.h>
 
 #include "tests/sys/private_netns.h"
+#include "user/core/wire/announce.h"
 #include "user/sys/device_filter.h"
 #include "user/sys/packet_socket.h"
 #include "user/sys/sysctl.h"
-#include "user/wire/announce.h"
 
 using namespace xbond;
 using namespace xbond::sys;

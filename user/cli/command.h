@@ -12,7 +12,7 @@
 #include <variant>
 #include <vector>
 
-#include "user/control/protocol.h"
+#include "user/api/protocol.h"
 #include "xbond/result.h"
 #include "xbond/types.h"
 
@@ -55,7 +55,7 @@ struct Version {};
 
 struct Invocation {
     Globals globals;
-    std::variant<control::Request, ApplyFile, ExplainOffline, LacpCapture, Doctor, OptionTable, Help, Version> action;
+    std::variant<api::Request, ApplyFile, ExplainOffline, LacpCapture, Doctor, OptionTable, Help, Version> action;
     ShowFilter filter;
 };
 

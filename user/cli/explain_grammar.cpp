@@ -3,6 +3,7 @@
 // explain --policy POLICY --slaves N --frame HEX | --flow FIELDS [--vlan-tci N]     (no daemon needed)
 #include "user/cli/args.h"
 #include "user/cli/flow_frame.h"
+#include "user/core/wire/hex.h"
 
 namespace xbond::cli {
 
@@ -53,7 +54,7 @@ Result<FlowFrame> frame_of(const Words &words) {
         }
         out = std::move(*flow);
     } else {
-        auto bytes = control::parse_hex(*words.frame);
+        auto bytes = wire::parse_hex(*words.frame);
         if (!bytes) {
             return fail(EINVAL, "--frame: " + bytes.error().message);
         }
@@ -108,7 +109,7 @@ Result<Invocation> parse_explain(Args args, Invocation out) {
         return refused(frame.error());
     }
     if (words.bond) {
-        out.action = control::Request(control::Explain{*words.bond, std::move(frame->bytes), frame->vlan_tci});
+        out.action = api::Request(api::Explain{*words.bond, std::move(frame->bytes), frame->vlan_tci});
         return out;
     }
     auto action = offline(words, std::move(*frame));

@@ -196,7 +196,7 @@ Result<LinkWords> parse_words(Args args) {
         return fail(EINVAL, "which device? It is missing");
     }
     if (out.device) {
-        if (auto ok = control::check_ifname(*out.device); !ok) {
+        if (auto ok = api::check_ifname(*out.device); !ok) {
             return tl::unexpected(ok.error());
         }
     }
@@ -222,11 +222,10 @@ Result<Invocation> parse_add(Args args, Invocation out) {
     if (words->up || words->master) {
         return fail(EINVAL, "link add: up, down and master are for link set, after the bond is there");
     }
-    if (auto ok = control::check_bond_name(*words->device); !ok) {
+    if (auto ok = api::check_bond_name(*words->device); !ok) {
         return fail(EINVAL, "link add: " + ok.error().message);
     }
-    out.action =
-        control::Request(control::LinkAdd{*words->device, std::move(words->options), words->address, words->mtu});
+    out.action = api::Request(api::LinkAdd{*words->device, std::move(words->options), words->address, words->mtu});
     return out;
 }
 
@@ -238,11 +237,11 @@ Result<Invocation> parse_set(Args args, Invocation out) {
     if (words->help) {
         return help_about(std::move(out), *words);
     }
-    control::LinkSet set{.name = *words->device, .master = words->master, .up = words->up};
+    api::LinkSet set{.name = *words->device, .master = words->master, .up = words->up};
     set.address = words->address;
     set.mtu = words->mtu;
     if (words->master && !words->master->empty()) {
-        if (auto ok = control::check_ifname(*words->master); !ok) {
+        if (auto ok = api::check_ifname(*words->master); !ok) {
             return fail(EINVAL, "link set: master: " + ok.error().message);
         }
     }
@@ -251,7 +250,7 @@ Result<Invocation> parse_set(Args args, Invocation out) {
         return fail(EINVAL, "link set: what about " + set.name +
                                 "? Expected master, nomaster, up, down, address, mtu or type bond with options");
     }
-    out.action = control::Request(std::move(set));
+    out.action = api::Request(std::move(set));
     return out;
 }
 
@@ -266,7 +265,7 @@ Result<Invocation> parse_delete(Args args, Invocation out) {
     if (words->master || words->up || words->address || words->mtu || !words->options.empty()) {
         return fail(EINVAL, "link delete: takes a bond and nothing else");
     }
-    out.action = control::Request(control::LinkDel{*words->device});
+    out.action = api::Request(api::LinkDel{*words->device});
     return out;
 }
 
@@ -300,11 +299,11 @@ Result<Invocation> parse_show(Args args, Invocation out) {
         }
     }
     if (device) {
-        if (auto ok = control::check_ifname(*device); !ok) {
+        if (auto ok = api::check_ifname(*device); !ok) {
             return fail(EINVAL, "link show: " + ok.error().message);
         }
     }
-    out.action = control::Request(control::LinkShow{device, out.globals.details, out.globals.statistics});
+    out.action = api::Request(api::LinkShow{device, out.globals.details, out.globals.statistics});
     return out;
 }
 

@@ -55,7 +55,7 @@ Result<Invocation> parse_status(Args args, Invocation out) {
     if (!in) {
         return tl::unexpected(in.error());
     }
-    out.action = control::Request(control::Status{in->word});
+    out.action = api::Request(api::Status{in->word});
     return out;
 }
 
@@ -67,7 +67,7 @@ Result<Invocation> parse_proc(Args args, Invocation out) {
     if (!in->word) {
         return fail(EINVAL, "proc: which bond? Usage: xbond proc BOND");
     }
-    out.action = control::Request(control::Proc{*in->word});
+    out.action = api::Request(api::Proc{*in->word});
     return out;
 }
 
@@ -100,11 +100,11 @@ Result<Invocation> parse_lacp(Args args, Invocation out) {
     }
     const std::string what = words.size() > 1 ? words[1] : "";
     if (words.size() == 1 || (what == "history" && words.size() <= 3)) {
-        control::Lacp request{words[0], !what.empty(), {}};
+        api::Lacp request{words[0], !what.empty(), {}};
         if (words.size() == 3) {
             request.slave = words[2];
         }
-        out.action = control::Request(request);
+        out.action = api::Request(request);
         return out;
     }
     if (what == "pcap" && words.size() == 3) {
@@ -129,7 +129,7 @@ template <typename Action> Result<Invocation> parse_wordless(Args args, Invocati
 Result<Invocation> parse_monitor(Args args, Invocation out) {
     auto parsed = parse_wordless<Doctor>(args, std::move(out), "monitor");
     if (parsed) {
-        parsed->action = control::Request(control::Monitor{});
+        parsed->action = api::Request(api::Monitor{});
     }
     return parsed;
 }

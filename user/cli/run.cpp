@@ -11,9 +11,9 @@
 
 #include "user/cli/client.h"
 #include "user/cli/doctor.h"
-#include "user/control/explain.h"
-#include "user/control/lacp_render.h"
-#include "user/control/render.h"
+#include "user/show/explain.h"
+#include "user/show/lacp_render.h"
+#include "user/show/render.h"
 #include "user/sys/netns.h"
 
 namespace xbond::cli {
@@ -25,7 +25,7 @@ namespace {
 int refused(const Error &error, int code = exit_refused) {
     const char *name = ::strerrorname_np(error.code);
     std::cerr << "xbond: " << error.message << " (" << (name ? name : "?") << ")\n";
-    return control::is_denied(error) ? exit_denied : code;
+    return api::is_denied(error) ? exit_denied : code;
 }
 
 void print_json(const ordered_json &value, const Globals &globals) {
@@ -60,12 +60,12 @@ tl::expected<Client, int> connect(const Globals &globals) {
     return tl::unexpected(exit_no_daemon);
 }
 
-Result<ordered_json> call(Client &client, const control::Request &request) {
-    if (auto ok = client.send(control::encode_request(request)); !ok) {
+Result<ordered_json> call(Client &client, const api::Request &request) {
+    if (auto ok = client.send(api::encode_request(request)); !ok) {
         return tl::unexpected(ok.error());
     }
     const auto line = client.receive();
-    return line ? control::parse_reply(*line) : tl::unexpected(line.error());
+    return line ? api::parse_reply(*line) : tl::unexpected(line.error());
 }
 
 // `type bond` and `master B` of link show.
@@ -99,31 +99,30 @@ std::string changes_text(const ordered_json &result, bool dry_run) {
     return out.empty() ? "nothing to change\n" : out;
 }
 
-void print_result(const Invocation &in, const control::Request &request, const ordered_json &result) {
+void print_result(const Invocation &in, const api::Request &request, const ordered_json &result) {
     const auto &g = in.globals;
-    if (control::is_write(request) && !std::holds_alternative<control::Apply>(request)) {
+    if (api::is_write(request) && !std::holds_alternative<api::Apply>(request)) {
         return; // as ip: silence is success
     }
-    if (const auto *show = std::get_if<control::LinkShow>(&request)) {
+    if (const auto *show = std::get_if<api::LinkShow>(&request)) {
         const auto links = filtered(result, in.filter);
-        g.json ? print_json(links, g)
-               : void(std::cout << control::ip_link_text(links, show->details, show->statistics));
+        g.json ? print_json(links, g) : void(std::cout << show::ip_link_text(links, show->details, show->statistics));
     } else if (g.json) {
         print_json(result, g);
-    } else if (std::holds_alternative<control::Status>(request)) {
-        std::cout << control::status_text(result);
-    } else if (std::holds_alternative<control::Explain>(request)) {
-        std::cout << control::explain_text(result);
-    } else if (const auto *lacp = std::get_if<control::Lacp>(&request)) {
-        std::cout << (lacp->history ? control::lacp_history_text(result) : control::lacp_text(result));
-    } else if (const auto *apply = std::get_if<control::Apply>(&request)) {
+    } else if (std::holds_alternative<api::Status>(request)) {
+        std::cout << show::status_text(result);
+    } else if (std::holds_alternative<api::Explain>(request)) {
+        std::cout << show::explain_text(result);
+    } else if (const auto *lacp = std::get_if<api::Lacp>(&request)) {
+        std::cout << (lacp->history ? show::lacp_history_text(result) : show::lacp_text(result));
+    } else if (const auto *apply = std::get_if<api::Apply>(&request)) {
         std::cout << changes_text(result, apply->dry_run);
     } else {
         std::cout << (result.is_string() ? result.get<std::string>() : result.dump(4) + "\n");
     }
 }
 
-int ask(const Invocation &in, const control::Request &request) {
+int ask(const Invocation &in, const api::Request &request) {
     auto client = connect(in.globals);
     if (!client) {
         return client.error();
@@ -141,7 +140,7 @@ int watch(const Invocation &in) {
     if (!client) {
         return client.error();
     }
-    if (const auto ok = call(*client, control::Monitor{}); !ok) {
+    if (const auto ok = call(*client, api::Monitor{}); !ok) {
         return refused(ok.error());
     }
     for (;;) {
@@ -172,10 +171,10 @@ int apply(const Invocation &in, const ApplyFile &what) {
     }
     std::istream &stream = what.path == "-" ? std::cin : file;
     const std::string text{std::istreambuf_iterator<char>(stream), {}};
-    if (const auto config = control::parse_config(text, what.path == "-" ? "standard input" : what.path); !config) {
+    if (const auto config = api::parse_config(text, what.path == "-" ? "standard input" : what.path); !config) {
         return refused(config.error());
     }
-    return ask(in, control::Apply{text, what.dry_run});
+    return ask(in, api::Apply{text, what.dry_run});
 }
 
 std::int64_t nanoseconds_of(clockid_t clock) {
@@ -189,12 +188,12 @@ int capture(const Invocation &in, const LacpCapture &what) {
     if (!client) {
         return client.error();
     }
-    const auto history = call(*client, control::Lacp{what.bond, true, {}});
+    const auto history = call(*client, api::Lacp{what.bond, true, {}});
     if (!history) {
         return refused(history.error());
     }
     const auto boot = nanoseconds_of(CLOCK_REALTIME) - nanoseconds_of(CLOCK_MONOTONIC);
-    const auto bytes = control::lacp_history_pcap(*history, boot);
+    const auto bytes = show::lacp_history_pcap(*history, boot);
     std::ofstream file(what.path, std::ios::binary | std::ios::trunc);
     file.write(reinterpret_cast<const char *>(bytes.data()), static_cast<std::streamsize>(bytes.size())).flush();
     return file ? exit_ok : refused({errno, what.path + ": " + std::strerror(errno)});
@@ -205,7 +204,7 @@ int doctor(const Invocation &in) {
     std::optional<std::string> daemon;
     if (const auto path = socket_path(in.globals)) {
         if (auto client = Client::connect(*path)) {
-            if (const auto status = call(*client, control::Status{})) {
+            if (const auto status = call(*client, api::Status{})) {
                 daemon = path->string();
                 for (const auto &f : status->value("features", ordered_json::array())) {
                     features.push_back({f.value("name", ""), f.value("available", false), f.value("detail", "")});
@@ -223,13 +222,13 @@ int doctor(const Invocation &in) {
 struct Runner {
     const Invocation &in;
 
-    int operator()(const control::Request &r) const {
-        return std::holds_alternative<control::Monitor>(r) ? watch(in) : ask(in, r);
+    int operator()(const api::Request &r) const {
+        return std::holds_alternative<api::Monitor>(r) ? watch(in) : ask(in, r);
     }
     int operator()(const ApplyFile &a) const { return apply(in, a); }
     int operator()(const ExplainOffline &e) const {
-        const auto result = control::explain_policy(e.policy, e.slaves, e.frame, e.vlan_tci);
-        in.globals.json ? print_json(result, in.globals) : void(std::cout << control::explain_text(result));
+        const auto result = show::explain_policy(e.policy, e.slaves, e.frame, e.vlan_tci);
+        in.globals.json ? print_json(result, in.globals) : void(std::cout << show::explain_text(result));
         return exit_ok;
     }
     int operator()(const LacpCapture &c) const { return capture(in, c); }

@@ -11,7 +11,7 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
-#include "user/control/render.h"
+#include "user/show/render.h"
 #include "user/sys/netns.h"
 
 namespace xbond::daemon {
@@ -81,7 +81,7 @@ Result<void> Daemon::open() {
         spdlog::info("{}{}{}: {} {} -> {} ({})", bond, t.slave.empty() ? "" : "/", t.slave, t.machine, t.from, t.to,
                      t.cause);
         if (server_) {
-            server_->broadcast(control::transition_json(bond, t).dump() + "\n");
+            server_->broadcast(show::transition_json(bond, t).dump() + "\n");
         }
     };
     return host_->links.resync(*netlink_);
@@ -134,7 +134,7 @@ Result<int> Daemon::run() {
     if (auto opened = open(); !opened) {
         return tl::unexpected(opened.error());
     }
-    std::optional<control::Config> config;
+    std::optional<api::Config> config;
     std::optional<gid_t> writers;
     if (settings_.config) { // a broken file changes nothing, not even by adopting
         auto parsed = read_config();
@@ -164,7 +164,7 @@ Result<int> Daemon::run() {
         }
     }
     auto server = ControlServer::listen(*loop_, settings_.socket,
-                                        [this](const control::Request &request) { return handle(request); });
+                                        [this](const api::Request &request) { return handle(request); });
     if (!server) {
         return tl::unexpected(server.error());
     }

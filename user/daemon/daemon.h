@@ -8,11 +8,11 @@
 #include <optional>
 #include <string>
 
-#include "user/control/protocol.h"
-#include "user/control/snapshot.h"
-#include "user/daemon/control_server.h"
-#include "user/daemon/controller.h"
+#include "user/api/protocol.h"
+#include "user/daemon/bond/controller.h"
 #include "user/daemon/host.h"
+#include "user/daemon/requests/control_server.h"
+#include "user/show/snapshot.h"
 
 namespace xbond::daemon {
 
@@ -35,28 +35,27 @@ public:
 private:
     Result<void> open();
     Result<void> recover(); // what an earlier controller left
-    Result<control::Config> read_config();
-    Result<void> check(const control::Config &);
-    Result<void> apply(const control::Config &, bool dry_run, std::vector<std::string> *plan);
-    Result<void> apply_bond(const control::BondConfig &, bool dry_run, std::vector<std::string> *plan);
-    Result<void> apply_slaves(BondController &, const control::BondConfig &,
-                              const std::function<bool(std::string)> &note);
-    static std::vector<core::OptionValue> changed_options(const BondController &, const control::BondConfig &);
+    Result<api::Config> read_config();
+    Result<void> check(const api::Config &);
+    Result<void> apply(const api::Config &, bool dry_run, std::vector<std::string> *plan);
+    Result<void> apply_bond(const api::BondConfig &, bool dry_run, std::vector<std::string> *plan);
+    Result<void> apply_slaves(BondController &, const api::BondConfig &, const std::function<bool(std::string)> &note);
+    static std::vector<core::OptionValue> changed_options(const BondController &, const api::BondConfig &);
     Result<void> persist();
     void remove_leftovers();
     void on_netlink(const sys::NetlinkEvent &);
     void on_link_gone(std::uint32_t ifindex);
-    std::string handle(const control::Request &);
+    std::string handle(const api::Request &);
 
-    std::string lacp(const control::Lacp &);
-    Result<void> link_add(const control::LinkAdd &);
-    Result<void> link_del(const control::LinkDel &);
-    Result<void> link_set(const control::LinkSet &);
-    Result<void> set_bond(BondController &, const control::LinkSet &);
-    Result<void> set_slave(const control::LinkSet &);
+    std::string lacp(const api::Lacp &);
+    Result<void> link_add(const api::LinkAdd &);
+    Result<void> link_del(const api::LinkDel &);
+    Result<void> link_set(const api::LinkSet &);
+    Result<void> set_bond(BondController &, const api::LinkSet &);
+    Result<void> set_slave(const api::LinkSet &);
     Result<BondController *> bond(std::string_view name);
     BondController *bond_of_slave(std::string_view ifname);
-    control::Snapshot snapshot();
+    show::Snapshot snapshot();
     void forget(const std::string &name);
 
     Settings settings_;

@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "loader/features.h"
-#include "user/core/transition.h"
+#include "user/core/bond/transition.h"
 #include "user/sys/device_filter.h"
 #include "user/sys/ethtool.h"
 #include "user/sys/event_loop.h"

@@ -5,7 +5,7 @@
 
 #include <span>
 
-#include "user/core/slave.h"
+#include "user/core/link/slave.h"
 #include "xbond/result.h"
 
 namespace xbond::core::balance {

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "user/core/balance/table.h"
-#include "user/core/slave.h"
+#include "user/core/link/slave.h"
 
 namespace xbond::core::balance {
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Mode 1, active-backup (1.2): everything leaves on the active slave, whatever its link state.
+#include "user/core/modes/preference.h"
 #include "user/core/modes/registry.h"
-#include "user/core/selection.h"
 
 namespace xbond::core {
 namespace {

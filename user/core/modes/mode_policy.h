@@ -7,8 +7,8 @@
 #include <span>
 #include <vector>
 
-#include "user/core/options.h"
-#include "user/core/slave.h"
+#include "user/core/link/slave.h"
+#include "user/core/options/options.h"
 
 namespace xbond::core {
 

@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: MIT
+#include "loader/bpf_calls.h"
+
+#include <algorithm>
+#include <array>
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <cstdarg>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <linux/bpf.h>
+#include <net/if.h>
+#include <sys/syscall.h>
+#include <xdp/libxdp.h>
+
+namespace xbond::loader {
+namespace {
+
+// Linux 6.6; the headers of Debian 12 are older.
+constexpr std::uint32_t attach_tcx_ingress = 46;
+constexpr std::uint32_t attach_tcx_egress = 47;
+
+// Enough for the end of a verifier log, where the reason stands.
+constexpr std::size_t log_limit = 2000;
+
+std::string &library_log() {
+    static std::string text;
+    return text;
+}
+
+void remember(const char *format, std::va_list args) {
+    std::va_list copy;
+    va_copy(copy, args);
+    std::string text(static_cast<std::size_t>(std::max(0, std::vsnprintf(nullptr, 0, format, copy))), '\0');
+    va_end(copy);
+    std::vsnprintf(text.data(), text.size() + 1, format, args);
+    std::string &log = library_log();
+    log += text;
+    if (log.size() > log_limit)
+        log.erase(0, log.size() - log_limit);
+}
+
+int libbpf_print(enum libbpf_print_level level, const char *format, std::va_list args) {
+    if (level == LIBBPF_WARN)
+        remember(format, args);
+    return 0;
+}
+
+int libxdp_print(enum libxdp_print_level level, const char *format, std::va_list args) {
+    if (level == LIBXDP_WARN)
+        remember(format, args);
+    return 0;
+}
+
+} // namespace
+
+void capture_library_log() {
+    libbpf_set_print(libbpf_print);
+    libxdp_set_print(libxdp_print);
+}
+
+tl::unexpected<Error> kernel_error(int code, std::string_view what) {
+    code = std::abs(code);
+    std::string message = std::string(what) + ": " + std::strerror(code);
+    std::string &log = library_log();
+    while (!log.empty() && log.back() == '\n')
+        log.pop_back();
+    if (!log.empty())
+        message += "; " + log;
+    log.clear();
+    return fail(code, std::move(message));
+}
+
+std::string describe(HookPoint where) {
+    const int code = errno; // the caller is about to report it
+    std::array<char, IF_NAMESIZE> name{};
+    std::string text = where.direction == Direction::ingress ? "ingress of " : "egress of ";
+    if (if_indextoname(where.ifindex, name.data()) != nullptr)
+        text += std::string(name.data()) + " ";
+    errno = code;
+    return text + "(ifindex " + std::to_string(where.ifindex) + ")";
+}
+
+Result<Fd> create_tcx_link(int prog_fd, HookPoint where) {
+    union bpf_attr attr {};
+    attr.link_create.prog_fd = static_cast<std::uint32_t>(prog_fd);
+    attr.link_create.target_ifindex = where.ifindex;
+    attr.link_create.attach_type = where.direction == Direction::ingress ? attach_tcx_ingress : attach_tcx_egress;
+    const long fd = syscall(SYS_bpf, BPF_LINK_CREATE, &attr, sizeof(attr.link_create));
+    if (fd < 0)
+        return kernel_error(errno, "cannot make a tcx link on " + describe(where));
+    return Fd(static_cast<int>(fd));
+}
+
+Result<LinkInfo> link_info(int link_fd) {
+    struct bpf_link_info info {};
+    std::uint32_t size = sizeof(info);
+    if (bpf_obj_get_info_by_fd(link_fd, &info, &size) != 0)
+        return kernel_error(errno, "cannot read a BPF link");
+    // The tcx part of the union starts with the ifindex, as xdp's does.
+    return LinkInfo{info.prog_id, info.xdp.ifindex};
+}
+
+Result<ProgramInfo> program_info(int prog_fd) {
+    struct bpf_prog_info info {};
+    std::array<std::uint32_t, 64> ids{};
+    info.nr_map_ids = ids.size();
+    info.map_ids = reinterpret_cast<std::uintptr_t>(ids.data());
+    std::uint32_t size = sizeof(info);
+    if (bpf_obj_get_info_by_fd(prog_fd, &info, &size) != 0)
+        return kernel_error(errno, "cannot read a BPF program");
+    ProgramInfo result;
+    result.id = info.id;
+    std::memcpy(&result.tag, info.tag, sizeof(result.tag));
+    result.map_ids.assign(ids.begin(), ids.begin() + std::min<std::size_t>(info.nr_map_ids, ids.size()));
+    return result;
+}
+
+Result<ProgramInfo> program_info_by_id(std::uint32_t prog_id) {
+    const Fd fd(bpf_prog_get_fd_by_id(prog_id));
+    if (!fd)
+        return kernel_error(errno, "cannot open BPF program " + std::to_string(prog_id));
+    return program_info(fd.get());
+}
+
+std::uint32_t map_id(int map_fd) {
+    std::array<char, 64> target{};
+    const std::string path = "/proc/self/fd/" + std::to_string(map_fd);
+    if (readlink(path.c_str(), target.data(), target.size() - 1) < 0 ||
+        std::string_view(target.data()) != "anon_inode:bpf-map")
+        return 0;
+    struct bpf_map_info info {};
+    std::uint32_t size = sizeof(info);
+    return bpf_obj_get_info_by_fd(map_fd, &info, &size) == 0 ? info.id : 0;
+}
+
+Result<std::uint32_t> run_once(int prog_fd, std::uint32_t ifindex, std::uint32_t mark) {
+    const std::array<std::uint8_t, 64> frame{};
+    struct __sk_buff context {};
+    context.ifindex = ifindex;
+    context.mark = mark;
+    LIBBPF_OPTS(bpf_test_run_opts, options, .data_in = frame.data(), .data_size_in = frame.size(), .ctx_in = &context,
+                .ctx_size_in = sizeof(context), .repeat = 1);
+    if (bpf_prog_test_run_opts(prog_fd, &options) != 0)
+        return kernel_error(errno, "cannot run a BPF program for ifindex " + std::to_string(ifindex));
+    return options.retval;
+}
+
+} // namespace xbond::loader

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: MIT
+// What the data path and the ARP/NS monitor share (reference 4.3, 4.4): stamps out, own addresses in; and the bank's
+// way into the bond.
+#include <array>
+#include <bpf/bpf.h>
+#include <cstring>
+#include <linux/bpf.h>
+#include <set>
+
+#include "loader/bpf_calls.h"
+#include "loader/datapath_impl.h"
+
+namespace xbond::loader {
+namespace {
+
+// Makes the keys of a map those wanted; what stays is not touched.
+template <typename Addr> Result<void> set_keys(int map, std::span<const Addr> wanted) {
+    std::set<Addr> missing(wanted.begin(), wanted.end());
+    std::vector<Addr> superfluous;
+    Addr key{};
+    const Addr *previous = nullptr;
+    for (Addr next; bpf_map_get_next_key(map, previous, &next) == 0; previous = &key) {
+        key = next;
+        if (missing.erase(key) == 0)
+            superfluous.push_back(key);
+    }
+    const std::uint8_t one = 1;
+    for (const Addr &addr : missing)
+        if (bpf_map_update_elem(map, addr.data(), &one, BPF_ANY) != 0)
+            return kernel_error(errno, "cannot tell the data path of an own address");
+    for (const Addr &addr : superfluous)
+        (void)bpf_map_delete_elem(map, addr.data());
+    return {};
+}
+
+} // namespace
+
+Bank DataPath::Impl::with_entry(Bank bank) const {
+    const bool full = (bank.flags & XB_BANK_FULL_VISIBILITY) != 0;
+    bank.entry_ifindex = full ? config.peer_ifindex : config.bond_ifindex;
+    bank.entry_flags = full ? 0 : static_cast<std::uint32_t>(BPF_F_INGRESS);
+    return bank;
+}
+
+// A target's stamps belong to its position in the lists: another target there has not been heard yet. After the flip,
+// or an answer of the old target could still stamp the new one.
+void DataPath::Impl::publish(Bank bank) {
+    const xb_monitor before = table.published().monitor, &after = bank.monitor;
+    table.publish(with_entry(bank));
+    for (std::size_t i = 0; i < XB_MAX_TARGETS; ++i) {
+        const bool same = before.target4[i] == after.target4[i] &&
+                          std::memcmp(before.target6[i], after.target6[i], sizeof(after.target6[i])) == 0;
+        for (std::size_t slot = 0; !same && slot < XB_MAX_SLAVES; ++slot)
+            __atomic_store_n(&stamps->slot[slot].target_rx[i], 0, __ATOMIC_RELAXED);
+    }
+}
+
+void DataPath::Impl::forget_stamps(SlotId slot) {
+    xb_slot_stamps &place = stamps->slot[slot];
+    __atomic_store_n(&place.last_rx, 0, __ATOMIC_RELAXED);
+    for (auto &stamp : place.target_rx)
+        __atomic_store_n(&stamp, 0, __ATOMIC_RELAXED);
+}
+
+Stamps DataPath::stamps(SlotId slot) const {
+    Stamps result;
+    if (slot >= XB_MAX_SLAVES)
+        return result;
+    const xb_slot_stamps &place = impl_->stamps->slot[slot];
+    result.last_rx = Time(__atomic_load_n(&place.last_rx, __ATOMIC_RELAXED));
+    for (std::size_t i = 0; i < XB_MAX_TARGETS; ++i)
+        result.target_rx[i] = Time(__atomic_load_n(&place.target_rx[i], __ATOMIC_RELAXED));
+    return result;
+}
+
+Result<void> DataPath::set_own_addresses(std::span<const Ipv4Addr> v4, std::span<const Ipv6Addr> v6) {
+    auto done = set_keys(impl_->maps.fd(XB_MAP_OWN4), v4);
+    return done ? set_keys(impl_->maps.fd(XB_MAP_OWN6), v6) : done;
+}
+
+} // namespace xbond::loader

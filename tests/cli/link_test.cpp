@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: MIT
+// iproute2's grammar: what is typed and the request that goes to the daemon.
+#include <catch2/catch.hpp>
+
+#include "tests/cli/words.h"
+
+using namespace xbond;
+using namespace xbond::cli;
+
+namespace {
+
+// The request as it goes over the wire, without the envelope's head.
+std::string request(const std::string &line) {
+    const auto in = test::parse_line(line);
+    if (!in) {
+        return "usage: " + in.error().message;
+    }
+    const auto *r = std::get_if<api::Request>(&in->action);
+    if (!r) {
+        return "no request";
+    }
+    auto text = api::encode_request(*r);
+    text.pop_back();
+    return text.substr(std::string(R"({"v":1,"cmd":)").size());
+}
+
+struct Case {
+    std::string line, request;
+};
+
+} // namespace
+
+TEST_CASE("cli: link add, set and delete as ip has them") {
+    for (const auto &[line, expected] : std::vector<Case>{
+             {"link add bond0 type bond", R"("link.add","name":"bond0","options":[]})"},
+             {"link add dev bond0 type bond mode active-backup miimon 100",
+              R"("link.add","name":"bond0","options":[["mode","active-backup"],["miimon","100"]]})"},
+             {"l a name bond0 address 52:54:00:aa:bb:01 mtu 9000 type bond mode 4",
+              R"("link.add","name":"bond0","options":[["mode","4"]],"address":"52:54:00:aa:bb:01","mtu":9000})"},
+             {"link add bond0 type bond arp_interval 100 arp_ip_target 10.0.0.1,10.0.0.2",
+              R"("link.add","name":"bond0","options":[["arp_interval","100"],["arp_ip_target","10.0.0.1,10.0.0.2"]]})"},
+             {"li add bond0 mtu 1400 type bond xmit layer3+4 num_unsol_na 2 carrier 5 xdp off",
+              R"("link.add","name":"bond0","options":[["xmit_hash_policy","layer3+4"],["num_unsol_na","2"],)"
+              R"(["carrier_watch","5"],["xdp","off"]],"mtu":1400})"},
+             {"link add bond0 type bond frobnicate 1", R"("link.add","name":"bond0","options":[["frobnicate","1"]]})"},
+             {"link set eth0 master bond0",
+              R"("link.set","name":"eth0","options":[],"slave_options":[],"master":"bond0"})"},
+             {"link set dev eth0 nomaster", R"("link.set","name":"eth0","options":[],"slave_options":[],"master":""})"},
+             {"link set bond0 up", R"("link.set","name":"bond0","options":[],"slave_options":[],"up":true})"},
+             {"link set down dev bond0", R"("link.set","name":"bond0","options":[],"slave_options":[],"up":false})"},
+             {"link set bond0 type bond primary eth0 primary_reselect failure",
+              R"("link.set","name":"bond0","options":[["primary","eth0"],["primary_reselect","failure"]],)"
+              R"("slave_options":[]})"},
+             {"link set bond0 type bond active_slave eth1",
+              R"("link.set","name":"bond0","options":[["active_slave","eth1"]],"slave_options":[]})"},
+             {"link set bond0 type bond clear_active_slave",
+              R"("link.set","name":"bond0","options":[["active_slave",""]],"slave_options":[]})"},
+             {"link set bond0 type bond clear miimon 50",
+              R"("link.set","name":"bond0","options":[["active_slave",""],["miimon","50"]],"slave_options":[]})"},
+             {"link set eth0 type bond_slave prio -10 queue_id 2",
+              R"("link.set","name":"eth0","options":[],"slave_options":[["prio","-10"],["queue_id","2"]]})"},
+             {"link set eth0 up master bond0 mtu 9000 addr 52:54:00:aa:bb:01 type bond_slave q 1",
+              R"("link.set","name":"eth0","options":[],"slave_options":[["queue_id","1"]],"master":"bond0","up":true,)"
+              R"("address":"52:54:00:aa:bb:01","mtu":9000})"},
+             {"l s bond0 up", R"("link.set","name":"bond0","options":[],"slave_options":[],"up":true})"},
+             {"link change bond0 up", R"("link.set","name":"bond0","options":[],"slave_options":[],"up":true})"},
+             {"link set dev up down", R"("link.set","name":"up","options":[],"slave_options":[],"up":false})"},
+             {"link del bond0", R"("link.del","name":"bond0"})"},
+             {"link delete dev bond0 type bond", R"("link.del","name":"bond0"})"},
+             {"l d bond0", R"("link.del","name":"bond0"})"}}) {
+        INFO(line);
+        CHECK(request(line) == expected);
+    }
+}
+
+TEST_CASE("cli: link show, its abbreviations and filters") {
+    const std::string all = R"("link.show","details":false,"statistics":false})";
+    for (const auto &[line, expected] : std::vector<Case>{
+             {"link", all},
+             {"l sh", all},
+             {"link list", all},
+             {"link lst", all},
+             {"link show bond0", R"("link.show","name":"bond0","details":false,"statistics":false})"},
+             {"-d -s link show dev bond0", R"("link.show","name":"bond0","details":true,"statistics":true})"},
+             {"-details -stats -json l ls bond0", R"("link.show","name":"bond0","details":true,"statistics":true})"},
+             {"link show bond0 -d", R"("link.show","name":"bond0","details":true,"statistics":false})"},
+             {"link show type bond", all},
+             {"link show master bond0", all}}) {
+        INFO(line);
+        CHECK(request(line) == expected);
+    }
+    CHECK(test::parse_line("link show type bond")->filter.bonds_only);
+    CHECK(test::parse_line("link show master bond0")->filter.master == "bond0");
+}
+
+TEST_CASE("cli: link usage errors say what was expected") {
+    for (const auto &[line, says] :
+         std::vector<Case>{{"link add", "which device"},
+                           {"link add bond0", "expected type bond"},
+                           {"link add bond0 type bridge", "xbond knows the types bond and bond_slave"},
+                           {"link add bond0 type", "type needs a value"},
+                           {"link add bond0 type bond mode", "mode needs a value"},
+                           {"link add bond0 up type bond", "are for link set"},
+                           {"link add bond0 type bond_slave prio 1", "expected type bond"},
+                           {"link add abcdefghijklmno type bond", "at most 14 bytes"},
+                           {"link add a/b type bond", "no interface name"},
+                           {"link add bond0 mtu big type bond", "mtu: expected a number 68..65535, got \"big\""},
+                           {"link add bond0 address zz type bond", "address: expected"},
+                           {"link add bond0 address 01:00:00:00:00:01 type bond", "unicast"},
+                           {"link add bond0 bond1 type bond", "two devices"},
+                           {"link set", "which device"},
+                           {"link set bond0", "what about bond0?"},
+                           {"link set eth0 master", "master needs a value"},
+                           {"link set eth0 master a/b", "master: "},
+                           {"link del", "which device"},
+                           {"link del bond0 up", "takes a bond and nothing else"},
+                           {"link show type vlan", "xbond shows the type bond"},
+                           {"link show a b", "unexpected \"b\""},
+                           {"link explode", "known: add, set, delete, show"}}) {
+        INFO(line);
+        const auto got = request(line);
+        INFO(got);
+        CHECK(got.starts_with("usage: "));
+        CHECK(got.find(says) != std::string::npos);
+    }
+}

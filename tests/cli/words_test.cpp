@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: MIT
+// The command line around `link`: global options, xbond's own commands, help.
+#include <catch2/catch.hpp>
+#include <sstream>
+
+#include "tests/cli/words.h"
+
+using namespace xbond;
+using namespace xbond::cli;
+
+namespace {
+
+template <typename T> const T *action(const Result<Invocation> &in) {
+    return in ? std::get_if<T>(&in->action) : nullptr;
+}
+
+template <typename T> const T *request(const Result<Invocation> &in) {
+    const auto *r = action<api::Request>(in);
+    return r ? std::get_if<T>(r) : nullptr;
+}
+
+} // namespace
+
+TEST_CASE("cli: global options, short, long, with two dashes, before and behind") {
+    auto in = test::parse_line("-n blue -j -p -d -s --socket /run/x status");
+    REQUIRE(request<api::Status>(in));
+    CHECK(in->globals.netns == "blue");
+    CHECK(in->globals.socket == "/run/x");
+    CHECK((in->globals.json && in->globals.pretty && in->globals.details && in->globals.statistics));
+    in = test::parse_line("--netns blue --json status bond0 --pretty");
+    REQUIRE(request<api::Status>(in));
+    CHECK(request<api::Status>(in)->name == "bond0");
+    CHECK((in->globals.json && in->globals.pretty && in->globals.netns == "blue"));
+    CHECK(test::parse_line("status -j")->globals.json);
+    for (const char *bad : {"-n", "--socket", "-x status", "status -x", "- status", "--", ""}) {
+        INFO(bad);
+        CHECK_FALSE(test::parse_line(bad));
+    }
+}
+
+TEST_CASE("cli: xbond's own commands") {
+    CHECK_FALSE(request<api::Status>(test::parse_line("status"))->name);
+    CHECK(request<api::Proc>(test::parse_line("proc bond0"))->name == "bond0");
+    CHECK(request<api::Monitor>(test::parse_line("monitor")));
+    CHECK(request<api::Monitor>(test::parse_line("-j mon")));
+    CHECK(action<Doctor>(test::parse_line("doctor -j")));
+    CHECK(action<ApplyFile>(test::parse_line("apply /etc/b.json --dry-run"))->dry_run);
+    CHECK(action<ApplyFile>(test::parse_line("apply -"))->path == "-");
+    CHECK_FALSE(action<ApplyFile>(test::parse_line("apply f"))->dry_run);
+    CHECK(action<OptionTable>(test::parse_line("options --markdown"))->markdown);
+    CHECK(action<Version>(test::parse_line("-V")));
+    CHECK(action<Help>(test::parse_line("help")));
+    CHECK(action<Help>(test::parse_line("--help")));
+    CHECK(action<Help>(test::parse_line("link help"))->topic == "link");
+    CHECK(action<Help>(test::parse_line("link add type bond help"))->topic == "bond");
+    CHECK(action<Help>(test::parse_line("link set eth0 type bond_slave help"))->topic == "bond_slave");
+    for (const char *bad : {"proc", "proc a b", "apply", "apply a b", "status a b", "monitor x", "doctor x",
+                            "options x", "status --dry-run", "apply f --now", "launch"}) {
+        INFO(bad);
+        CHECK_FALSE(test::parse_line(bad));
+    }
+    CHECK(test::parse_line("launch").error().message.find("known: link, status") != std::string::npos);
+}
+
+TEST_CASE("cli: the option table has every option, and its markdown has no broken cell") {
+    const auto text = option_table_text({}), table = option_table_text({true});
+    for (const auto &o : core::option_table()) {
+        CHECK(text.find(std::string(o.name)) != std::string::npos);
+        CHECK(table.find("| `" + std::string(o.name) + "`") != std::string::npos);
+    }
+    std::istringstream lines(table);
+    for (std::string line; std::getline(lines, line);) {
+        int bars = 0;
+        for (std::size_t i = 0; i < line.size(); ++i) {
+            bars += line[i] == '|' && (i == 0 || line[i - 1] != '\\');
+        }
+        INFO(line);
+        CHECK(bars == 7);
+    }
+    CHECK(help_text({"bond"}).find("miimon") != std::string::npos);
+    CHECK(help_text({}).find("link add") != std::string::npos);
+}

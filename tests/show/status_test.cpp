@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: MIT
+// docs/status-schema.md
+#include <catch2/catch.hpp>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "tests/show/view_builder.h"
+#include "user/show/render.h"
+
+using namespace xbond;
+using nlohmann::ordered_json;
+using show::status_json;
+using show::status_text;
+
+namespace {
+
+show::Snapshot snapshot() {
+    auto bond = test::bond_view(Mode::active_backup);
+    bond.options.all_slaves_active = true;
+    bond.options.xmit_hash_policy = HashPolicy::layer34;
+    bond.counters.tx_dropped = 2;
+    bond.slaves[0].counters = {.tx_packets = 10, .tx_bytes = 1000, .rx_packets = 5, .rx_bytes = 500, .failover_tx = 1};
+    bond.slaves[1].counters = {.tx_packets = 7, .rx_suppressed = 3, .rx_link_local = 4, .tx_override = 6};
+    bond.slaves[1].slave.speed = core::speed_unknown;
+    bond.slaves[1].slave.duplex = core::duplex_unknown;
+    bond.slaves[1].published.fallback = no_slot;
+    bond.history = {{std::chrono::milliseconds(97700), "link", "v1", "up", "down", "carrier lost"},
+                    {std::chrono::milliseconds(97800), "carrier", "", "on", "off", "no slave is up"}};
+    return test::snapshot_of(bond);
+}
+
+std::string keys(const ordered_json &object) {
+    std::string out;
+    for (const auto &item : object.items()) {
+        out += item.key() + " ";
+    }
+    return out;
+}
+
+} // namespace
+
+TEST_CASE("status JSON: every key of the schema, in its order") {
+    const auto status = status_json(snapshot());
+    CHECK(keys(status) == "version xbond kernel netns pid now_ns started_ns features bonds ");
+    CHECK(status["version"] == 1);
+    CHECK(status["features"][1].dump() == R"({"name":"freplace","available":false,"detail":"refused"})");
+    const auto bond = status["bonds"][0];
+    CHECK(keys(bond) == "name ifindex mac mtu admin_up carrier mode options active_slave primary datapath table "
+                        "counters slaves history ");
+    CHECK(bond["datapath"].dump() ==
+          R"({"hook":"tcx","carrier_check":"kfunc","watch_ms":1,"watch_runs":0,"visibility":"fast"})");
+    CHECK(bond["table"].dump() == R"({"pick":["v0"]})");
+    CHECK(keys(bond["slaves"][0]) == "name ifindex slot state active primary link running carrier suppressed monitor "
+                                     "delay_ticks failures mac perm_mac "
+                                     "speed duplex prio queue_id mtu saved_mtu driver xdp fallback counters ");
+}
+
+TEST_CASE("status JSON: the schema document names every key") {
+    std::ifstream file(XBOND_SOURCE_DIR "/docs/status-schema.md");
+    const std::string text{std::istreambuf_iterator<char>(file), {}};
+    REQUIRE_FALSE(text.empty());
+    const auto documented = [&](const ordered_json &object) {
+        for (const auto &item : object.items()) {
+            INFO(item.key());
+            CHECK(text.find('"' + item.key() + '"') != std::string::npos);
+        }
+    };
+    auto shown = snapshot();
+    shown.bonds[0].slaves[0].targets = {{"192.0.2.1", {}, {}}};
+    const auto status = status_json(shown);
+    const auto &bond = status["bonds"][0];
+    const auto &target = bond["slaves"][0]["monitor"]["targets"][0];
+    for (const auto *object :
+         {&status, &bond, &bond["datapath"], &bond["table"], &bond["counters"], &bond["slaves"][0],
+          &bond["slaves"][0]["xdp"], &bond["slaves"][0]["monitor"], &target, &bond["history"][0]}) {
+        documented(*object);
+    }
+}
+
+TEST_CASE("status JSON: options are words where they are words and numbers where they are numbers") {
+    const auto options = status_json(snapshot())["bonds"][0]["options"];
+    CHECK(options["mode"] == "active-backup");
+    CHECK(options["miimon"] == 100);
+    CHECK(options["xmit_hash_policy"] == "layer3+4");
+    CHECK(options["all_slaves_active"] == 1);
+    CHECK(options["primary"] == "v0");
+    CHECK(options["visibility"] == "auto");
+    auto numbered = snapshot();
+    numbered.bonds[0].options.primary = "1"; // a legal interface name
+    CHECK(status_json(numbered)["bonds"][0]["options"]["primary"] == "1");
+}
+
+TEST_CASE("status JSON and text: what the ARP monitor asked and heard") {
+    auto shown = snapshot();
+    auto &slave = shown.bonds[0].slaves[0];
+    slave.slave.reason = "answers";
+    slave.heard_age = std::chrono::milliseconds(120);
+    slave.targets = {{"192.0.2.1", std::chrono::milliseconds(120), std::chrono::microseconds(1234)},
+                     {"fd00::1", std::nullopt, std::nullopt}};
+    const auto status = status_json(shown);
+    CHECK(status["bonds"][0]["slaves"][0]["monitor"].dump() ==
+          R"({"mii":"down","arp":"down","reason":"answers","heard_age_ms":120.0,"probe_age_ms":null,"targets":[)"
+          R"({"target":"192.0.2.1","age_ms":120.0,"round_trip_ms":1.234},)"
+          R"({"target":"fd00::1","age_ms":null,"round_trip_ms":null}]})");
+    const auto text = show::status_text(status);
+    CHECK(text.find("192.0.2.1  v0     120 ms       1.234 ms") != std::string::npos);
+    CHECK(text.find("fd00::1    v0     never        -") != std::string::npos);
+}
+
+TEST_CASE("status JSON: bond counters are sums over the slaves, unknown things are null") {
+    const auto bond = status_json(snapshot())["bonds"][0];
+    CHECK(bond["counters"].dump() ==
+          R"({"tx_packets":17,"tx_bytes":1000,"rx_packets":5,"rx_bytes":500,"rx_suppressed":3,"rx_link_local":4,)"
+          R"("failover_tx":1,"tx_override":6,"tx_dropped":2})");
+    const auto &v0 = bond["slaves"][0], &v1 = bond["slaves"][1];
+    CHECK(v0["fallback"] == "v1");
+    CHECK(v0["state"] == "active");
+    CHECK(v0["saved_mtu"] == 1400);
+    CHECK(v1["fallback"].is_null());
+    CHECK(v1["speed"].is_null());
+    CHECK(v1["duplex"].is_null());
+    CHECK(v1["state"] == "backup");
+    CHECK(v1["suppressed"] == true);
+    auto idle = test::bond_view(Mode::broadcast);
+    idle.pick = {0, no_slot};
+    const auto other = status_json(test::snapshot_of(idle))["bonds"][0];
+    CHECK(other["active_slave"].is_null());
+    CHECK(other["table"]["pick"].dump() == R"(["v0",null])");
+}
+
+TEST_CASE("status JSON: history, oldest first, the bond itself is null") {
+    const auto history = status_json(snapshot())["bonds"][0]["history"];
+    CHECK(history[0].dump() == R"({"bond":"bond0","time_ns":97700000000,"machine":"link","slave":"v1","from":"up",)"
+                               R"("to":"down","cause":"carrier lost"})");
+    CHECK(history[1]["slave"].is_null());
+}
+
+TEST_CASE("status text says what the JSON says") {
+    const auto text = status_text(status_json(snapshot()));
+    for (const char *part :
+         {"bond0: active-backup, up, carrier on, 76:89:eb:1a:df:d7, mtu 1500", "active slave v0, primary v0",
+          "data path: tcx, carrier check kfunc, watch 1 ms, visibility fast", "tx 17 packets 1000 bytes, 2 dropped",
+          "v0*", "2.3 s ago  link     v1  up -> down  carrier lost"}) {
+        INFO(text);
+        CHECK(text.find(part) != std::string::npos);
+    }
+    auto empty = snapshot();
+    empty.bonds.clear();
+    CHECK(status_text(status_json(empty)).ends_with("no bonds\n"));
+    CHECK(status_text(ordered_json{{"version", 9}}) == "{\n  \"version\": 9\n}\n");
+}

@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: MIT
+// The config file (docs/control-protocol.md): everything is checked before anything is applied.
+#include <algorithm>
+#include <charconv>
+#include <map>
+
+#include "user/api/json_reader.h"
+#include "user/api/protocol.h"
+
+namespace xbond::api {
+
+using nlohmann::ordered_json;
+
+namespace {
+
+constexpr std::uint32_t max_queue_id = 16; // tx queues of a bond (1.9)
+
+// The option table is in the order in which netlink applies the options of one request (6.3); unknown names come last.
+std::ptrdiff_t rank(const core::OptionValue &option) {
+    const auto table = core::option_table();
+    const auto is_it = [&](const core::OptionInfo &info) {
+        const std::string aliases = " " + std::string(info.alias) + " ";
+        return info.name == option.name || aliases.find(" " + option.name + " ") != std::string::npos;
+    };
+    return std::find_if(table.begin(), table.end(), is_it) - table.begin();
+}
+
+// Options may be written as string, number or true/false; the checks take what a command line would carry.
+std::optional<std::string> option_text(const ordered_json &value) {
+    if (value.is_string() && value.get_ref<const std::string &>().find('\0') == std::string::npos) {
+        return value.get<std::string>();
+    }
+    if (value.is_number_integer()) {
+        return value.dump();
+    }
+    if (value.is_boolean()) {
+        return value.get<bool>() ? "1" : "0";
+    }
+    return std::nullopt;
+}
+
+class ConfigParser {
+public:
+    explicit ConfigParser(const ordered_json &root) : top_(root, "") {}
+
+    Result<Config> parse() {
+        config_.group = top_.text("group");
+        if (const auto *bonds = top_.any("bonds")) {
+            if (!bonds->is_object()) {
+                top_.refuse("bonds", "expected an object {\"bond0\": {...}}, got " + shown(*bonds));
+            } else {
+                for (const auto &[name, value] : bonds->items()) {
+                    bond(name, value);
+                }
+            }
+        }
+        check_names();
+        if (auto ok = top_.finish("group, bonds"); !ok) {
+            return tl::unexpected(ok.error());
+        }
+        return std::move(config_);
+    }
+
+private:
+    void bond(const std::string &name, const ordered_json &value) {
+        ObjectReader in(value, "bonds." + name);
+        BondConfig out;
+        out.name = name;
+        if (auto ok = check_bond_name(name); !ok) {
+            return top_.refuse("bonds", ok.error().message);
+        }
+        out.address = in.unicast_mac("address");
+        out.mtu = in.mtu();
+        out.up = in.boolean("up").value_or(true);
+        slaves(in, out);
+        options(in, out);
+        if (in.error()) {
+            return top_.refuse_with(*in.error());
+        }
+        config_.bonds.push_back(std::move(out));
+    }
+
+    // What is left in a bond's object are options.
+    static void options(ObjectReader &in, BondConfig &out) {
+        for (const auto &key : in.untaken()) {
+            if (key == "active_slave" || key == "clear_active_slave") {
+                return in.refuse(key, "chooses a slave once and is no configuration; use primary");
+            }
+            const auto *value = in.any(key);
+            const auto text = option_text(*value);
+            if (!text) {
+                return in.refuse(key, "expected a string, a whole number, true or false, got " + shown(*value));
+            }
+            out.options.push_back({key, *text});
+        }
+        std::stable_sort(out.options.begin(), out.options.end(),
+                         [](const auto &a, const auto &b) { return rank(a) < rank(b); });
+        core::Options checked;
+        for (const auto &option : out.options) {
+            // A fresh bond, down and without slaves: whatever is refused here would be refused when it is applied.
+            if (auto ok = core::set_option(checked, {}, option, nullptr); !ok) {
+                return in.refuse(option.name, ok.error().message, ok.error().code);
+            }
+        }
+    }
+
+    static void slaves(ObjectReader &in, BondConfig &out) {
+        const auto *list = in.any("slaves");
+        if (!list) {
+            return;
+        }
+        if (!list->is_array() || list->size() > XB_MAX_SLAVES) {
+            return in.refuse("slaves", "expected a list of at most " + std::to_string(XB_MAX_SLAVES) + " slaves, got " +
+                                           shown(*list));
+        }
+        std::map<std::string, std::string> queue_ids;
+        for (std::size_t i = 0; i < list->size(); ++i) {
+            const std::string key = "slaves[" + std::to_string(i) + "]";
+            SlaveConfig slave;
+            if (!read_slave(in, key, (*list)[i], slave)) {
+                return;
+            }
+            for (const auto &[name, value] : slave.options) {
+                if (name == "queue_id" && value != "0" && !queue_ids.emplace(value, slave.name).second) {
+                    return in.refuse(key, "queue_id " + value + " is already that of " + queue_ids[value]);
+                }
+            }
+            out.slaves.push_back(std::move(slave));
+        }
+    }
+
+    static bool read_slave(ObjectReader &in, const std::string &key, const ordered_json &value, SlaveConfig &out) {
+        if (value.is_string()) {
+            out.name = value.get<std::string>();
+        } else {
+            ObjectReader slave(value, in.path_of(key));
+            slave.require("name");
+            out.name = slave.text("name").value_or("");
+            if (const auto *prio = slave.any("prio")) {
+                add_number(slave, "prio", *prio, INT32_MIN, INT32_MAX, out);
+            }
+            if (const auto *queue = slave.any("queue_id")) {
+                add_number(slave, "queue_id", *queue, 0, max_queue_id, out);
+            }
+            if (auto ok = slave.finish("name, prio, queue_id"); !ok) {
+                in.refuse_with(ok.error());
+                return false;
+            }
+        }
+        if (auto ok = check_ifname(out.name); !ok) {
+            in.refuse(key, ok.error().message);
+            return false;
+        }
+        return true;
+    }
+
+    static void add_number(ObjectReader &in, std::string_view key, const ordered_json &value, std::int64_t min,
+                           std::int64_t max, SlaveConfig &out) {
+        const auto text = option_text(value).value_or("");
+        std::int64_t number = 0;
+        const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+        if (value.is_boolean() || error != std::errc{} || end != text.data() + text.size() || number < min ||
+            number > max) {
+            return in.refuse(key, "expected a number " + std::to_string(min) + ".." + std::to_string(max) + ", got " +
+                                      shown(value));
+        }
+        out.options.push_back({std::string(key), std::to_string(number)});
+    }
+
+    // A device has one role: one bond, one bond's other end, or slave of one bond.
+    void check_names() {
+        std::map<std::string, std::string> role;
+        const auto take = [&](const std::string &name, const std::string &as) {
+            if (const auto [other, fresh] = role.emplace(name, as); !fresh) {
+                top_.refuse("bonds", name + " is " + as + " and also " + other->second);
+            }
+        };
+        for (const auto &b : config_.bonds) {
+            take(b.name, "a bond");
+            take(b.name + "p", "the other end of " + b.name + "'s pair");
+        }
+        for (const auto &b : config_.bonds) {
+            for (const auto &s : b.slaves) {
+                take(s.name, "a slave of " + b.name);
+            }
+        }
+    }
+
+    ObjectReader top_;
+    Config config_;
+};
+
+} // namespace
+
+Result<Config> parse_config(std::string_view json_text, std::string_view file_name) {
+    const auto in_file = [&](const Error &e) { return fail(e.code, std::string(file_name) + ": " + e.message); };
+    const auto root = parse_json(json_text);
+    if (!root) {
+        return in_file(root.error());
+    }
+    auto config = ConfigParser(*root).parse();
+    if (!config) {
+        return in_file(config.error());
+    }
+    return config;
+}
+
+} // namespace xbond::api

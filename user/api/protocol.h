@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: MIT
+// The control protocol: one JSON object per line over a unix stream socket, a request and its reply
+// (docs/control-protocol.md).
+//   {"v":1,"cmd":"link.add","name":"bond0","options":[["mode","1"],["miimon","50"]],"address":"…","mtu":9000}
+//   {"ok":true,"result":…}   {"ok":false,"error":{"errno":13,"name":"EACCES","message":"…"}}
+// `monitor` keeps the connection and sends one event object per line.
+#pragma once
+
+#include <cstdint>
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "user/core/options/options.h"
+#include "xbond/result.h"
+#include "xbond/types.h"
+
+namespace xbond::api {
+
+inline constexpr int protocol_version = 1;
+inline constexpr std::size_t max_request_bytes = 1 << 20;
+
+struct LinkAdd { // a bond
+    std::string name;
+    std::vector<core::OptionValue> options;
+    std::optional<MacAddr> address;
+    std::optional<std::uint32_t> mtu;
+};
+struct LinkDel {
+    std::string name;
+};
+struct LinkSet { // any mix; options are the bond's, slave_options a slave's
+    std::string name;
+    std::vector<core::OptionValue> options;
+    std::vector<core::OptionValue> slave_options;
+    std::optional<std::string> master; // "" = nomaster
+    std::optional<bool> up;
+    std::optional<MacAddr> address;
+    std::optional<std::uint32_t> mtu;
+};
+struct Status {
+    std::optional<std::string> name;
+}; // the snapshot as status JSON
+struct LinkShow {
+    std::optional<std::string> name;
+    bool details = false, statistics = false;
+}; // iproute2 JSON
+struct Proc {
+    std::string name;
+}; // text
+struct Monitor {};
+struct Explain {
+    std::string name;
+    std::vector<std::uint8_t> frame;
+    std::uint16_t vlan_tci = 0;
+};
+struct Lacp { // mode 802.3ad: its state, or the last frames of each slave or of one
+    std::string name;
+    bool history = false;
+    std::optional<std::string> slave;
+};
+struct Apply {
+    std::string config_json;
+    bool dry_run = false;
+};
+using Request = std::variant<LinkAdd, LinkDel, LinkSet, Status, LinkShow, Proc, Monitor, Explain, Apply, Lacp>;
+
+bool is_write(const Request &);            // needs root or the daemon's group
+std::string_view command(const Request &); // "link.add", ...
+
+// Strict: unknown command or key, wrong type, missing key: EINVAL with the name. Never throws.
+Result<Request> parse_request(std::string_view line);
+std::string encode_request(const Request &); // one line, no newline inside, "\n" at the end
+std::string encode_ok(const nlohmann::ordered_json &result);
+std::string encode_error(const Error &);
+// The result, or the error it carries. Ordered: what the daemon rendered keeps its order.
+Result<nlohmann::ordered_json> parse_reply(std::string_view line);
+
+// What the daemon answers to a peer that may not write. Told apart for the command line's exit code: EPERM alone is
+// also what bonding says of a device that is up (1.5).
+Error denied(std::uint32_t uid);
+bool is_denied(const Error &);
+
+// Names as the kernel takes them: 1..15 bytes, no '/', ':' or blank, not "." or "..". A bond's at most 14, since the
+// pair's other end gets a "p" behind it.
+Result<void> check_ifname(std::string_view name);
+Result<void> check_bond_name(std::string_view name);
+
+// ---- the config file: {"bonds":{"bond0":{"mode":"active-backup","miimon":100,"slaves":["eth0","eth1"],…}}} ----
+struct SlaveConfig {
+    std::string name;
+    std::vector<core::OptionValue> options;
+};
+struct BondConfig {
+    std::string name;
+    std::vector<core::OptionValue> options;
+    std::optional<MacAddr> address;
+    std::optional<std::uint32_t> mtu;
+    bool up = true;
+    std::vector<SlaveConfig> slaves;
+};
+struct Config {
+    std::optional<std::string> group; // may write, besides root
+    std::vector<BondConfig> bonds;
+};
+// Every error names file, key and reason; option values are checked with core::set_option, nothing is applied.
+Result<Config> parse_config(std::string_view json_text, std::string_view file_name);
+
+} // namespace xbond::api

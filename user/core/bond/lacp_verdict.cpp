@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: MIT
+// What LACP says of the ports of a bond in mode 802.3ad (LACP reference 2.7).
+#include "user/core/bond/step.h"
+
+namespace xbond::core {
+namespace {
+
+// 1.3: `inactive` keeps its value with all_slaves_active.
+void follow_verdict(Slave &slave, const PortVerdict &verdict, bool all_active) {
+    set_backup_flags(slave, all_active);
+    slave.backup = !verdict.distributing;
+    slave.inactive = slave.inactive && !verdict.collecting;
+}
+
+} // namespace
+
+void Bond::on(const AggregationChanged &event, Step &step) {
+    bool joined = false;
+    for (const PortVerdict &verdict : event.ports) {
+        if (Slave *slave = find(verdict.slot)) {
+            joined = joined || (slave->backup && verdict.distributing);
+            change_flags(step, *slave, "LACP",
+                         [&](Slave &s) { follow_verdict(s, verdict, options_.all_slaves_active); });
+        }
+    }
+    aggregation_carrier_ = event.carrier;
+    update_carrier(step, "LACP");
+    if (joined && options_.broadcast_neighbor) {
+        start_announcing(step);
+    }
+}
+
+bool Bond::uses_lacp() const { return policy().traits().lacp; }
+
+} // namespace xbond::core

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: MIT
+// Lists of ARP and NS targets as users type and read them (4.8, 6.2).
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "user/core/options/options.h"
+#include "xbond/result.h"
+
+namespace xbond::core {
+
+// "a,b,..." replaces the list, "" empties it, "+a" adds, "-a" removes (arp_ip_target only, like sysfs).
+Result<void> set_arp_targets(Options &, std::string_view text);
+Result<void> set_ns_targets(Options &, std::string_view text);
+std::string arp_targets_text(const Options &); // comma separated
+std::string ns_targets_text(const Options &);
+
+std::optional<Ipv4Addr> parse_ipv4(std::string_view); // a.b.c.d
+std::optional<Ipv6Addr> parse_ipv6(std::string_view); // RFC 4291 2.2, without zone
+std::string ip_text(const Ipv4Addr &);
+std::string ip_text(const Ipv6Addr &); // RFC 5952
+
+} // namespace xbond::core

@@ -1,0 +1,452 @@
+// SPDX-License-Identifier: MIT
+// Life, commands and events of one bond. Enslaving and releasing are in enslave.cpp.
+#include "user/daemon/bond/controller.h"
+
+#include <algorithm>
+#include <net/if.h>
+#include <spdlog/spdlog.h>
+#include <utility>
+
+#include "user/api/protocol.h"
+#include "user/daemon/saved/lacp_state.h"
+#include "user/daemon/traffic/balancer.h"
+
+namespace xbond::daemon {
+namespace {
+
+constexpr std::size_t history_length = 128;
+constexpr Time list_sync_interval = Ms(500);
+constexpr Ms lists_max_age(100); // the kernel prints the lists of all devices: many bonds share a reading
+
+// The ARP monitor's candidates while no slave is active (4.6): two steps an interval for as long as an outage lasts.
+bool is_search(const core::Transition &t) { return t.machine == "search"; }
+
+loader::DataPath::Config data_path_config(const Host &host, const core::Bond &bond, const BondDevice &device) {
+    return {host.pin_root / bond.name(), device.ifindex(), device.peer(), program_set(bond.desired())};
+}
+
+} // namespace
+
+BondController::BondController(Host &host, core::Bond bond, BondDevice device, loader::DataPath path)
+    : host_(host),
+      bond_(std::move(bond)),
+      device_(device),
+      path_(std::move(path)),
+      applier_(host_, path_, device_, originals_),
+      prober_(host_, [this](const core::Slave &slave, std::span<const std::uint8_t> frame) {
+          auto sent = lacp_ ? lacp_->send_by_xsk(slave.slot, frame) : std::nullopt;
+          return sent ? *sent : host_.packets.send(slave.ifindex, frame);
+      }) {}
+
+Result<std::unique_ptr<BondController>> BondController::create(Host &host, const std::string &name,
+                                                               std::span<const core::OptionValue> options,
+                                                               std::optional<MacAddr> address,
+                                                               std::optional<std::uint32_t> mtu) {
+    if (auto named = api::check_bond_name(name); !named) {
+        return tl::unexpected(named.error());
+    }
+    if (address && !address->is_valid_unicast()) {
+        return fail(EADDRNOTAVAIL, "address " + address->str() + ": expected a unicast address");
+    }
+    core::Bond bond(name, core::Options{}, address.value_or(random_mac()), !address, mtu.value_or(1500));
+    auto effects = bond.set_options(options, sys::now());
+    if (!effects) {
+        return tl::unexpected(effects.error());
+    }
+    auto device = BondDevice::create(host, name, bond.mac(), bond.mtu());
+    if (!device) {
+        return tl::unexpected(device.error());
+    }
+    auto path = loader::DataPath::create(data_path_config(host, bond, *device), host.features);
+    if (!path) {
+        (void)device->destroy();
+        return tl::unexpected(path.error());
+    }
+    std::unique_ptr<BondController> made(new BondController(host, std::move(bond), *device, std::move(*path)));
+    made->start();
+    if (auto done = made->settle(std::move(*effects)); !done) {
+        made->destroy();
+        return tl::unexpected(done.error());
+    }
+    return made;
+}
+
+Result<std::unique_ptr<BondController>> BondController::adopt(Host &host, const SavedController &saved) {
+    auto device = BondDevice::adopt(host, saved.core.name, saved.ifindex, saved.peer);
+    if (!device) {
+        return tl::unexpected(device.error());
+    }
+    auto bond = core::Bond::restore(saved.core, saved.mtu, sys::now());
+    const auto config = data_path_config(host, bond, *device);
+    auto path = loader::DataPath::adopt(config, host.features);
+    const bool adopted = path.has_value();
+    if (adopted && path->programs_outdated()) { // this xbondd brings newer programs: swapped in without loss
+        if (auto renewed = path->reprogram(path->programs()); !renewed) {
+            spdlog::warn("{}: the pinned programs stay: {}", saved.core.name, renewed.error().message);
+        }
+    }
+    if (!adopted) {
+        spdlog::warn("{}: the pinned data path cannot be adopted ({}): making a new one", saved.core.name,
+                     path.error().message);
+        loader::remove_pins(config.pin_dir);
+        path = loader::DataPath::create(config, host.features);
+    }
+    if (!path) {
+        return tl::unexpected(path.error());
+    }
+    std::unique_ptr<BondController> made(new BondController(host, std::move(bond), *device, std::move(*path)));
+    made->originals_ = saved.originals;
+    for (const auto &slave : std::vector<core::Slave>(made->bond_.slaves())) {
+        if (host.links.find(slave.ifindex) == nullptr) {
+            made->on_link_gone(slave.ifindex);
+        } else if (!adopted) {
+            auto hooked = made->path_.set_slot(slave.slot, slave.ifindex).and_then([&] {
+                return made->path_.attach_slave(slave.slot, slave.ifindex);
+            });
+            if (!hooked) {
+                spdlog::error("{}: slave {}: {}", made->name(), slave.name, hooked.error().message);
+            }
+        }
+    }
+    // A device caught in the middle of being enslaved or released by the crash: give it back.
+    for (const auto &original : saved.originals) {
+        bool is_slave = false;
+        for (const auto &slave : made->bond_.slaves()) {
+            is_slave = is_slave || slave.ifindex == original.ifindex;
+        }
+        if (!is_slave) {
+            (void)restore(host, made->take_original(original.ifindex), original.mac);
+        }
+    }
+    made->start();
+    if (auto lacp = load_lacp(host.state_dir, saved.core.name); !lacp) {
+        spdlog::warn("{}: {}: LACP starts anew", saved.core.name, lacp.error().message);
+    } else {
+        made->follow_lacp(std::move(*lacp));
+    }
+    made->resync();
+    return made;
+}
+
+// At the end of every event. What LACP makes of it comes back as one more event.
+void BondController::follow_lacp(std::optional<lacp::SystemState> saved) {
+    if (!bond_.uses_lacp()) {
+        if (lacp_) {
+            lacp_.reset();
+            forget_lacp(host_.state_dir, name());
+        }
+        return;
+    }
+    if (!lacp_) {
+        LacpAgent::Owner owner{
+            [this](const core::AggregationChanged &now) { (void)settle(bond_.handle(now, sys::now())); },
+            [this](const core::Transition &t) { record(t); }};
+        lacp_ = std::make_unique<LacpAgent>(host_, bond_, path_, applier_, device_.peer(), std::move(owner),
+                                            std::move(saved));
+    }
+    lacp_->follow();
+}
+
+void BondController::start() {
+    events_ = host_.loop.on_readable(path_.events_fd(), [this] { on_data_path_events(); });
+}
+
+Result<void> BondController::settle(core::Effects &&effects) {
+    auto desired = bond_.desired();
+    if (desired.monitor.on && addresses_stale_) {
+        applier_.set_own_addresses(own_addresses(host_.links, device_.ifindex()));
+        addresses_stale_ = false;
+    }
+    auto published = applier_.publish(desired);
+    if (!published) {
+        spdlog::error("{}: the data path refused: {}", name(), published.error().message);
+    }
+    run_effects(effects);
+    if (report_probes()) {
+        desired = bond_.desired();
+        (void)applier_.publish(desired);
+    }
+    const auto only_probes = [](const auto &effect) { return std::holds_alternative<core::SendProbes>(effect); };
+    if (!std::ranges::all_of(effects, only_probes) || followed_up_ != desired) {
+        applier_.follow_up(desired);
+        followed_up_ = desired;
+    }
+    const auto worth_saving = [](const auto &effect) {
+        const auto *transition = std::get_if<core::Transition>(&effect);
+        return transition != nullptr && !is_search(*transition);
+    };
+    if (std::ranges::any_of(effects, worth_saving)) {
+        if (auto saved = host_.persist(); !saved) {
+            spdlog::error("state not saved: {}", saved.error().message);
+        }
+    }
+    arm();
+    follow_lacp();
+    return published;
+}
+
+// The times of probes open the window in which answers count on any slave (4.4).
+bool BondController::report_probes() {
+    for (const auto slot : probed_) {
+        (void)bond_.handle(core::ProbesSent{slot}, sys::now());
+    }
+    return !std::exchange(probed_, {}).empty();
+}
+
+void BondController::record(const core::Transition &t) {
+    if (is_search(t)) {
+        spdlog::debug("{}/{}: {} {} -> {} ({})", name(), t.slave, t.machine, t.from, t.to, t.cause);
+        return;
+    }
+    history_.push_back(t);
+    if (history_.size() > history_length) {
+        history_.pop_front();
+    }
+    host_.report(name(), t);
+}
+
+void BondController::arm() {
+    timer_ = {};
+    if (auto when = bond_.deadline()) {
+        timer_ = host_.loop.at(*when, [this] { on_deadline(); });
+    }
+}
+
+void BondController::on_deadline() {
+    if (const auto now = sys::now(); now - lists_synced_ >= list_sync_interval) {
+        lists_synced_ = now;
+        applier_.sync_lists(bond_.desired(), host_.multicast_lists(lists_max_age));
+    }
+    core::LinksObserved observed;
+    for (const auto &slave : bond_.slaves()) {
+        observed.links.push_back(poll(host_, slave));
+    }
+    handle_links(std::move(observed));
+    if (bond_.balance_due(sys::now())) {
+        run_balance();
+    }
+}
+
+void BondController::observe_and_handle(std::span<const core::Slave> slaves) {
+    core::LinksObserved observed;
+    for (const auto &slave : slaves) {
+        observed.links.push_back(observe(host_, slave.slot, slave.name));
+    }
+    handle_links(std::move(observed));
+}
+
+void BondController::handle_links(core::LinksObserved observed) {
+    for (auto &link : observed.links) {
+        const auto stamps = path_.stamps(link.slot);
+        link.last_rx = stamps.last_rx;
+        link.target_rx = stamps.target_rx;
+    }
+    (void)settle(bond_.handle(observed, sys::now()));
+    // The data path tells once of a lost carrier; it may tell again when the carrier has been back.
+    for (const auto &link : observed.links) {
+        if (link.running && link.carrier) {
+            path_.rearm(link.slot);
+        }
+    }
+}
+
+void BondController::on_data_path_events() {
+    std::array<bool, XB_MAX_SLAVES> told{};
+    bool clients = false;
+    std::vector<core::balance::Client> displaced;
+    path_.drain_events(
+        [&](const xb_event &event) {
+            clients = clients || event.type == XB_EVENT_CLIENTS;
+            if (event.type != XB_EVENT_CLIENTS && event.slot < XB_MAX_SLAVES) {
+                told[event.slot] = true;
+            }
+        },
+        [&](const xb_client &client) { displaced.push_back(balance_client(client)); });
+    for (const auto &client : displaced) {
+        (void)settle(bond_.handle(core::ClientDisplaced{client}, sys::now()));
+    }
+    if (clients) {
+        run_balance();
+    }
+    std::vector<core::Slave> concerned;
+    for (const auto &slave : bond_.slaves()) {
+        if (told[slave.slot]) {
+            concerned.push_back(slave);
+        }
+    }
+    if (!concerned.empty()) {
+        observe_and_handle(concerned);
+    }
+}
+
+Result<void> BondController::set_options(std::span<const core::OptionValue> options) {
+    core::Bond trial = bond_;
+    auto effects = trial.set_options(options, sys::now());
+    if (!effects) {
+        return tl::unexpected(effects.error());
+    }
+    // What the kernel may refuse is tried before the change is taken over.
+    const auto before = bond_.desired();
+    const auto after = trial.desired();
+    if (after.xdp != before.xdp) {
+        if (auto done = applier_.try_xdp(before, after.xdp); !done) {
+            return done;
+        }
+    }
+    if (!(program_set(after) == path_.programs())) {
+        if (auto done = path_.reprogram(program_set(after)); !done) {
+            (void)applier_.try_xdp(before, before.xdp);
+            return done;
+        }
+    }
+    bond_ = std::move(trial);
+    auto settled = settle(std::move(*effects));
+    return settled.and_then([&] { return host_.persist(); });
+}
+
+Result<void> BondController::set_slave_options(std::string_view slave, std::span<const core::OptionValue> options) {
+    const auto *found = bond_.slave(slave);
+    if (found == nullptr) {
+        return fail(ENODEV, std::string(slave) + " is not a slave of " + name());
+    }
+    auto effects = bond_.set_slave_options(found->slot, options, sys::now());
+    if (!effects) {
+        return tl::unexpected(effects.error());
+    }
+    return settle(std::move(*effects)).and_then([&] { return host_.persist(); });
+}
+
+Result<void> BondController::set_address(MacAddr mac) {
+    if (!mac.is_valid_unicast()) {
+        return fail(EADDRNOTAVAIL, "address " + mac.str() + ": expected a unicast address");
+    }
+    const MacAddr old = bond_.mac();
+    auto settled = settle(bond_.handle(core::BondMacSet{mac}, sys::now()));
+    if (mac_failed_) {
+        (void)settle(bond_.handle(core::BondMacSet{old}, sys::now()));
+        return fail(EOPNOTSUPP, "address " + mac.str() + ": a slave of " + name() + " refused it; nothing was changed");
+    }
+    return settled.and_then([&] { return host_.persist(); });
+}
+
+Result<void> BondController::set_mtu(std::uint32_t mtu) {
+    if (auto done = device_.set_mtu(mtu); !done) {
+        return done;
+    }
+    const auto old = bond_.mtu();
+    push_mtu(mtu);
+    if (bond_.mtu() == old && mtu != old) {
+        return fail(EINVAL,
+                    "mtu " + std::to_string(mtu) + ": a slave of " + name() + " refused it; nothing was changed");
+    }
+    return {};
+}
+
+// 1.7: to every slave in order; on a refusal the changed ones and the bond itself go back.
+void BondController::push_mtu(std::uint32_t mtu) {
+    const auto old = bond_.mtu();
+    std::vector<std::uint32_t> changed;
+    for (const auto &slave : bond_.slaves()) {
+        if (auto done = host_.netlink.set_mtu(slave.ifindex, mtu); !done) {
+            spdlog::error("{}: slave {} refuses mtu {}: {}", name(), slave.name, mtu, done.error().message);
+            for (auto ifindex : changed) {
+                (void)host_.netlink.set_mtu(ifindex, old);
+            }
+            (void)device_.set_mtu(old);
+            return;
+        }
+        changed.push_back(slave.ifindex);
+    }
+    (void)device_.set_peer_mtu(mtu);
+    bond_.set_mtu(mtu);
+    (void)host_.persist();
+}
+
+Result<void> BondController::set_up(bool up) {
+    if (auto done = device_.set_up(up); !done) {
+        return done;
+    }
+    refresh_own_device();
+    return {};
+}
+
+// Events may be older than what was done since: ask for the truth.
+void BondController::refresh_own_device() {
+    if (auto truth = host_.netlink.link(device_.ifindex())) {
+        host_.links.update(*truth);
+        own_device_changed(*truth);
+    }
+}
+
+void BondController::own_device_changed(const sys::LinkInfo &link) {
+    if (const bool up = (link.flags & IFF_UP) != 0; up != bond_.admin_up()) {
+        (void)settle(bond_.handle(core::BondAdmin{up}, sys::now()));
+        observe_and_handle(bond_.slaves());
+    }
+    if (link.mac != bond_.mac()) {
+        if (auto done = set_address(link.mac); !done) {
+            spdlog::error("{}: {}", name(), done.error().message);
+            (void)device_.set_mac(bond_.mac());
+        } else if (bond_.mac() != link.mac) {
+            (void)device_.set_mac(bond_.mac()); // fail_over_mac: accepted and ignored (1.6)
+        }
+    }
+    if (link.mtu != bond_.mtu()) {
+        push_mtu(link.mtu);
+    }
+    // Promiscuity may have changed: visibility and the slaves' filters follow it.
+    followed_up_.reset();
+    (void)settle({});
+}
+
+void BondController::on_addresses_changed() {
+    addresses_stale_ = true;
+    (void)settle({});
+}
+
+void BondController::on_link_changed(const sys::LinkInfo &told) {
+    addresses_stale_ = true; // what is stacked on the bond may have changed
+    if (told.ifindex != device_.ifindex()) {
+        for (const auto &slave : bond_.slaves()) {
+            if (slave.ifindex != told.ifindex) {
+                continue;
+            }
+            const auto slot = slave.slot;
+            const auto mac = slave.mac;
+            if (slave.name != told.name) {
+                (void)settle(bond_.handle(core::SlaveRenamed{slot, told.name}, sys::now()));
+            }
+            auto truth = host_.netlink.link(told.ifindex);
+            if (truth && truth->mac != mac) {
+                (void)settle(bond_.handle(core::SlaveMacSet{slot, truth->mac}, sys::now()));
+            }
+            if (const auto *now = bond_.slave(slot)) {
+                const core::Slave copy = *now;
+                observe_and_handle({&copy, 1});
+            }
+            return;
+        }
+        return;
+    }
+    refresh_own_device();
+}
+
+void BondController::resync() {
+    for (const auto &slave : std::vector<core::Slave>(bond_.slaves())) {
+        if (const auto *link = host_.links.find(slave.ifindex)) {
+            on_link_changed(sys::LinkInfo(*link));
+        } else {
+            on_link_gone(slave.ifindex);
+        }
+    }
+    if (const auto *link = host_.links.find(device_.ifindex())) {
+        on_link_changed(sys::LinkInfo(*link));
+    }
+    observe_and_handle(bond_.slaves());
+}
+
+SavedController BondController::save() const {
+    return {bond_.save(), device_.ifindex(), device_.peer(), bond_.mtu(), originals_};
+}
+
+} // namespace xbond::daemon

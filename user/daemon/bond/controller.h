@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: MIT
+// One bond at work: the pure core::Bond, its data path and its devices. Every event goes through `settle`: the core
+// decides, the table is flipped, effects are carried out, the rest follows, the state is saved, the next deadline is
+// armed. Destroying the object leaves everything forwarding; destroy() takes the bond away.
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "user/core/bond/bond.h"
+#include "user/daemon/bond/applier.h"
+#include "user/daemon/bond/bond_device.h"
+#include "user/daemon/bond/slave_device.h"
+#include "user/daemon/host.h"
+#include "user/daemon/saved/saved_state.h"
+#include "user/daemon/traffic/lacp_agent.h"
+#include "user/daemon/traffic/prober.h"
+#include "user/show/snapshot.h"
+
+namespace xbond::daemon {
+
+class BondController {
+public:
+    static Result<std::unique_ptr<BondController>> create(Host &, const std::string &name,
+                                                          std::span<const core::OptionValue>, std::optional<MacAddr>,
+                                                          std::optional<std::uint32_t> mtu);
+    // Goes on with what an earlier controller left: device, pins, slaves. Slaves that vanished meanwhile are released.
+    static Result<std::unique_ptr<BondController>> adopt(Host &, const SavedController &);
+
+    // -- commands: all-or-nothing --
+    Result<void> set_options(std::span<const core::OptionValue>);
+    Result<void> set_slave_options(std::string_view slave, std::span<const core::OptionValue>);
+    Result<void> enslave(const std::string &ifname);
+    Result<void> release(std::string_view slave);
+    Result<void> set_address(MacAddr);
+    Result<void> set_mtu(std::uint32_t);
+    Result<void> set_up(bool up);
+    void destroy(); // releases every slave, removes data path and device; goes on after errors
+
+    // -- events --
+    void on_link_changed(const sys::LinkInfo &);
+    void on_link_gone(std::uint32_t ifindex); // of a slave
+    void on_addresses_changed();
+    void resync(); // after lost netlink messages, and at start
+
+    const std::string &name() const { return bond_.name(); }
+    const core::Bond &core() const { return bond_; }
+    std::uint32_t ifindex() const { return device_.ifindex(); }
+    std::uint32_t peer() const { return device_.peer(); }
+    SavedController save() const;
+    show::BondView view() const;
+    Result<show::LacpHistory> lacp_history() const; // EOPNOTSUPP in other modes
+
+private:
+    BondController(Host &, core::Bond, BondDevice, loader::DataPath);
+
+    show::SlaveView view_of(const core::Slave &, const core::Desired &) const; // view.cpp
+    void start();
+    void follow_lacp(std::optional<lacp::SystemState> saved = {});
+    Result<void> settle(core::Effects &&);   // the one way out of the core
+    void run_effects(const core::Effects &); // effects.cpp, as the next
+    void run_balance();
+    void record(const core::Transition &);
+    void arm();
+    void on_deadline();
+    void on_data_path_events();
+    void observe_and_handle(std::span<const core::Slave> slaves);
+    void handle_links(core::LinksObserved); // completed by the data path's stamps
+    bool report_probes();
+    void own_device_changed(const sys::LinkInfo &);
+    void refresh_own_device();
+    void push_mtu(std::uint32_t mtu);
+    Result<void> open_slave(const sys::LinkInfo &, const SlaveOriginal &, const core::EnslavePlan &);
+    void close_slave(const core::Slave &, const std::optional<MacAddr> &mac);
+    SlaveOriginal take_original(std::uint32_t ifindex);
+
+    Host &host_;
+    core::Bond bond_;
+    BondDevice device_;
+    loader::DataPath path_;
+    std::vector<SlaveOriginal> originals_;
+    Applier applier_;
+    std::unique_ptr<LacpAgent> lacp_; // mode 802.3ad
+    Prober prober_;
+    std::vector<SlotId> probed_;               // slaves that sent probes in the batch of effects being carried out
+    bool addresses_stale_ = true;              // own addresses may have changed since the data path was told
+    std::optional<core::Desired> followed_up_; // what Applier::follow_up last saw
+    std::deque<core::Transition> history_;
+    sys::EventLoop::Source timer_, events_;
+    Time lists_synced_{};
+    bool mac_failed_ = false; // a slave refused an address in the batch of effects being carried out
+};
+
+} // namespace xbond::daemon

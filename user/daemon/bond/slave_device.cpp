@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: MIT
+#include "user/daemon/bond/slave_device.h"
+
+#include <array>
+#include <net/if.h>
+
+#include "user/sys/sysctl.h"
+
+namespace xbond::daemon {
+namespace {
+
+struct QuietSysctl {
+    const char *path; // % stands for the interface name
+    const char *value;
+};
+
+// A slave never answers for the bond: no ARP replies, no IPv6 of its own.
+constexpr std::array<QuietSysctl, 2> quiet_sysctls{{
+    {"ipv4/conf/%/arp_ignore", "8"},
+    {"ipv6/conf/%/disable_ipv6", "1"},
+}};
+
+std::string for_interface(std::string path, const std::string &name) {
+    if (auto at = path.find('%'); at != std::string::npos) {
+        path.replace(at, 1, name);
+    }
+    return path;
+}
+
+void keep_first(Result<void> &first, Result<void> next) {
+    if (first && !next) {
+        first = std::move(next);
+    }
+}
+
+} // namespace
+
+SlaveOriginal capture(const sys::LinkInfo &link) {
+    SlaveOriginal original;
+    original.name = link.name;
+    original.ifindex = link.ifindex;
+    original.mac = link.mac;
+    original.mtu = link.mtu;
+    original.up = (link.flags & IFF_UP) != 0;
+    original.promisc = (link.flags & IFF_PROMISC) != 0;
+    original.allmulti = (link.flags & IFF_ALLMULTI) != 0;
+    for (const auto &entry : sys::multicast_list(link.name)) {
+        if (entry.administrative) {
+            original.multicast.push_back(entry.mac);
+        }
+    }
+    for (const auto &sysctl : quiet_sysctls) {
+        if (auto value = sys::read_sysctl(for_interface(sysctl.path, link.name))) {
+            original.sysctls.emplace_back(sysctl.path, *value);
+        }
+    }
+    return original;
+}
+
+Result<void> prepare(Host &host, const SlaveOriginal &original, const core::EnslavePlan &plan) {
+    auto attempt = [&]() -> Result<void> {
+        if (plan.set_mtu != original.mtu) {
+            if (auto done = host.netlink.set_mtu(original.ifindex, plan.set_mtu); !done) {
+                return done;
+            }
+        }
+        if (plan.set_mac && *plan.set_mac != original.mac) {
+            if (auto done = host.netlink.set_mac(original.ifindex, *plan.set_mac); !done) {
+                return done;
+            }
+        }
+        for (const auto &sysctl : quiet_sysctls) {
+            auto done = sys::write_sysctl(for_interface(sysctl.path, original.name), sysctl.value);
+            if (!done && done.error().code != ENOENT) {
+                return done;
+            }
+        }
+        return {};
+    };
+    auto done = attempt();
+    if (!done) {
+        (void)restore(host, original, original.mac);
+    }
+    return done;
+}
+
+Result<void> restore(Host &host, const SlaveOriginal &original, const std::optional<MacAddr> &mac) {
+    auto link = host.netlink.link(original.ifindex);
+    if (!link) {
+        return {};
+    }
+    Result<void> first;
+    keep_first(first, host.netlink.set_up(original.ifindex, false));
+    if (mac && *mac != link->mac) {
+        keep_first(first, host.netlink.set_mac(original.ifindex, *mac));
+    }
+    if (link->mtu != original.mtu) {
+        keep_first(first, host.netlink.set_mtu(original.ifindex, original.mtu));
+    }
+    for (const auto &[path, value] : original.sysctls) {
+        keep_first(first, sys::write_sysctl(for_interface(path, link->name), value));
+    }
+    return first;
+}
+
+namespace {
+
+core::LinkObservation observe_carrier(Host &host, SlotId slot, const std::string &name) {
+    core::LinkObservation seen;
+    seen.slot = slot;
+    seen.running = host.ethtool.running(name).value_or(false);
+    seen.carrier = seen.running && host.ethtool.carrier(name).value_or(false);
+    return seen;
+}
+
+} // namespace
+
+core::DeviceFacts facts_of(Host &host, const sys::LinkInfo &link) {
+    core::DeviceFacts facts;
+    facts.name = link.name;
+    facts.ifindex = link.ifindex;
+    facts.arp_type = link.arp_type;
+    facts.flags = link.flags;
+    facts.master = link.master;
+    facts.is_master = (link.flags & IFF_MASTER) != 0 || link.kind == "bridge" || link.kind == "vrf" ||
+                      link.kind == "team" || link.kind == "openvswitch";
+    facts.is_bond = link.kind == "bond";
+    facts.mac = link.mac;
+    facts.mtu = link.mtu;
+    auto seen = observe(host, no_slot, link.name);
+    facts.carrier = seen.carrier;
+    facts.speed = seen.speed;
+    facts.duplex = seen.duplex;
+    return facts;
+}
+
+core::LinkObservation observe(Host &host, SlotId slot, const std::string &name) {
+    auto seen = observe_carrier(host, slot, name);
+    if (seen.carrier) {
+        const auto rate = host.ethtool.speed(name);
+        seen.speed = rate.speed;
+        seen.duplex = rate.duplex;
+    }
+    return seen;
+}
+
+core::LinkObservation poll(Host &host, const core::Slave &slave) {
+    auto seen = observe_carrier(host, slave.slot, slave.name);
+    if (seen.carrier && (!slave.up() || slave.link != core::Link::up)) { // it may wait for its speed (3.2)
+        return observe(host, slave.slot, slave.name);
+    }
+    if (seen.carrier) {
+        seen.speed = slave.speed;
+        seen.duplex = slave.duplex;
+    }
+    return seen;
+}
+
+} // namespace xbond::daemon

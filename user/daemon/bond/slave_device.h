@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: MIT
+// What enslaving does to a device outside the data path, and how it is undone (1.5, 1.6). The original state is
+// captured first and goes to disk before anything is changed, so that a controller started after a crash can restore it
+// too.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "user/core/bond/bond.h"
+#include "user/daemon/host.h"
+
+namespace xbond::daemon {
+
+struct SlaveOriginal {
+    std::string name;
+    std::uint32_t ifindex = 0;
+    MacAddr mac;
+    std::uint32_t mtu = 0;
+    bool up = false;
+    bool promisc = false, allmulti = false;
+    std::vector<MacAddr> multicast;                           // administrative addresses
+    std::vector<std::pair<std::string, std::string>> sysctls; // "ipv4/conf/%/arp_ignore" and value; % = the name
+};
+
+SlaveOriginal capture(const sys::LinkInfo &);
+
+// MTU, MAC, sysctls; the device is still down. On error everything is as captured.
+Result<void> prepare(Host &, const SlaveOriginal &, const core::EnslavePlan &);
+
+// Leaves the device down (as the kernel does) with its own MTU and sysctls, and `mac` if given. Goes on after errors:
+// what could be restored is restored, the first error is returned. A device that is gone is no error.
+Result<void> restore(Host &, const SlaveOriginal &, const std::optional<MacAddr> &mac);
+
+// Facts for Bond::plan_enslave.
+core::DeviceFacts facts_of(Host &, const sys::LinkInfo &);
+
+core::LinkObservation observe(Host &, SlotId, const std::string &name);
+// For the monitor's tick: asks for speed and duplex, which costs many drivers a talk with their firmware, only when the
+// carrier has come; a change without one is told by netlink and then observed.
+core::LinkObservation poll(Host &, const core::Slave &);
+
+} // namespace xbond::daemon

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: MIT
+// A bond's part of the snapshot.
+#include "user/core/options/targets.h"
+#include "user/daemon/bond/controller.h"
+#include "user/daemon/traffic/balancer.h"
+
+namespace xbond::daemon {
+
+show::DeviceState device_state(const sys::LinkInfo &link) {
+    show::DeviceState d;
+    d.ifindex = link.ifindex;
+    d.name = link.name;
+    d.flags = link.flags;
+    d.mtu = link.mtu;
+    d.min_mtu = link.min_mtu;
+    d.max_mtu = link.max_mtu;
+    d.txqlen = link.txqlen;
+    d.promiscuity = link.promiscuity;
+    d.allmulti = link.allmulti;
+    d.qdisc = link.qdisc;
+    d.operstate = link.operstate;
+    d.linkmode = link.linkmode;
+    d.mac = link.mac;
+    d.kind = link.kind;
+    return d;
+}
+
+namespace {
+
+std::optional<Time> age(Time then, Time now) { return then > Time{} ? std::optional(now - then) : std::nullopt; }
+
+// Both lists share the stamps by position (4.1).
+template <typename Addr>
+void add_targets(std::vector<show::TargetView> &views, const std::vector<Addr> &targets, const core::Slave &slave,
+                 const Prober &prober, Time now) {
+    for (std::size_t i = 0; i < targets.size(); ++i) {
+        views.push_back({core::ip_text(targets[i]), age(slave.target_rx.at(i), now), prober.round_trip(slave, i)});
+    }
+}
+
+} // namespace
+
+show::BondView BondController::view() const {
+    show::BondView v;
+    const auto desired = bond_.desired();
+    const auto counters = path_.counters();
+    v.name = name();
+    if (auto link = host_.netlink.link(device_.ifindex())) {
+        v.device = device_state(*link);
+    }
+    v.options = bond_.options();
+    v.mac = bond_.mac();
+    v.carrier = bond_.carrier();
+    v.admin_up = bond_.admin_up();
+    v.active = bond_.active();
+    v.primary = bond_.primary();
+    v.pick = desired.pick;
+    v.counters = counters.bond;
+    v.visibility_now = applier_.full_visibility(desired) ? "full" : "fast";
+    v.carrier_check = loader::name(path_.carrier_check());
+    v.hook = path_.uses_tcx() ? "tcx" : "clsact";
+    v.watch_runs = path_.watch_runs();
+    v.history.assign(history_.begin(), history_.end());
+    if (lacp_) {
+        v.lacp = lacp_->view();
+    }
+    if (v.options.mode == Mode::balance_tlb || v.options.mode == Mode::balance_alb) {
+        v.balance = balance_table(path_);
+    }
+    for (const auto &slave : bond_.slaves()) {
+        auto &s = v.slaves.emplace_back(view_of(slave, desired));
+        s.counters = counters.slot[slave.slot];
+    }
+    return v;
+}
+
+// All but the counters.
+show::SlaveView BondController::view_of(const core::Slave &slave, const core::Desired &desired) const {
+    show::SlaveView s;
+    const auto now = sys::now();
+    s.slave = slave;
+    if (auto link = host_.netlink.link(slave.ifindex)) {
+        s.device = device_state(*link);
+    }
+    if (const auto &options = bond_.options(); options.arp_interval_ms > 0) {
+        s.heard_age = age(slave.last_rx, now);
+        s.probe_age = age(slave.last_tx, now);
+        add_targets(s.targets, options.arp_ip_targets, slave, prober_, now);
+        add_targets(s.targets, options.ns_ip6_targets, slave, prober_, now);
+    }
+    s.active = slave.slot == bond_.active();
+    s.primary = slave.slot == bond_.primary();
+    s.driver = host_.ethtool.driver(slave.name);
+    const auto &xdp = applier_.xdp(slave.slot);
+    using Attached = loader::XdpState::Attached;
+    s.xdp = xdp.attached == Attached::native ? "native" : xdp.attached == Attached::generic ? "generic" : "none";
+    s.xdp_why = xdp.why;
+    for (const auto &d : desired.slaves) {
+        if (d.slot == slave.slot) {
+            s.published = d;
+        }
+    }
+    for (const auto &original : originals_) {
+        if (original.ifindex == slave.ifindex) {
+            s.saved_mtu = original.mtu;
+        }
+    }
+    return s;
+}
+
+Result<show::LacpHistory> BondController::lacp_history() const {
+    if (!lacp_) {
+        return fail(EOPNOTSUPP,
+                    name() + " does not speak LACP: its mode is " + std::string(core::mode_name(bond_.options().mode)));
+    }
+    return lacp_->history();
+}
+
+} // namespace xbond::daemon

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: MIT
+// What the daemon keeps on disk: enough for a new controller to go on, and to restore every slave after a crash. One
+// JSON file per network namespace, replaced atomically and synced before any device is changed.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "user/core/bond/bond.h"
+#include "user/daemon/bond/slave_device.h"
+
+namespace xbond::daemon {
+
+struct SavedController { // one bond
+    core::SavedBond core;
+    std::uint32_t ifindex = 0, peer = 0;
+    std::uint32_t mtu = 1500;
+    std::vector<SlaveOriginal> originals; // also of devices in the middle of being enslaved or released
+};
+
+struct SavedState {
+    std::string boot_id; // another boot: interface indexes mean nothing any more
+    std::vector<SavedController> bonds;
+};
+
+Result<void> save_state(const std::filesystem::path &dir, const SavedState &);
+// An empty state where there is no file or it is of another boot; an error where it cannot be understood.
+Result<SavedState> load_state(const std::filesystem::path &dir);
+void forget_state(const std::filesystem::path &dir); // the file, and the directory if nothing else is in it
+std::string boot_id();
+
+} // namespace xbond::daemon

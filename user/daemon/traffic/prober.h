@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: MIT
+// Probes of the ARP/NS monitor (4.2): the route decides source address and VLAN tags; and the times of question and
+// answer, for the round trip in the status.
+#pragma once
+
+#include <array>
+#include <functional>
+#include <optional>
+#include <span>
+
+#include "user/core/bond/bond.h"
+#include "user/daemon/host.h"
+#include "user/daemon/traffic/announcer.h"
+
+namespace xbond::daemon {
+
+class Prober {
+public:
+    using Send = std::function<Result<void>(const core::Slave &, std::span<const std::uint8_t> frame)>;
+    Prober(Host &host, Send send) : host_(host), send_(std::move(send)) {}
+
+    // One probe per target out of the slave, with the slave's own address. True when at least one was queued.
+    bool probe(const core::Slave &, std::uint32_t bond_ifindex, const core::Options &);
+
+    // Round trip of the last probe answered on this slave; target: position in either list (both share it, 4.1).
+    std::optional<Time> round_trip(const core::Slave &, std::size_t target) const;
+
+private:
+    // A way out through the bond; tags empty and source zero where there is no route. None: it leaves elsewhere.
+    struct Way {
+        std::vector<wire::VlanTag> tags;
+        std::optional<std::array<std::uint8_t, 16>> preferred_source;
+        std::uint32_t device = 0; // 0: no route
+    };
+    std::optional<Way> way_through(const Result<sys::RouteInfo> &, std::uint32_t bond_ifindex) const;
+    Ipv4Addr source_for(const Way &, const Ipv4Addr &target) const;
+    bool send(const core::Slave &, std::size_t target, std::span<const std::uint8_t> frame);
+
+    Host &host_;
+    Send send_;
+    struct Question { // the last one
+        Time sent{};
+        std::optional<Time> round_trip; // of the one before, or an earlier one
+    };
+    std::array<std::array<Question, XB_MAX_TARGETS>, XB_MAX_SLAVES> questions_{};
+};
+
+// Addresses whose owner is the bond: those of bond0 and of every device stacked on it (4.4).
+struct OwnAddresses {
+    std::vector<Ipv4Addr> v4;
+    std::vector<Ipv6Addr> v6;
+    bool any_v4 = false; // a device among them has no IPv4 address: 0.0.0.0 counts as own (4.4, edge)
+    bool operator==(const OwnAddresses &) const = default;
+};
+OwnAddresses own_addresses(const LinkTable &, std::uint32_t bond_ifindex);
+
+} // namespace xbond::daemon

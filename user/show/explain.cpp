@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: MIT
+#include "user/show/explain.h"
+
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "user/core/options/targets.h"
+#include "user/show/render_util.h"
+#include "xbond/hash.h"
+
+namespace xbond::show {
+
+using nlohmann::ordered_json;
+
+namespace {
+
+struct Choice {
+    std::optional<std::uint32_t> hash, index;
+    SlotId slot = no_slot;
+    std::string reason;
+};
+
+// Mode 0 sends IGMP over IPv4 on the active slave (1.2); a tag inside the frame hides it.
+bool is_igmp(std::span<const std::uint8_t> frame) {
+    return frame.size() >= 34 && frame[12] == 0x08 && frame[13] == 0x00 && frame[23] == 2;
+}
+
+SlotId igmp_slot(const BondView &bond) {
+    if (slave_in_slot(bond, bond.active)) {
+        return bond.active;
+    }
+    for (const auto &s : bond.slaves) {
+        if (s.slave.can_tx()) {
+            return s.slave.slot;
+        }
+    }
+    return no_slot;
+}
+
+std::string name_of(const BondView &bond, SlotId slot) {
+    const auto *s = slave_in_slot(bond, slot);
+    return s ? s->slave.name : "none";
+}
+
+Choice choose_round_robin(const BondView &bond, std::span<const std::uint8_t> frame) {
+    if (is_igmp(frame)) {
+        const auto slot = igmp_slot(bond);
+        return {{}, {}, slot, "IGMP goes out of the active slave, else the first usable one: " + name_of(bond, slot)};
+    }
+    const auto n = bond.options.packets_per_slave;
+    const std::string who = n == 0   ? "a random number for each frame decides"
+                            : n == 1 ? "the sending CPU's frame counter decides"
+                                     : "the sending CPU's frame counter divided by " + std::to_string(n) + " decides";
+    return {{}, {}, no_slot, "balance-rr does not look at the frame: " + who + ", modulo the table's length"};
+}
+
+Choice choose_by_hash(const BondView &bond, std::span<const std::uint8_t> frame, std::uint16_t vlan_tci) {
+    const auto policy = bond.options.xmit_hash_policy;
+    const auto hash = flow_hash(frame, vlan_tci, policy);
+    if (bond.pick.empty()) {
+        return {hash, {}, no_slot, "no slave is usable"};
+    }
+    const auto count = static_cast<std::uint32_t>(bond.pick.size());
+    const auto index = hash % count;
+    return {hash, index, bond.pick[index],
+            std::string(core::policy_name(policy)) + " hash " + std::to_string(hash) + " mod " + std::to_string(count) +
+                " = " + std::to_string(index)};
+}
+
+Choice choose_for_client(const BondView &bond, const ClientArp &arp) {
+    const std::string client = "client " + core::ip_text(arp.client);
+    return arp.slot == no_slot ? Choice{{}, {}, no_slot, client + " has no slave yet: it gets the next in turn"}
+                               : Choice{{}, {}, arp.slot, client + " was given " + name_of(bond, arp.slot)};
+}
+
+Choice choose_balanced(const BondView &bond, std::span<const std::uint8_t> frame, std::uint16_t vlan_tci) {
+    const auto bucket = balance_bucket(bond.options, frame, vlan_tci);
+    if (bucket && !bond.options.tlb_dynamic_lb) {
+        return choose_by_hash(bond, frame, vlan_tci);
+    }
+    if (const auto arp = client_arp(bond, frame)) {
+        return choose_for_client(bond, *arp);
+    }
+    if (!bucket) {
+        return {{}, {}, bond.active, "not balanced: the current active slave sends it"};
+    }
+    const auto owner = bond.balance->buckets.at(*bucket).owner;
+    const std::string which = "bucket " + std::to_string(*bucket);
+    const auto hash = bond.options.mode == Mode::balance_tlb
+                          ? std::optional(flow_hash(frame, vlan_tci, bond.options.xmit_hash_policy))
+                          : std::nullopt;
+    return owner == no_slot ? Choice{hash, bucket, no_slot, which + " has no slave yet: it gets the least loaded one"}
+                            : Choice{hash, bucket, owner, which + " belongs to " + name_of(bond, owner)};
+}
+
+Choice choose(const BondView &bond, std::span<const std::uint8_t> frame, std::uint16_t vlan_tci) {
+    if (bond.pick.empty()) {
+        return {{}, {}, no_slot, "no slave is usable"};
+    }
+    if (bond.options.mode == Mode::round_robin) {
+        return choose_round_robin(bond, frame);
+    }
+    if (bond.balance) {
+        return choose_balanced(bond, frame, vlan_tci);
+    }
+    if (has_active_slave(bond.options.mode)) {
+        return {{}, 0, bond.pick.front(), "the current active slave sends everything"};
+    }
+    return choose_by_hash(bond, frame, vlan_tci);
+}
+
+// The per-packet carrier check: follow the published fallbacks until a slave has carrier.
+SlotId after_carrier_check(const BondView &bond, SlotId chosen, std::string &reason) {
+    SlotId slot = chosen;
+    for (std::size_t hops = 0; hops <= bond.slaves.size(); ++hops) {
+        const auto *s = slave_in_slot(bond, slot);
+        if (!s) {
+            reason += "; no carrier there, and no fallback is published";
+            return chosen;
+        }
+        if (s->slave.up() || bond.carrier_check == "none") {
+            if (slot != chosen) {
+                reason += "; " + name_of(bond, chosen) + " has no carrier, the fallback " + s->slave.name + " sends";
+            }
+            return slot;
+        }
+        slot = s->published.fallback;
+    }
+    return chosen;
+}
+
+ordered_json name_or_null(const BondView &bond, SlotId slot) {
+    return slave_in_slot(bond, slot) ? ordered_json(name_of(bond, slot)) : ordered_json();
+}
+
+template <typename T> ordered_json value_or_null(const std::optional<T> &value) {
+    return value ? ordered_json(*value) : ordered_json();
+}
+
+std::string value_text(const ordered_json &value) {
+    return value.is_string() ? value.get<std::string>() : value.is_null() ? "-" : value.dump();
+}
+
+} // namespace
+
+ordered_json explain_frame(const BondView &bond, std::span<const std::uint8_t> frame, std::uint16_t vlan_tci) {
+    const Mode mode = bond.options.mode;
+    const bool hashes = mode == Mode::balance_xor || mode == Mode::ieee8023ad || mode == Mode::balance_tlb ||
+                        (mode == Mode::balance_alb && !bond.options.tlb_dynamic_lb);
+    auto table = ordered_json::array(), sent_on = ordered_json::array();
+    for (const auto slot : bond.pick) {
+        table.push_back(name_or_null(bond, slot));
+    }
+    Choice choice;
+    SlotId sender = no_slot;
+    if (bond.options.mode == Mode::broadcast) {
+        choice.reason = "broadcast: a copy out of every slave whose link is up";
+        for (const auto &name : table) {
+            if (!name.is_null()) {
+                sent_on.push_back(name);
+            }
+        }
+    } else {
+        choice = choose(bond, frame, vlan_tci);
+        if (choice.slot != no_slot) {
+            sender = after_carrier_check(bond, choice.slot, choice.reason);
+            sent_on.push_back(name_of(bond, sender));
+        }
+    }
+    return {{"bond", bond.name},
+            {"mode", core::mode_name(bond.options.mode)},
+            {"policy", hashes ? ordered_json(core::policy_name(bond.options.xmit_hash_policy)) : ordered_json()},
+            {"hash", value_or_null(choice.hash)},
+            {"table", table},
+            {"index", value_or_null(choice.index)},
+            {"slot", choice.slot == no_slot ? ordered_json() : ordered_json(choice.slot)},
+            {"slave", name_or_null(bond, choice.slot)},
+            {"sent_on", sent_on},
+            {"fallback", sender != choice.slot},
+            {"reason", choice.reason}};
+}
+
+ordered_json explain_policy(HashPolicy policy, std::uint32_t slaves, std::span<const std::uint8_t> frame,
+                            std::uint16_t vlan_tci) {
+    const auto hash = flow_hash(frame, vlan_tci, policy);
+    return {{"policy", core::policy_name(policy)}, {"hash", hash}, {"slaves", slaves}, {"index", hash % slaves}};
+}
+
+std::string explain_text(const ordered_json &explanation) {
+    std::string out;
+    for (const auto &[key, value] : explanation.items()) {
+        std::string text = value_text(value);
+        if (value.is_array()) {
+            text.clear();
+            for (const auto &item : value) {
+                text += (text.empty() ? "" : " ") + value_text(item);
+            }
+        }
+        out += key + std::string(key.size() < 9 ? 9 - key.size() : 1, ' ') + text + "\n";
+    }
+    return out;
+}
+
+} // namespace xbond::show

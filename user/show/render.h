@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: MIT
+// Renderers over a Snapshot. JSON key order is fixed (ordered_json) so that outputs diff well.
+#pragma once
+
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+
+#include "user/show/snapshot.h"
+
+namespace xbond::show {
+
+// `xbond status -j`: schema in docs/status-schema.md, with "version": 1.
+nlohmann::ordered_json status_json(const Snapshot &);
+nlohmann::ordered_json transition_json(const std::string &bond, const core::Transition &); // also the monitor's lines
+std::string status_text(const nlohmann::ordered_json &status); // for people, from the JSON so that both agree
+
+// /proc/net/bonding/<bond> (reference 7.1), byte for byte; header says the kernel release.
+std::string proc_text(const BondView &, const std::string &kernel_release);
+
+// What `ip [-s] [-d] -j link show` prints for a kernel bond and its slaves (peers.md 4.3): an array of objects.
+nlohmann::ordered_json ip_link_json(const Snapshot &, const std::optional<std::string> &name, bool details,
+                                    bool statistics);
+std::string ip_link_text(const nlohmann::ordered_json &links, bool details, bool statistics);
+
+} // namespace xbond::show

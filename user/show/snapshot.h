@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: MIT
+// One consistent picture of a daemon's bonds, from which every output is rendered: status JSON (the one place that
+// turns it into JSON), the /proc text and iproute2's JSON and text (render.h).
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "user/core/bond/bond.h"
+#include "user/core/bond/transition.h"
+#include "user/core/lacp/effects.h"
+#include "user/core/lacp/history.h"
+#include "user/core/lacp/state.h"
+#include "xbond/abi.h"
+
+namespace xbond::show {
+
+struct FeatureState {
+    std::string name;
+    bool available = false;
+    std::string detail;
+};
+
+struct DeviceState { // what `ip link show` prints of a device
+    std::uint32_t ifindex = 0;
+    std::string name;
+    std::uint32_t flags = 0; // IFF_*
+    std::uint32_t mtu = 0, min_mtu = 0, max_mtu = 0;
+    std::uint32_t txqlen = 0;
+    std::uint32_t promiscuity = 0, allmulti = 0;
+    std::string qdisc, operstate; // as ip prints them
+    std::uint8_t linkmode = 0;
+    std::string group = "default";
+    MacAddr mac;
+    std::string kind;
+};
+
+struct TargetView { // of the ARP/NS monitor, as one slave sees it
+    std::string target;
+    std::optional<Time> age;        // of the last answer that counts
+    std::optional<Time> round_trip; // of the last probe of this slave that was answered
+};
+
+struct SlaveView {
+    core::Slave slave;
+    DeviceState device;
+    xb_counters counters{};
+    bool active = false, primary = false;
+    std::string driver;
+    std::string xdp; // "none", "native", "generic"
+    std::string xdp_why;
+    core::DesiredSlave published; // fallback, suppression
+    std::uint32_t saved_mtu = 0;
+    std::optional<Time> heard_age; // since the last reception that counts (4.3)
+    std::optional<Time> probe_age;
+    std::vector<TargetView> targets; // ARP targets, then NS targets; empty while the monitor is off
+};
+
+struct LacpPortView {
+    std::string channel;        // "af_xdp" or "af_packet": how its control frames come
+    std::size_t xsk_queues = 0; // with an AF_XDP socket
+    std::uint64_t dropped = 0;  // control frames that found no room there
+    std::uint64_t xsk_sent = 0; // frames that left there: control frames, probes
+    std::optional<lacp::Transition> last_transition;
+};
+
+struct LacpView { // mode 802.3ad
+    lacp::SystemState state;
+    std::map<SlotId, LacpPortView> ports;
+    std::uint64_t generation = 0; // times the data path was given another set of ports
+    Time now{};
+};
+
+struct LacpHistoryEntry {
+    std::string slave;
+    lacp::PduRecord record;
+};
+using LacpHistory = std::vector<LacpHistoryEntry>; // oldest first
+
+struct BondView {
+    std::string name;
+    DeviceState device;
+    core::Options options;
+    MacAddr mac;
+    bool carrier = false, admin_up = false;
+    SlotId active = no_slot, primary = no_slot;
+    std::vector<SlaveView> slaves;
+    std::vector<SlotId> pick;   // published
+    xb_counters counters{};     // bond entry: tx_dropped
+    std::string visibility_now; // "fast" or "full"
+    std::string carrier_check;  // "kfunc", "probe_read", "none"
+    std::string hook;           // "tcx" or "clsact"
+    std::uint64_t watch_runs = 0;
+    std::vector<core::Transition> history; // oldest first, bounded
+    std::optional<LacpView> lacp;
+    std::optional<core::balance::Table> balance; // modes balance-tlb and balance-alb
+};
+
+struct Snapshot {
+    std::string version;     // of xbond
+    std::string kernel;      // uname -r
+    std::uint64_t netns = 0; // inode
+    std::int64_t pid = 0;
+    Time now{};
+    Time started{};
+    std::vector<FeatureState> features;
+    std::vector<BondView> bonds;
+};
+
+} // namespace xbond::show

@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: MIT
+#include <algorithm>
+#include <cctype>
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "user/show/balance_render.h"
+#include "user/show/lacp_render.h"
+#include "user/show/render.h"
+#include "user/show/render_util.h"
+
+namespace xbond::show {
+
+using nlohmann::ordered_json;
+
+const SlaveView *slave_in_slot(const BondView &bond, SlotId slot) {
+    const auto found =
+        std::find_if(bond.slaves.begin(), bond.slaves.end(), [&](const auto &s) { return s.slave.slot == slot; });
+    return slot == no_slot || found == bond.slaves.end() ? nullptr : &*found;
+}
+
+xb_counters bond_counters(const BondView &bond) {
+    xb_counters sum = bond.counters;
+    for (const auto &s : bond.slaves) {
+        sum.tx_packets += s.counters.tx_packets;
+        sum.tx_bytes += s.counters.tx_bytes;
+        sum.rx_packets += s.counters.rx_packets;
+        sum.rx_bytes += s.counters.rx_bytes;
+        sum.rx_suppressed += s.counters.rx_suppressed;
+        sum.rx_link_local += s.counters.rx_link_local;
+        sum.failover_tx += s.counters.failover_tx;
+        sum.tx_override += s.counters.tx_override;
+    }
+    return sum;
+}
+
+bool has_active_slave(Mode mode) {
+    return mode == Mode::active_backup || mode == Mode::balance_tlb || mode == Mode::balance_alb;
+}
+
+namespace {
+
+ordered_json name_or_null(const BondView &bond, SlotId slot) {
+    const auto *s = slave_in_slot(bond, slot);
+    return s ? ordered_json(s->slave.name) : ordered_json();
+}
+
+ordered_json counters_json(const xb_counters &c) {
+    return {{"tx_packets", c.tx_packets},   {"tx_bytes", c.tx_bytes},           {"rx_packets", c.rx_packets},
+            {"rx_bytes", c.rx_bytes},       {"rx_suppressed", c.rx_suppressed}, {"rx_link_local", c.rx_link_local},
+            {"failover_tx", c.failover_tx}, {"tx_override", c.tx_override}};
+}
+
+bool is_digits(std::string_view s) {
+    return !s.empty() && s.size() <= 10 &&
+           std::all_of(s.begin(), s.end(), [](unsigned char c) { return std::isdigit(c) != 0; });
+}
+
+// Every option of the table: a number where the table gives a range of numbers, else the word.
+ordered_json options_json(const core::Options &options) {
+    auto out = ordered_json::object();
+    for (const auto &info : core::option_table()) {
+        const auto text = core::get_option(options, info.name);
+        if (!text) {
+            continue; // active_slave: an action, its state is the bond's active_slave
+        }
+        const bool numeric = !info.values.empty() && std::isdigit(static_cast<unsigned char>(info.values.front()));
+        out[std::string(info.name)] =
+            numeric && is_digits(*text) ? ordered_json(std::stoull(*text)) : ordered_json(*text);
+    }
+    return out;
+}
+
+ordered_json speed_json(std::uint32_t speed) {
+    return speed == core::speed_unknown ? ordered_json() : ordered_json(speed);
+}
+
+ordered_json duplex_json(std::uint8_t duplex) {
+    switch (duplex) {
+    case core::duplex_full:
+        return "full";
+    case core::duplex_half:
+        return "half";
+    default:
+        return nullptr;
+    }
+}
+
+// Milliseconds with three digits behind the point.
+ordered_json ms_json(const std::optional<Time> &t) {
+    constexpr double us = 1000;
+    return t ? ordered_json(std::floor(static_cast<double>(t->count()) / us) / us) : ordered_json();
+}
+
+ordered_json monitor_json(const SlaveView &view) {
+    auto targets = ordered_json::array();
+    for (const auto &t : view.targets) {
+        targets.push_back(
+            ordered_json{{"target", t.target}, {"age_ms", ms_json(t.age)}, {"round_trip_ms", ms_json(t.round_trip)}});
+    }
+    return {{"mii", core::link_text(view.slave.mii)},
+            {"arp", core::link_text(view.slave.arp)},
+            {"reason", view.slave.reason},
+            {"heard_age_ms", ms_json(view.heard_age)},
+            {"probe_age_ms", ms_json(view.probe_age)},
+            {"targets", targets}};
+}
+
+ordered_json slave_json(const BondView &bond, const SlaveView &view) {
+    const auto &s = view.slave;
+    ordered_json out{{"name", s.name},
+                     {"ifindex", s.ifindex},
+                     {"slot", s.slot},
+                     {"state", s.backup ? "backup" : "active"},
+                     {"active", view.active},
+                     {"primary", view.primary},
+                     {"link", core::link_text(s.link)},
+                     {"running", s.running},
+                     {"carrier", s.carrier},
+                     {"suppressed", view.published.suppress},
+                     {"monitor", monitor_json(view)},
+                     {"delay_ticks", s.delay},
+                     {"failures", s.failures},
+                     {"mac", s.mac.str()},
+                     {"perm_mac", s.perm_mac.str()},
+                     {"speed", speed_json(s.speed)},
+                     {"duplex", duplex_json(s.duplex)},
+                     {"prio", s.prio},
+                     {"queue_id", s.queue_id},
+                     {"mtu", view.device.mtu},
+                     {"saved_mtu", view.saved_mtu},
+                     {"driver", view.driver},
+                     {"xdp", {{"attached", view.xdp}, {"why", view.xdp_why}}},
+                     {"fallback", name_or_null(bond, view.published.fallback)},
+                     {"counters", counters_json(view.counters)}};
+    if (bond.lacp) {
+        out["lacp"] = lacp_port_json(bond, s.slot);
+    }
+    if (bond.balance) {
+        out["balance"] = slave_balance_json(bond, view);
+    }
+    return out;
+}
+
+ordered_json datapath_json(const BondView &bond) {
+    return {{"hook", bond.hook},
+            {"carrier_check", bond.carrier_check},
+            {"watch_ms", bond.options.carrier_watch_ms},
+            {"watch_runs", bond.watch_runs},
+            {"visibility", bond.visibility_now}};
+}
+
+ordered_json bond_json(const BondView &bond) {
+    auto pick = ordered_json::array();
+    for (const auto slot : bond.pick) {
+        pick.push_back(name_or_null(bond, slot));
+    }
+    auto counters = counters_json(bond_counters(bond));
+    counters["tx_dropped"] = bond.counters.tx_dropped;
+    auto slaves = ordered_json::array();
+    for (const auto &s : bond.slaves) {
+        slaves.push_back(slave_json(bond, s));
+    }
+    auto history = ordered_json::array();
+    for (const auto &t : bond.history) {
+        history.push_back(transition_json(bond.name, t));
+    }
+    ordered_json out{{"name", bond.name},
+                     {"ifindex", bond.device.ifindex},
+                     {"mac", bond.mac.str()},
+                     {"mtu", bond.device.mtu},
+                     {"admin_up", bond.admin_up},
+                     {"carrier", bond.carrier},
+                     {"mode", core::mode_name(bond.options.mode)},
+                     {"options", options_json(bond.options)},
+                     {"active_slave", name_or_null(bond, bond.active)},
+                     {"primary", name_or_null(bond, bond.primary)},
+                     {"datapath", datapath_json(bond)},
+                     {"table", {{"pick", pick}}},
+                     {"counters", counters},
+                     {"slaves", slaves},
+                     {"history", history}};
+    if (bond.balance) {
+        out["balance"] = balance_json(bond);
+    }
+    if (bond.lacp) {
+        out["lacp"] = lacp_system_json(bond);
+        out["aggregators"] = aggregators_json(bond);
+    }
+    return out;
+}
+
+} // namespace
+
+ordered_json transition_json(const std::string &bond, const core::Transition &t) {
+    return {{"bond", bond},         {"time_ns", t.when.count()},
+            {"machine", t.machine}, {"slave", t.slave.empty() ? ordered_json() : ordered_json(t.slave)},
+            {"from", t.from},       {"to", t.to},
+            {"cause", t.cause}};
+}
+
+ordered_json status_json(const Snapshot &snapshot) {
+    auto features = ordered_json::array();
+    for (const auto &f : snapshot.features) {
+        features.push_back(ordered_json{{"name", f.name}, {"available", f.available}, {"detail", f.detail}});
+    }
+    auto bonds = ordered_json::array();
+    for (const auto &b : snapshot.bonds) {
+        bonds.push_back(bond_json(b));
+    }
+    return {{"version", 1},
+            {"xbond", snapshot.version},
+            {"kernel", snapshot.kernel},
+            {"netns", snapshot.netns},
+            {"pid", snapshot.pid},
+            {"now_ns", snapshot.now.count()},
+            {"started_ns", snapshot.started.count()},
+            {"features", features},
+            {"bonds", bonds}};
+}
+
+} // namespace xbond::show

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: MIT
+// The status for people. Made from the JSON, so that both agree and the command line needs nothing but the reply.
+#include <algorithm>
+#include <cstdio>
+#include <nlohmann/json.hpp>
+#include <vector>
+
+#include "user/show/render.h"
+
+namespace xbond::show {
+
+using nlohmann::ordered_json;
+
+namespace {
+
+std::string show(const ordered_json &value) {
+    return value.is_string() ? value.get<std::string>() : value.is_null() ? "-" : value.dump();
+}
+
+// Columns as wide as their widest cell, two blanks between.
+std::string table(const std::vector<std::vector<std::string>> &rows) {
+    std::vector<std::size_t> width;
+    for (const auto &row : rows) {
+        width.resize(std::max(width.size(), row.size()));
+        for (std::size_t i = 0; i < row.size(); ++i) {
+            width[i] = std::max(width[i], row[i].size());
+        }
+    }
+    std::string out;
+    for (const auto &row : rows) {
+        std::string line = "   ";
+        for (std::size_t i = 0; i < row.size(); ++i) {
+            line += " " + row[i] + std::string(width[i] - row[i].size() + 1, ' ');
+        }
+        out += line.erase(line.find_last_not_of(' ') + 1) + "\n";
+    }
+    return out;
+}
+
+// "12.3 s ago", from nanoseconds
+std::string ago(std::int64_t ns) {
+    const auto tenths = std::max<std::int64_t>(0, ns) / 100'000'000;
+    return std::to_string(tenths / 10) + "." + std::to_string(tenths % 10) + " s ago";
+}
+
+std::string slave_table(const ordered_json &bond) {
+    std::vector<std::vector<std::string>> rows{{"SLAVE", "STATE", "LINK", "CARRIER", "FAILURES", "SPEED", "FALLBACK",
+                                                "XDP", "TX", "RX", "SUPPRESSED", "FAILOVER"}};
+    for (const auto &s : bond.at("slaves")) {
+        const auto &c = s.at("counters");
+        rows.push_back({show(s.at("name")) + (s.at("active") == true ? "*" : ""), show(s.at("state")),
+                        show(s.at("link")), s.at("carrier") == true ? "on" : "off", show(s.at("failures")),
+                        show(s.at("speed")), show(s.at("fallback")), show(s.at("xdp").at("attached")),
+                        show(c.at("tx_packets")), show(c.at("rx_packets")), show(c.at("rx_suppressed")),
+                        show(c.at("failover_tx"))});
+    }
+    return rows.size() > 1 ? table(rows) : "    no slaves\n";
+}
+
+// "12.3 ms", from milliseconds
+std::string millis(const ordered_json &ms) {
+    if (ms.is_null()) {
+        return "never";
+    }
+    char text[32];
+    std::snprintf(text, sizeof text, "%.*f ms", ms.get<double>() < 100 ? 3 : 0, ms.get<double>());
+    return text;
+}
+
+std::string monitor_table(const ordered_json &bond) {
+    std::vector<std::vector<std::string>> rows{{"TARGET", "SLAVE", "LAST ANSWER", "ROUND TRIP"}};
+    for (const auto &s : bond.at("slaves")) {
+        for (const auto &t : s.at("monitor").at("targets")) {
+            const auto &trip = t.at("round_trip_ms");
+            rows.push_back({show(t.at("target")), show(s.at("name")), millis(t.at("age_ms")),
+                            trip.is_null() ? "-" : millis(trip)});
+        }
+    }
+    return rows.size() > 1 ? "  monitor\n" + table(rows) : "";
+}
+
+std::string history_text(const ordered_json &bond, std::int64_t now) {
+    constexpr std::ptrdiff_t last = 10;
+    const auto &history = bond.at("history");
+    std::vector<std::vector<std::string>> rows;
+    for (auto t = history.end() - std::min<std::ptrdiff_t>(last, static_cast<std::ptrdiff_t>(history.size()));
+         t != history.end(); ++t) {
+        rows.push_back({ago(now - t->at("time_ns").get<std::int64_t>()), show(t->at("machine")), show(t->at("slave")),
+                        show(t->at("from")) + " -> " + show(t->at("to")), show(t->at("cause"))});
+    }
+    return rows.empty() ? "" : "  last changes\n" + table(rows);
+}
+
+std::string bond_text(const ordered_json &bond, std::int64_t now) {
+    const auto &path = bond.at("datapath"), &c = bond.at("counters"), &o = bond.at("options");
+    const auto yes = [](const ordered_json &v, const char *on, const char *off) { return v == true ? on : off; };
+    std::string out = show(bond.at("name")) + ": " + show(bond.at("mode")) + ", " +
+                      yes(bond.at("admin_up"), "up", "down") + ", carrier " + yes(bond.at("carrier"), "on", "off") +
+                      ", " + show(bond.at("mac")) + ", mtu " + show(bond.at("mtu")) + "\n";
+    out += "  miimon " + show(o.at("miimon")) + " ms, arp_interval " + show(o.at("arp_interval")) +
+           " ms, active slave " + show(bond.at("active_slave")) + ", primary " + show(bond.at("primary")) + "\n";
+    out += "  data path: " + show(path.at("hook")) + ", carrier check " + show(path.at("carrier_check")) + ", watch " +
+           show(path.at("watch_ms")) + " ms, visibility " + show(path.at("visibility")) + "\n";
+    out += "  tx " + show(c.at("tx_packets")) + " packets " + show(c.at("tx_bytes")) + " bytes, " +
+           show(c.at("tx_dropped")) + " dropped; rx " + show(c.at("rx_packets")) + " packets " +
+           show(c.at("rx_bytes")) + " bytes\n";
+    return out + slave_table(bond) + monitor_table(bond) + history_text(bond, now);
+}
+
+} // namespace
+
+std::string status_text(const ordered_json &status) {
+    try {
+        const auto now = status.at("now_ns").get<std::int64_t>();
+        std::string out = "xbond " + show(status.at("xbond")) + ", kernel " + show(status.at("kernel")) + ", netns " +
+                          show(status.at("netns")) + ", xbondd pid " + show(status.at("pid")) + "\n";
+        for (const auto &bond : status.at("bonds")) {
+            out += "\n" + bond_text(bond, now);
+        }
+        return status.at("bonds").empty() ? out + "no bonds\n" : out;
+    } catch (const ordered_json::exception &) { // a daemon of another version
+        return status.dump(2) + "\n";
+    }
+}
+
+} // namespace xbond::show
