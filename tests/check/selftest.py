@@ -82,6 +82,30 @@ class Layers(unittest.TestCase):
         self.expect("user/odd/a.cpp", "\n", "belongs to no layer")
 
 
+class Rooms(unittest.TestCase):
+    page = "docs/architecture.md"
+    tree = {"user/sys/a.cpp": MIT, "user/sys/a.h": MIT, "tests/sys/a_test.cpp": MIT}
+    rooms = "docs/      texts\nuser/      code\nuser/sys/  adapters\ntests/     tests\ntests/sys/ of adapters\n"
+
+    def expect(self, finding, rooms=rooms, **more):
+        tree = self.tree | {name.replace("__", "/") + ".cpp": MIT for name in more}
+        code, out = run("rooms.py", tree | {self.page: f"<!-- rooms:begin -->\n{rooms}<!-- rooms:end -->\n"})
+        self.assertEqual(0 if finding is None else 1, code, out)
+        self.assertIn(finding or "0 problems", out)
+
+    def test_rooms(self):
+        self.expect(None)
+        self.expect("user/odd: has no line", user__odd__a=True)
+        self.expect("user/gone is no directory", self.rooms + "user/gone/  nothing\n")
+        self.expect("18 units", **{f"user__sys__a{n}": True for n in range(17)})
+        self.expect("loader: has no test in tests/loader", self.rooms + "loader/  loads\n", loader__a=True)
+
+    def test_no_map(self):
+        code, out = run("rooms.py", self.tree)
+        self.assertEqual(1, code)
+        self.assertIn("needs a code map", out)
+
+
 class Files(unittest.TestCase):
     def expect(self, name, text, finding):
         code, out = run("files.py", {"README": "x\n", name: text})
