@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What the data path and the ARP/NS monitor share (reference 4.3, 4.4): stamps out, own addresses in; and the bank's
+// What the data path and the ARP/NS monitor share: stamps out, own addresses in; and the bank's
 // way into the bond.
 #include <array>
 #include <bpf/bpf.h>

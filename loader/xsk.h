@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// AF_XDP sockets for the slow protocols (design.md 3): one UMEM per bond, one socket per slave and receive queue, copy
+// AF_XDP sockets for the slow protocols: one UMEM per bond, one socket per slave and receive queue, copy
 // mode. Meant for some frames a second: few frames per socket, plain loops. One thread.
 //
 // Memory of a pool for 64 sockets (32 slaves with 2 queues each, or 4 with 16): 1280 frames of 2 KiB, 2.5 MiB pinned at

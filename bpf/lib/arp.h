@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only
  *
- * Reception as the ARP and NS monitor counts it (reference 4.3, 4.4): stamped where the frame arrives, read by the
- * controller when its interval is over. Used by xb_rx, and by xb_xdp for what it drops early.
+ * Reception as the ARP and NS monitor counts it: stamped where the frame arrives, read by the controller when its
+ * interval is over. Used by xb_rx, and by xb_xdp for what it drops early.
  */
 #ifndef XB_ARP_H
 #define XB_ARP_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only
  *
- * Transmit load balancing of modes 5 and 6 (reference 5.1, 5.2): which packets are balanced, and the buckets that
+ * Transmit load balancing of modes 5 and 6: which packets are balanced, and the buckets that
  * remember where a flow goes. The controller takes buckets away from their owners; placing them again is done here, so
  * that no packet waits for it.
  */

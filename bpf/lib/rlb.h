@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only
  *
- * Receive load balancing of mode 6 (reference 5.6): neighbours learn the address of the slave that they are given from
+ * Receive load balancing of mode 6: neighbours learn the address of the slave that they are given from
  * our ARP replies. What ARP that leaves (rlb_send.h) and ARP that arrives (rlb_hear.h) do with the client table. Every
  * packet is decided on at once; updates, reassignment and all that takes time are the controller's.
  */

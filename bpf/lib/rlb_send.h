@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only
  *
- * ARP that leaves a bond of mode 6 (reference 5.6): each client is given a slave, and told of it by the reply.
+ * ARP that leaves a bond of mode 6: each client is given a slave, and told of it by the reply.
  */
 #ifndef XB_RLB_SEND_H
 #define XB_RLB_SEND_H

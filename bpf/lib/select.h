@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only
  *
- * Which slave a packet takes (reference 1.2): the one place where the modes differ in the data path. Used by every
+ * Which slave a packet takes: the one place where the modes differ in the data path. Used by every
  * program that transmits through the bond, and by the probe program of tests/bpf.
  */
 #ifndef XB_SELECT_H

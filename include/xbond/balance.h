@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR MIT)
  *
- * What modes balance-tlb and balance-alb keep between data path and controller (reference section 5): buckets of
+ * What modes balance-tlb and balance-alb keep between data path and controller: buckets of
  * transmitted flows, loads of the slaves, and the clients of receive load balancing. Part of the contract of abi.h.
  */
 #ifndef XBOND_BALANCE_H

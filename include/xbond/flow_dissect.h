@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR MIT)
  *
- * The flow dissector behind encap2+3 and encap3+4 (reference 2.5): opens tunnels, so that the innermost IP header gives
+ * The flow dissector behind encap2+3 and encap3+4: opens tunnels, so that the innermost IP header gives
  * the addresses. Part of flow_hash.h, which includes it.
  */
 #ifndef XBOND_FLOW_DISSECT_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR MIT)
  *
- * The transmit hash policies (reference section 2), for the BPF programs and for `xbond explain`: one text, compiled by
+ * The transmit hash policies, for the BPF programs and for `xbond explain`: one text, compiled by
  * both. The includer defines, before it includes this file once:
  *
  *   struct xb_frame                                     a frame that starts at its destination MAC

@@ -40,7 +40,7 @@ inline std::uint32_t xb_frame_tci(const xb_frame *frame) { return frame->tci; }
 
 } // namespace flow_hash_detail
 
-// `frame` starts at the destination MAC; `vlan_tci` is the accelerated VLAN tag, 0 without (reference 2.1, 2.3).
+// `frame` starts at the destination MAC; `vlan_tci` is the accelerated VLAN tag, 0 without.
 inline std::uint32_t flow_hash(std::span<const std::uint8_t> frame, std::uint16_t vlan_tci, HashPolicy policy) {
     const flow_hash_detail::xb_frame view{frame, vlan_tci};
     return flow_hash_detail::xb_flow_hash(&view, static_cast<std::uint32_t>(policy));

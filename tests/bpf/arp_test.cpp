@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Reception for the ARP/NS monitor (reference 4.3, 4.4): which frames stamp a slave, in xb_rx, and in xb_xdp where that
+// Reception for the ARP/NS monitor: which frames stamp a slave, in xb_rx, and in xb_xdp where that
 // drops early.
 #include <catch2/catch.hpp>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Transmit hash policies, reference section 2: the same vectors through the BPF program and through the C++ build of
+// Transmit hash policies: the same vectors through the BPF program and through the C++ build of
 // flow_hash.h, and the assertions H2..H11 in C++.
 #include <catch2/catch.hpp>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Load balancing of modes 5 and 6 in the data path (reference 5.1, 5.2, 5.6), by what xb_tx and xb_rx do to frames and
+// Load balancing of modes 5 and 6 in the data path, by what xb_tx and xb_rx do to frames and
 // tables.
 #include <catch2/catch.hpp>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Receive on a slave (reference 1.4) in xb_rx: verdicts, counters, and for link-local frames the copy on the bond.
+// Receive on a slave in xb_rx: verdicts, counters, and for link-local frames the copy on the bond.
 #include <catch2/catch.hpp>
 
 #include <linux/pkt_cls.h>

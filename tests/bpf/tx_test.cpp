@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Transmit choice per mode (reference 1.2, 1.9) by verdicts, counters and the probe program; no device is involved.
+// Transmit choice per mode by verdicts, counters and the probe program; no device is involved.
 #include <catch2/catch.hpp>
 
 #include <linux/pkt_cls.h>

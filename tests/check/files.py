@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Rules for single files: length, licence line, fixed sleeps, words of unfinished work, generated files.
+"""Rules for single files: length, licence line, fixed sleeps, words of unfinished work, documents that a clone does not
+have, generated files.
 
     files.py ROOT
 
@@ -22,6 +23,10 @@ PACE = re.compile(  # of a loop that polls or sends: no wait
     r"\b(?:sleep_for\((?:\d{1,2}(?:ms|us)|std::chrono::(?:milli|micro)seconds\(\d{1,2}\))\)|usleep\(\d{1,4}\))")
 MAY_SLEEP = ("tests/harness/", "tests/vm/")  # the polling loop and paced senders; scripts for a guest that has only a shell
 BUILT = re.compile(r"(^|/)build/|\.(o|a|so|skel\.h|pyc)$|(^|/)vmlinux\.h$")
+OUTSIDE = re.compile(  # documents that a clone does not contain, and the numbers of rules in them
+    r"\.\./shared\b|\b(?:design|peers|(?:\w+-)?behaviou?r)\.md\b|\b(?:LACP|behaviou?r) reference\b"
+    r"|\breferences?,?\s+(?:sections?\s+)?\d+(?:\.\d+)*|\bXB-\d+")
+TITLE = re.compile(r'^.*\bTEST_CASE\(".*$', re.M)  # the ids in test titles are names
 VMLINUX = re.compile(r'#\s*include\s*["<][^">]*vmlinux\.h')
 
 
@@ -64,6 +69,10 @@ def check(root, path):
     if b"\0" in data:
         return
     text = data.decode(errors="replace")
+    if not name.startswith(("tests/check/", "LICENSES/")):
+        for m in OUTSIDE.finditer(TITLE.sub(lambda title: " " * len(title[0]), text)):
+            line = text.count("\n", 0, m.start()) + 1
+            yield f"line {line}: '{m.group(0)}' is not in the repository: say the rule in words"
     if is_source(path, text):
         yield from check_source(name, text)
 

@@ -137,6 +137,15 @@ class Files(unittest.TestCase):
     def test_unfinished(self):
         self.expect("a.cpp", MIT + "// TODO later\n", "finish it")
 
+    def test_documents_outside(self):
+        for text in ("../shared/lab", "see design.md", "peers.md 4.3", "bonding-behaviour.md section 0", "(reference 2.1)",
+                     "reference section 2", "reference, section 8", "the LACP reference", "XB-12"):
+            self.expect("a.cpp", f"{MIT}// {text}\n", "is not in the repository")
+            self.expect("docs/a.md", f"x\n{text}\n", "line 2: ")
+        self.expect("a.cpp", MIT + "// a reference to 2 slaves; docs/design-notes.md\n", None)
+        self.expect("tests/a_test.cpp", MIT + 'TEST_CASE("XB-34 restored") {\n', None)
+        self.expect("tests/check/a.py", "# SPDX-License-Identifier: MIT\n# XB-12\n", None)
+
     def test_sleep(self):
         self.expect("tests/a.sh", "# SPDX-License-Identifier: MIT\nsleep 1\n", "fixed sleep")
         self.expect("tests/a.cpp", MIT + "std::this_thread::sleep_for(500ms);\n", "fixed sleep")

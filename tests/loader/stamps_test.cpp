@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What the ARP/NS monitor reads from and tells the data path (reference 4.1, 4.4): stamps and own addresses.
+// What the ARP/NS monitor reads from and tells the data path: stamps and own addresses.
 #include <catch2/catch.hpp>
 
 #include <bpf/bpf.h>

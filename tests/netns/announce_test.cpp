@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Gratuitous ARP after a failover: reference 1.11, assertions G3 and G4.
+// Gratuitous ARP after a failover: assertions G3 and G4.
 #include <catch2/catch.hpp>
 #include <iostream>
 

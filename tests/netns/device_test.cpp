@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Addresses, MTU, promiscuity, carrier, refusals: reference 1.5-1.10, assertions R9-R21; and M16.
+// Addresses, MTU, promiscuity, carrier, refusals: assertions R9-R21; and M16.
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
 

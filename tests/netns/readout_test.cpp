@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What scripts read: /proc text (reference 7.1) and the JSON of `ip -d -j link show` (peers.md 4.3).
+// What scripts read: /proc text and the JSON of `ip -d -j link show`.
 #include <catch2/catch.hpp>
 #include <sys/utsname.h>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What of a slave's frames the bond gets: reference 1.4, assertions R1-R7. Each runs with the TC program alone and with
+// What of a slave's frames the bond gets: assertions R1-R7. Each runs with the TC program alone and with
 // native XDP in front of it.
 #include <catch2/catch.hpp>
 

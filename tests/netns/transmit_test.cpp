@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Which wire a frame takes: reference 1.2, assertions A1-A19.
+// Which wire a frame takes: assertions A1-A19.
 #include <algorithm>
 #include <catch2/catch.hpp>
 #include <iostream>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Mode 802.3ad in every output: /proc's lines (LACP reference 5.2), ip's fields, the JSON of 5.1, the capture.
+// Mode 802.3ad in every output: /proc's lines, ip's fields, the JSON, the capture.
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
 

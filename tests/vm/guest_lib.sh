@@ -55,7 +55,7 @@ tcp() {
     local server
     ip netns exec sw iperf3 -s -1 >/dev/null 2>&1 &
     server=$!
-    until_ok 60 ip netns exec sw grep -q ':1451 ' /proc/net/tcp /proc/net/tcp6 &&
+    until_ok 60 ip netns exec sw grep -qE ':1451 [0-9A-F]+:0000 0A ' /proc/net/tcp /proc/net/tcp6 && # listens
         iperf3 -c 10.0.0.2 -n 4M
     local rc=$?
     kill $server 2>/dev/null

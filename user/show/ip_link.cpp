@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What `ip link show` says of a kernel bond and its slaves (peers.md 4.3), in iproute2's order and spelling, which
+// What `ip link show` says of a kernel bond and its slaves, in iproute2's order and spelling, which
 // differs from the option keywords: peer_notify_delay, num_peer_notif, ad_lacp_active, ad_lacp_rate, arp_validate null.
 #include <algorithm>
 #include <array>
@@ -180,8 +180,7 @@ ordered_json info_slave_data(const BondView &bond, const core::Slave &s) {
     return out;
 }
 
-// xbond's own counters: the kernel's see only part of the traffic (design.md section 2). A slave's are what it carried
-// for the bond.
+// xbond's own counters: the kernel's see only part of the traffic. A slave's are what it carried for the bond.
 ordered_json stats_json(const xb_counters &c) {
     return {{"rx",
              {{"bytes", c.rx_bytes},

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Mode 802.3ad, for machines and for people (LACP reference 5.1). The texts come from the JSON, so that both agree.
+// Mode 802.3ad, for machines and for people. The texts come from the JSON, so that both agree.
 #pragma once
 
 #include <cstdint>

@@ -71,7 +71,7 @@ std::string port_text(const BondView &bond, SlotId slot) {
            actor_text(port->partner, "partner", "oper key");
 }
 
-// LACP reference 5.2.
+// What the kernel prints of a bond in mode 802.3ad.
 std::string lacp_block(const BondView &bond) {
     const auto &state = bond.lacp->state;
     const auto &o = state.options;

@@ -14,10 +14,10 @@ nlohmann::ordered_json status_json(const Snapshot &);
 nlohmann::ordered_json transition_json(const std::string &bond, const core::Transition &); // also the monitor's lines
 std::string status_text(const nlohmann::ordered_json &status); // for people, from the JSON so that both agree
 
-// /proc/net/bonding/<bond> (reference 7.1), byte for byte; header says the kernel release.
+// /proc/net/bonding/<bond>, byte for byte; header says the kernel release.
 std::string proc_text(const BondView &, const std::string &kernel_release);
 
-// What `ip [-s] [-d] -j link show` prints for a kernel bond and its slaves (peers.md 4.3): an array of objects.
+// What `ip [-s] [-d] -j link show` prints for a kernel bond and its slaves: an array of objects.
 nlohmann::ordered_json ip_link_json(const Snapshot &, const std::optional<std::string> &name, bool details,
                                     bool statistics);
 std::string ip_link_text(const nlohmann::ordered_json &links, bool details, bool statistics);

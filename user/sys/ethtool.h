@@ -20,7 +20,7 @@ struct SpeedDuplex {
 class Ethtool {
 public:
     static Result<Ethtool> open();
-    // ETHTOOL_GLINK: asks the driver now and flushes the kernel's pending link event (design.md section 2).
+    // ETHTOOL_GLINK: asks the driver now and flushes the kernel's pending link event, up to a second late.
     Result<bool> carrier(std::string_view ifname) const;
     Result<bool> running(std::string_view ifname) const; // IFF_UP by SIOCGIFFLAGS
     SpeedDuplex speed(std::string_view ifname) const;    // unknown where the driver cannot tell

@@ -2,7 +2,7 @@
 // The slow protocols (IEEE 802.3 Annex 57A: LACP, marker) of one slave by AF_PACKET.
 //
 // Bound to the one EtherType, it costs other traffic nothing. xb_rx leaves these frames on the slave, and the stack has
-// taken VLAN tags off by the time it hands them out: a priority tag (VID 0) is gone (XB-3); what came in a VLAN is
+// taken VLAN tags off by the time it hands them out: a priority tag (VID 0) is gone; what came in a VLAN is
 // marked as another host's, or belongs to a VLAN device, and is not heard.
 #pragma once
 
@@ -19,7 +19,7 @@ namespace xbond::sys {
 
 class SlowSocket {
 public:
-    // Subscribes the device to 01:80:C2:00:00:02 as long as the socket lives (XB-5); the kernel counts subscriptions,
+    // Subscribes the device to 01:80:C2:00:00:02 as long as the socket lives; the kernel counts subscriptions,
     // so promiscuous mode and other lists do not matter. The device may go down and up.
     static Result<SlowSocket> open(std::uint32_t ifindex);
 

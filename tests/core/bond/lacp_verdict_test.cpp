@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Mode 802.3ad in the bond: LACP's verdict per slave (LACP reference 2.7), and the options of section 3.2.
+// Mode 802.3ad in the bond: LACP's verdict per slave, and its options.
 #include <catch2/catch.hpp>
 
 #include <cerrno>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// fuzz_pdu [SECONDS [SEED]]: mutated frames of the reference through the codec and through a running System. What it
-// looks for is a crash, a sanitizer's report, machines that find no fixed point, or too many PDUs.
+// fuzz_pdu [SECONDS [SEED]]: mutated frames of tests/data/lacp_vectors.json through the codec and through a running
+// System. What it looks for is a crash, a sanitizer's report, machines that find no fixed point, or too many PDUs.
 #include <algorithm>
 #include <chrono>
 #include <iostream>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Identity, release, numbers and keys (L75..L79), shutdown (XB-33), ordering and failed sends.
+// Identity, release, numbers and keys (L75..L79), shutdown, ordering and failed sends.
 #include <catch2/catch.hpp>
 
 #include "tests/core/lacp/lab.h"

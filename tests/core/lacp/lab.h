@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// One System on a virtual clock that walks from deadline to deadline, and the partners of the reference (6.2).
+// One System on a virtual clock that walks from deadline to deadline, and its partners.
 #pragma once
 
 #include <set>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Reception and timeouts (L14..L25), frames that waited for a controller held up (XB-11), markers (XB-2).
+// Reception and timeouts (L14..L25), frames that waited for a controller held up, markers.
 #include <catch2/catch.hpp>
 
 #include "tests/core/lacp/lab.h"

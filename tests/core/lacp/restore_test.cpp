@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// A restarted controller goes on where the last one was (XB-34): whatever happens, and whenever it restarts, nothing
+// A restarted controller goes on where the last one was: whatever happens, and whenever it restarts, nothing
 // but the time of a PDU tells the two apart.
 #include <catch2/catch.hpp>
 #include <random>

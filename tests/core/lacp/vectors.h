@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The frames of tests/data/lacp_vectors.json (reference 6.1).
+// The frames of tests/data/lacp_vectors.json.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// V01..V75: one test for each vector of the reference, registered from the file.
+// V01..V75: one test for each vector of tests/data/lacp_vectors.json, registered from the file.
 #include <catch2/catch.hpp>
 
 #include "tests/core/lacp/lab.h"

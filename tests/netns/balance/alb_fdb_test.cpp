@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Modes balance-tlb and balance-alb as the switch sees them: on which port it finds each address (reference 5.3-5.7).
+// Modes balance-tlb and balance-alb as the switch sees them: on which port it finds each address.
 #include <catch2/catch.hpp>
 
 #include <algorithm>

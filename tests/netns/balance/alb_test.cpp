@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Modes balance-tlb and balance-alb from outside (reference section 5, T1-T15).
+// Modes balance-tlb and balance-alb from outside (T1-T15).
 #include <catch2/catch.hpp>
 
 #include <map>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Receive balancing of balance-alb on the wire (reference 5.6, 5.7): whose ARP is touched, who is told what and when.
+// Receive balancing of balance-alb on the wire: whose ARP is touched, who is told what and when.
 #include <catch2/catch.hpp>
 
 #include <linux/if_packet.h>

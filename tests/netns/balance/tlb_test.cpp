@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Mode balance-tlb under load: what 32 unequal flows make of two equal links (reference 5.2).
+// Mode balance-tlb under load: what 32 unequal flows make of two equal links.
 #include <catch2/catch.hpp>
 
 #include <cmath>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// XB-34: a controller that dies and comes back within the partner's timeout loses neither the aggregation nor a packet.
+// A controller that dies and comes back within the partner's timeout loses neither the aggregation nor a packet.
 // Serial.
 #include <catch2/catch.hpp>
 #include <iostream>

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// XB-12 on the wire: who leaves has stopped sending before the partner hears of it, who joins can receive before.
+// Tables and PDUs on the wire: who leaves has stopped sending before the partner hears of it, who joins can receive
+// before.
 #include <catch2/catch.hpp>
 
 #include "tests/harness/udp_stream.h"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The whole data path and device state that a bond wants, recomputed after every event. The daemon diffs it against
-// what it applied and writes only the differences (design.md section 4).
+// what it applied and writes only the differences.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What LACP says of the ports of a bond in mode 802.3ad (LACP reference 2.7).
+// What LACP says of the ports of a bond in mode 802.3ad: who may receive, who may send, and the bond's carrier.
 #include "user/core/bond/step.h"
 
 namespace xbond::core {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Aggregators: membership, and the choice of the active one (reference 2.6).
+// Aggregators: membership, and the choice of the active one.
 #include "user/core/lacp/aggregator.h"
 
 #include <algorithm>

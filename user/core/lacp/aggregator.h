@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What follows from the variables: figures of an aggregator, data-path sets, carrier (reference 2.6, 2.7).
+// What follows from the variables: figures of an aggregator, data-path sets, carrier.
 #pragma once
 
 #include <cstdint>

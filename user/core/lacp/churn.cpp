@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Churn detection machines (802.1AX 6.4.17, reference 2.8): one for either end's SYNCHRONIZATION.
+// Churn detection machines (802.1AX 6.4.17): one for either end's SYNCHRONIZATION.
 #include "user/core/lacp/machines.h"
 
 namespace xbond::lacp {

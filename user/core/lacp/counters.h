@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What is counted on every port, by the names of the MIB (reference section 5).
+// What is counted on every port, by the names of the MIB.
 #pragma once
 
 #include <array>
@@ -18,7 +18,7 @@ struct Counters {
     std::uint64_t marker_resp_rx = 0;
     std::uint64_t marker_resp_tx = 0;
     std::uint64_t marker_unknown_rx = 0;
-    std::uint64_t tx_limited = 0; // LACPDUs that had to wait and marker responses that were not sent (XB-2)
+    std::uint64_t tx_limited = 0; // LACPDUs that had to wait and marker responses that were not sent
     std::uint64_t expired = 0;    // entries into EXPIRED and DEFAULTED
     std::uint64_t defaulted = 0;
     std::uint64_t port_enabled_changes = 0;

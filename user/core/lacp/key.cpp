@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Keys (reference 3.4).
+// Keys: ports aggregate only if theirs are equal.
 #include <algorithm>
 #include <array>
 

@@ -24,7 +24,7 @@ struct Run {
     SystemState &system;
     Time now;
     std::string_view cause;
-    bool timers = false; // deadlines count; only while no frame can be waiting (XB-11)
+    bool timers = false; // deadlines count; only while no frame can be waiting
     std::optional<Arrival> arrival{};
     Effects effects{};
     std::uint32_t active_before = system.active;

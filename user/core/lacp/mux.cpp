@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Mux machine, coupled and independent control (802.1AX 6.4.15, reference 2.5). `on`: the port's aggregator is the
-// active one (XB-20).
+// Mux machine, coupled and independent control (802.1AX 6.4.15). `on`: the port's aggregator is the active
+// one.
 #include <algorithm>
 
 #include "user/core/lacp/machines.h"

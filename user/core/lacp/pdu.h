@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// LACPDUs and marker PDUs on the wire (reference section 1). Wire input is classified and counted, never asserted on.
+// LACPDUs and marker PDUs on the wire. Wire input is classified and counted, never asserted on.
 #pragma once
 
 #include <cstddef>
@@ -66,10 +66,12 @@ struct Classified {
     std::span<const std::uint8_t> payload; // from the subtype octet on; points into the frame
     Lacpdu pdu;                            // of lacpdu and loopback
 };
-Classified classify(std::span<const std::uint8_t> frame, const MacAddr &own_system); // XB-3
+// Passes what is not for LACP: other groups, what came in a VLAN, and subtypes 3 to 10, which belong to others.
+Classified classify(std::span<const std::uint8_t> frame, const MacAddr &own_system);
 
 wire::Frame encode(const Lacpdu &, const MacAddr &source);
-wire::Frame marker_response(std::span<const std::uint8_t> request_payload, const MacAddr &source); // XB-1
+// The whole request comes back, only its TLV type is another; its lengths are not looked at.
+wire::Frame marker_response(std::span<const std::uint8_t> request_payload, const MacAddr &source);
 
 // What follows the collector information, for diagnostics only (1.3): up to and including the terminator, or the TLV
 // that makes no sense.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Periodic transmission machine (802.1AX 6.4.13, reference 2.3). The partner's timeout bit sets the pace.
+// Periodic transmission machine (802.1AX 6.4.13). The partner's timeout bit sets the pace.
 #include "user/core/lacp/machines.h"
 
 namespace xbond::lacp {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Receive machine (802.1AX 6.4.12, reference 2.2).
+// Receive machine (802.1AX 6.4.12).
 #include "user/core/lacp/machines.h"
 
 namespace xbond::lacp {
@@ -112,7 +112,7 @@ bool step_receive(Run &run, Port &port) {
         if (!port.link.up) {
             return false;
         }
-        port.ntt = port.lacp_enabled(); // the partner learns at once that we are back (XB-13)
+        port.ntt = port.lacp_enabled(); // the partner learns at once that we are back
         return enter(run, port, port.lacp_enabled() ? RxState::expired : RxState::lacp_disabled);
     case RxState::lacp_disabled:
         return port.lacp_enabled() && enter(run, port, RxState::initialize);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Going on from a saved state (XB-34). It comes from a file, so it is checked before it is believed.
+// Going on from a saved state. It comes from a file, so it is checked before it is believed.
 #include <algorithm>
 #include <set>
 

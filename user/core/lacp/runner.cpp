@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Runner: steps the machines until nothing changes (XB-10). Each round has the order of the reference, so that a result
-// never depends on who stepped first.
+// Runner: steps the machines until nothing changes. Each round has the same order, so that a result never depends on
+// who stepped first.
 #include "user/core/lacp/machines.h"
 
 namespace xbond::lacp {

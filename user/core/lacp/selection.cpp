@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Selection logic (802.1AX 6.4.14, reference 2.6): which aggregator a port joins, and who of it must stand by.
+// Selection logic (802.1AX 6.4.14): which aggregator a port joins, and who of it must stand by.
 #include <algorithm>
 #include <tuple>
 
@@ -45,7 +45,7 @@ std::tuple<std::uint16_t, std::uint16_t, std::uint16_t> rank(const Port &port) {
     return {decider.port_priority, decider.port, port.actor.port};
 }
 
-// XB-21: the first max_ports of those with link.
+// Of the ports with link, the first max_ports are selected; the others stand by.
 bool within_limit(const SystemState &system, const Port &port) {
     if (system.options.max_ports == 0) {
         return true;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// All variables of mode 802.3ad (reference 2.1). SystemState is everything the machines know; whoever keeps a copy of
-// it can go on from there (XB-34).
+// All variables of mode 802.3ad. SystemState is everything the machines know; whoever keeps a copy of it can go on
+// from there.
 #pragma once
 
 #include <cstdint>
@@ -31,14 +31,14 @@ std::string_view name(Selected);                              // "SELECTED"
 std::string_view name(AdSelect);                              // "stable"
 std::vector<std::string_view> flag_names(std::uint8_t state); // "activity", ... lowest bit first
 
-struct SystemOptions { // reference 3.2
+struct SystemOptions {
     bool fast_rate = false;
     bool active = true;
     bool coupled_control = true;
     bool strict = false;
     AdSelect ad_select = AdSelect::stable;
     std::uint32_t min_links = 0;
-    std::uint32_t max_ports = 0; // of an aggregator, 0 is no limit (XB-21)
+    std::uint32_t max_ports = 0; // of an aggregator, 0 is no limit
     std::uint16_t system_priority = 65535;
     std::uint16_t user_key = 0; // 0..1023
     MacAddr actor_system;       // zero: the bond's address
@@ -60,7 +60,7 @@ struct PortLink { // by the bond's monitor, after updelay and downdelay
     bool operator==(const PortLink &) const = default;
 };
 
-// Key of a port: the user's part, the speed's code and the duplex bit (3.4, XB-32).
+// Key of a port: the user's part, the speed's code and the duplex bit (3.4).
 std::uint16_t operational_key(std::uint16_t user_key, std::uint32_t speed, bool full_duplex);
 
 using Timer = std::optional<Time>; // absolute deadline; none: stopped

@@ -81,12 +81,12 @@ Effects System::set_options(const SystemOptions &options, Time now) {
         if (actor == port.actor) {
             continue;
         }
-        if (!actor.same_id(port.actor)) { // XB-31: what was matched is no more
+        if (!actor.same_id(port.actor)) { // what was matched is no more
             run.change("selected", port, port.selected, Selected::unselected, run.cause);
             port.partner.set(flag::synchronization, false);
         }
         port.actor = actor;
-        port.ntt = true; // XB-30
+        port.ntt = true; // the partner learns of new options at once
     }
     return finish(run);
 }
@@ -131,7 +131,7 @@ Effects System::set_port_priority(SlotId slot, std::uint16_t priority, Time now)
     auto run = start("option", now);
     if (auto *port = state_.port(slot); port != nullptr && port->actor.port_priority != priority) {
         port->actor.port_priority = priority;
-        port->partner.set(flag::synchronization, false); // XB-31
+        port->partner.set(flag::synchronization, false); // it has matched the old priority
         port->ntt = true;
     }
     return finish(run);

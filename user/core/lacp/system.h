@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: MIT
-// Mode 802.3ad of one bond: its ports, the machines of 802.1AX and the aggregators (reference: LACP behaviour). Pure:
-// time is an argument and must never go back.
+// Mode 802.3ad of one bond: its ports, the machines of 802.1AX and the aggregators. Pure: time is an argument and
+// must never go back.
 //
 // How to drive it
 //   add_port, then set_link with what the bond's monitor says; set_link again on every change.
 //   A frame came:    receive() for each frame that is waiting, in the order of the kernel's stamps.
-//   deadline() over: first receive() for all frames waiting on *all* slaves, then expire() (XB-11). No other call looks
-//                    at deadlines, so a controller that was held up never lets a healthy partner expire.
+//   deadline() over: first receive() for all frames waiting on *all* slaves, then expire(). No other call looks at
+//                    deadlines, so a controller that was held up never lets a healthy partner expire.
 //   After each call: carry out the effects, then arm the timer for deadline(), which may be past already.
 //
-// How to carry out effects (XB-12). With `old` the distributing set in the data path and `collecting()`,
+// How to carry out effects. With `old` the distributing set in the data path and `collecting()`,
 // `distributing()` as they are after the call:
 //   1. publish the RX set `collecting` and the TX set `old` without those that no longer distribute,
 //   2. send the frames in order,
@@ -36,20 +36,20 @@ class System {
 public:
     explicit System(const SystemOptions &options) { state_.options = options; }
 
-    // Goes on where the state was saved (XB-34): nothing is forgotten, no machine starts anew. Ports that are CURRENT
+    // Goes on where the state was saved: nothing is forgotten, no machine starts anew. Ports that are CURRENT
     // tell their partner so at the first expire(). Then set_link with the links as they are now, receive() what is
     // waiting, and go on as ever. EINVAL for a state that contradicts itself or is of another boot.
     static Result<System> restore(SystemState saved, Time now);
     const SystemState &save() const { return state_; }
 
     // -- commands --
-    Effects set_options(const SystemOptions &, Time now); // at run time, live (3.2, XB-31)
+    Effects set_options(const SystemOptions &, Time now); // at run time, live (3.2)
     // The slot must be free. The port starts without link.
     Effects add_port(SlotId, const MacAddr &permanent_mac, std::uint16_t port_priority, Time now);
     Effects remove_port(SlotId, Time now); // with a farewell PDU (3.7): send it before the device is touched
     Effects set_port_priority(SlotId, std::uint16_t, Time now);
-    // Bond down, or the end of a controller that is not to be followed by another: farewells (XB-33), and every port
-    // is without link until the next set_link.
+    // Bond down, or the end of a controller that is not to be followed by another: farewells, and every port is without
+    // link until the next set_link.
     Effects shutdown(Time now);
 
     // -- events; a slot that is not there (any more) is ignored --

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Transmit machine (802.1AX 6.4.16, reference 2.4), farewell (3.7) and marker responder (1.2).
+// Transmit machine (802.1AX 6.4.16), farewell (3.7) and marker responder (1.2).
 #include <algorithm>
 
 #include "user/core/lacp/machines.h"
@@ -9,7 +9,7 @@ namespace {
 
 constexpr Time window = Ms(1000);
 constexpr std::size_t pdus_per_window = 3;
-constexpr std::size_t markers_per_window = 5; // XB-2
+constexpr std::size_t markers_per_window = 5; // half of what the slow protocols may send in a second
 
 // True when one more may leave now; forgets what is older than the window.
 bool admits(std::vector<Time> &sent, std::size_t limit, Time now) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The ARP/NS monitor's decisions about one slave, and whom to probe next (reference 4.1, 4.5, 4.6). Pure.
+// The ARP/NS monitor's decisions about one slave, and whom to probe next. Pure.
 #pragma once
 
 #include <cstdint>

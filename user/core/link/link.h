@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The state in which a link monitor holds a slave (reference 0.3), and what follows from two monitors.
+// The state in which a link monitor holds a slave, and what follows from two monitors.
 #pragma once
 
 #include <array>

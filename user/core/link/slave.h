@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// One slave as the bond sees it (reference 0.3, 1.3).
+// One slave as the bond sees it.
 #pragma once
 
 #include <array>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Bond options: their names, values, ranges and rules (reference sections 6.1, 6.2), in one table from which parsing,
-// error messages, JSON, `xbond help` and the README's option table come.
+// Bond options: their names, values, ranges and rules, in one table from which parsing, error messages, JSON,
+// `xbond help` and the README's option table come.
 #pragma once
 
 #include <cstdint>
@@ -34,7 +34,7 @@ enum class Monitors : std::uint8_t { exclusive, any, all };
 // Values as a user reads them back. Delays are kept as tick counts like the kernel does (3.1): ms = ticks * miimon.
 struct Options {
     Mode mode = Mode::round_robin;
-    std::uint32_t miimon_ms = 100; // design.md section 5: not set means 100; 0 is honoured
+    std::uint32_t miimon_ms = 100; // not set means 100, unlike the kernel's 0; 0 is honoured
     std::uint32_t updelay_ticks = 0;
     std::uint32_t downdelay_ticks = 0;
     std::uint32_t peer_notif_delay_ticks = 0;
@@ -55,7 +55,7 @@ struct Options {
     std::uint32_t arp_missed_max = 2;
     std::uint32_t lp_interval_s = 1; // of modes 5 and 6, as the next
     bool tlb_dynamic_lb = true;
-    // of mode 4 (LACP reference 3.2)
+    // of mode 4
     bool lacp_fast = false; // lacp_rate: slow, fast
     bool lacp_active = true;
     bool lacp_strict = false;
@@ -66,7 +66,7 @@ struct Options {
     bool coupled_control = true;
     bool broadcast_neighbor = false;
     // xbond's own
-    std::uint32_t max_ports = 0;           // of an aggregator, 0 is no limit (XB-21)
+    std::uint32_t max_ports = 0;           // of an aggregator, 0 is no limit
     std::uint32_t controller_lease_ms = 0; // 0: hold
     Monitors monitors = Monitors::exclusive;
     XdpPolicy xdp = XdpPolicy::automatic;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The variables of LACP on disk, a file a bond (XB-34). Written after every PDU, so that a controller that follows
+// The variables of LACP on disk, a file a bond. Written after every PDU, so that a controller that follows
 // finds the partner's deadlines as they are; not synced: it is for a controller that dies, not for a machine that does.
 #pragma once
 

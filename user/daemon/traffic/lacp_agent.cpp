@@ -93,7 +93,7 @@ void LacpAgent::follow() {
     if (const auto options = wanted_options(); options != system_.options()) {
         carry_out(system_.set_options(options, sys::now()));
     }
-    if (was_up_ && !bond_.admin_up()) { // XB-33
+    if (was_up_ && !bond_.admin_up()) { // with a farewell, so that no partner has to wait for its timeout
         carry_out(system_.shutdown(sys::now()));
     }
     was_up_ = bond_.admin_up();
@@ -206,7 +206,7 @@ void LacpAgent::receive(SlotId slot) {
     unsaved_ = unsaved_ || !waiting.empty();
 }
 
-// XB-11: what waits on any slave counts before any deadline does.
+// What waits on any slave counts before any deadline does.
 void LacpAgent::on_deadline() {
     const Busy busy(*this);
     for (const auto &[slot, port] : ports_) {
@@ -253,7 +253,7 @@ void LacpAgent::tell(const core::AggregationChanged &now) {
     }
 }
 
-// XB-12: who leaves is out of the tables before the partner hears of it; who joins comes in after.
+// Who leaves is out of the tables before the partner hears of it; who joins comes in after.
 void LacpAgent::carry_out(lacp::Effects &&effects) {
     if (!effects.settled) {
         spdlog::error("{}: the LACP machines do not come to rest: please report this", bond_.name());

@@ -25,7 +25,7 @@ public:
         std::function<void(const core::AggregationChanged &)> verdict; // tell the bond, publish
         std::function<void(const core::Transition &)> record;
     };
-    // `saved`: goes on where an earlier controller left (XB-34).
+    // `saved`: goes on where an earlier controller left.
     LacpAgent(Host &, const core::Bond &, loader::DataPath &, Applier &, std::uint32_t peer_ifindex, Owner,
               std::optional<lacp::SystemState> saved);
     LacpAgent(const LacpAgent &) = delete;
@@ -61,7 +61,7 @@ private:
 
     void receive(SlotId);
     void on_deadline();
-    void carry_out(lacp::Effects &&); // XB-12
+    void carry_out(lacp::Effects &&);
     void send(const lacp::FrameToSend &);
     void tell(const core::AggregationChanged &);
     core::AggregationChanged verdict() const;

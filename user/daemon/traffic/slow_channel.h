@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The control channel of one slave: LACP and marker frames in and out (design.md 3).
+// The control channel of one slave: LACP and marker frames in and out.
 //
 // A frame comes up one way only: xb_xdp redirects it into the AF_XDP socket of its queue, or it goes on and reaches the
 // packet socket (no program, no XB_SLOT_SLOW_TO_XSK, no socket on the queue). So both are always read, and XDP may be
