@@ -2,8 +2,6 @@
  *
  * Ingress of every slave: hands frames over to the bond, or drops them where the bond may not hear them (1.4).
  */
-#define XB_NEED_LB
-#define XB_NEED_MONITOR
 #include "lib/arp.h"
 #include "lib/frame.h"
 #include "lib/parse.h"

@@ -3,9 +3,8 @@
  * The early half of xb_rx, where XDP pays: drops what a suppressed slave floods up before an skb exists, and gives LACP
  * and marker frames to the controller's AF_XDP sockets. What it passes, xb_rx judges.
  */
-#define XB_NEED_MONITOR
-#define XB_NEED_XSK
 #include "lib/arp.h"
+#include "lib/events.h" /* not used here; every object of a set holds the maps of events and stats */
 #include "lib/parse.h"
 #include "lib/slow_proto.h"
 #include "lib/stats.h"
@@ -13,6 +12,13 @@
 #include <xdp/xdp_helpers.h>
 
 char LICENSE[] SEC("license") = "GPL";
+
+struct {
+	__uint(type, BPF_MAP_TYPE_XSKMAP);
+	__uint(max_entries, XB_XSK_ENTRIES);
+	__type(key, __u32);
+	__type(value, __u32);
+} xb_xsk SEC(".maps");
 
 /* For libxdp's dispatcher: before ordinary programs (50); the next one sees what this one passes. */
 struct {

@@ -9,8 +9,31 @@
 #include <bpf/bpf_endian.h>
 #include <linux/if_ether.h>
 
-#include "lib/maps.h"
 #include "lib/parse.h"
+#include "lib/table.h"
+
+struct xb_ip6 {
+	__u32 word[4];
+};
+
+struct xb_stamps xb_the_stamps SEC(XB_STAMPS_SECTION);
+
+/* Addresses of the bond. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, XB_OWN_ENTRIES);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, __u32);
+	__type(value, __u8);
+} xb_own4 SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, XB_OWN_ENTRIES);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct xb_ip6);
+	__type(value, __u8);
+} xb_own6 SEC(".maps");
 
 /* Stamps are written once a jiffy: then CPUs share the line in between, and a storm of frames pays for no clock. Two
  * CPUs at once may both write. */

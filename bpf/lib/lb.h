@@ -7,9 +7,10 @@
 #ifndef XB_LB_H
 #define XB_LB_H
 
+#include "lib/balance.h"
 #include "lib/frame.h"
-#include "lib/maps.h"
 #include "lib/parse.h"
+#include "lib/table.h"
 
 #define XB_NOT_BALANCED XB_BUCKETS /* for a number of a bucket */
 

@@ -9,9 +9,10 @@
 
 #include <linux/if_ether.h>
 
+#include "lib/balance.h"
 #include "lib/events.h"
-#include "lib/maps.h"
 #include "lib/parse.h"
+#include "lib/table.h"
 
 #define XB_ARP_SENDER_MAC 8 /* where it is in the body */
 

@@ -6,14 +6,13 @@
 #ifndef XB_SELECT_H
 #define XB_SELECT_H
 
-#define XB_NEED_LB
 #include "lib/carrier.h"
 #include "lib/events.h"
 #include "lib/frame.h"
 #include "lib/lb.h"
-#include "lib/maps.h"
 #include "lib/rlb_send.h"
 #include "lib/stats.h"
+#include "lib/table.h"
 #include "xbond/flow_hash.h"
 
 /* slot and its ifindex: where the packet goes; XB_NO_SLOT: drop it. failover: not the slave that the mode chose. */
