@@ -32,17 +32,16 @@ static __always_inline int xb_rx_link_local(struct __sk_buff *ctx, const struct 
 static __always_inline void xb_rx_validate(struct __sk_buff *ctx, const struct xb_bank *bank, __u32 id, __u32 flags)
 {
 	__u8 buf[XB_ICMP6_BYTES] __attribute__((aligned(8)));
-	struct xb_frame frame = { ctx };
 	const __u8 *at;
 
 	if (ctx->pkt_type > PACKET_MULTICAST)
 		return;
 	if (ctx->protocol == bpf_htons(ETH_P_ARP)) {
-		at = xb_at(&frame, ETH_HLEN, sizeof(struct xb_arp), buf);
+		at = xb_at(ctx, ETH_HLEN, sizeof(struct xb_arp), buf);
 		if (at)
 			xb_heard_arp(bank, id, flags, (const struct xb_arp *)at);
 	} else if (ctx->protocol == bpf_htons(ETH_P_IPV6)) {
-		at = xb_at(&frame, ETH_HLEN, XB_ICMP6_BYTES, buf);
+		at = xb_at(ctx, ETH_HLEN, XB_ICMP6_BYTES, buf);
 		if (at)
 			xb_heard_icmp6(bank, id, flags, at);
 	}

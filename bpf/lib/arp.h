@@ -188,7 +188,7 @@ static __always_inline void xb_heard_icmp6(const struct xb_bank *bank, __u32 id,
 {
 	const struct xb_ip6 *target = (const struct xb_ip6 *)(ip + 8), *own = (const struct xb_ip6 *)(ip + 24);
 
-	if (ip[6] != XB_ICMPV6 || (ip[40] != XB_NS && ip[40] != XB_NA))
+	if (ip[6] != XB_L4_ICMPV6 || (ip[40] != XB_NS && ip[40] != XB_NA))
 		return;
 	if (flags & XB_SLOT_BACKUP) {
 		if (xb_active_heard(bank)) {

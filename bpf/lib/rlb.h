@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only
  *
- * Receive load balancing of mode 6 (reference 5.6): neighbours learn the address of the slave that they are given from
+ * Receive load balancing of mode 6: neighbours learn the address of the slave that they are given from
  * our ARP replies. What ARP that leaves (rlb_send.h) and ARP that arrives (rlb_hear.h) do with the client table. Every
  * packet is decided on at once; updates, reassignment and all that takes time are the controller's.
  */
@@ -11,28 +11,10 @@
 
 #include "lib/balance.h"
 #include "lib/events.h"
-#include "lib/parse.h"
+#include "lib/frame.h"
 #include "lib/table.h"
 
 #define XB_ARP_SENDER_MAC 8 /* where it is in the body */
-
-/* The address of one of the slaves. */
-static __always_inline int xb_is_slave_mac(const struct xb_bank *bank, const __u8 *mac)
-{
-	int found = 0;
-
-	for (__u32 i = 0; i < XB_MAX_SLAVES; i++) {
-		if (i >= xb_the_table.n_slots)
-			break;
-		found |= xb_same_mac(mac, bank->slot[i].mac);
-	}
-	return found;
-}
-
-static __always_inline int xb_load_arp(struct __sk_buff *ctx, struct xb_arp *arp)
-{
-	return !bpf_skb_load_bytes(ctx, ETH_HLEN, arp, sizeof(*arp)) && xb_is_ipv4_arp(arp);
-}
 
 /* The controller is in an entry for some nanoseconds, but it can be preempted there: nobody waits. */
 static __always_inline int xb_lock_client(struct xb_client *client)

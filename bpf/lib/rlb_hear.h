@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only
  *
- * ARP that arrives on a slave of mode 6 (reference 5.6), on whichever: who has moved, and who took an address of ours.
+ * ARP that arrives on a slave of mode 6, on whichever: who has moved, and who took an address of ours.
  */
 #ifndef XB_RLB_HEAR_H
 #define XB_RLB_HEAR_H
