@@ -44,7 +44,7 @@ int xb_learn(struct __sk_buff *ctx)
 	return 0;
 }
 
-static __noinline void xb_watch_tell(struct xb_watch *watch, const struct xb_slot *slot, __u32 id, __u32 carrier)
+static __noinline void xb_watch_notify(struct xb_watch *watch, const struct xb_slot *slot, __u32 id, __u32 carrier)
 {
 	struct xb_event event = { .type = XB_EVENT_CARRIER, .slot = id, .ifindex = slot->ifindex, .carrier = carrier };
 
@@ -70,7 +70,7 @@ static int xb_watch_tick(void *map, __u32 *key, struct xb_watch *watch)
 			continue;
 		carrier = xb_carrier_on(slot);
 		if (carrier != watch->carrier[i])
-			xb_watch_tell(watch, slot, i, carrier);
+			xb_watch_notify(watch, slot, i, carrier);
 	}
 	watch->runs++;
 	if (watch->interval_ns)

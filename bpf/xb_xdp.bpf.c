@@ -28,7 +28,7 @@ struct {
 
 /* For a frame that xb_rx will not see (4.3), as it would see it: behind one VLAN tag.
  * Global, or clang would drop the constant result and leave in r0 what the verifier refuses. */
-__noinline int xb_xdp_hear(struct xdp_md *ctx, __u32 id)
+__noinline int xb_xdp_stamp(struct xdp_md *ctx, __u32 id)
 {
 	const void *data_end = (const void *)(long)ctx->data_end;
 	const struct ethhdr *eth = xb_eth(ctx->data, ctx->data_end);
@@ -53,9 +53,9 @@ __noinline int xb_xdp_hear(struct xdp_md *ctx, __u32 id)
 	if (!(flags & XB_SLOT_HEAR_VALID))
 		xb_stamp_any(id);
 	else if (protocol == bpf_htons(ETH_P_ARP) && (const void *)(at + sizeof(struct xb_arp)) <= data_end)
-		xb_heard_arp(bank, id, flags, (const struct xb_arp *)at);
+		xb_stamp_arp(bank, id, flags, (const struct xb_arp *)at);
 	else if (protocol == bpf_htons(ETH_P_IPV6) && (const void *)(at + XB_ICMP6_BYTES) <= data_end)
-		xb_heard_icmp6(bank, id, flags, at);
+		xb_stamp_icmp6(bank, id, flags, at);
 	return 0;
 }
 
@@ -86,7 +86,7 @@ int xb_xdp(struct xdp_md *ctx)
 	    xb_is_link_local(eth))
 		return XDP_PASS;
 	if (flags & XB_SLOT_HEAR)
-		xb_xdp_hear(ctx, id);
+		xb_xdp_stamp(ctx, id);
 	counters = xb_counters_of(id);
 	if (counters)
 		counters->rx_suppressed++;

@@ -129,7 +129,7 @@ static __always_inline void xb_check4(const struct xb_monitor *monitor, __u32 id
 }
 
 /* 4.4 for an ARP frame of a slave. */
-static __always_inline void xb_heard_arp(const struct xb_bank *bank, __u32 id, __u32 flags, const struct xb_arp *arp)
+static __always_inline void xb_stamp_arp(const struct xb_bank *bank, __u32 id, __u32 flags, const struct xb_arp *arp)
 {
 	__u32 target, own;
 
@@ -184,7 +184,7 @@ static __always_inline void xb_check6(const struct xb_monitor *monitor, __u32 id
 }
 
 /* 4.4 for an IPv6 frame of a slave; `ip`: XB_ICMP6_BYTES from its base header. */
-static __always_inline void xb_heard_icmp6(const struct xb_bank *bank, __u32 id, __u32 flags, const __u8 *ip)
+static __always_inline void xb_stamp_icmp6(const struct xb_bank *bank, __u32 id, __u32 flags, const __u8 *ip)
 {
 	const struct xb_ip6 *target = (const struct xb_ip6 *)(ip + 8), *own = (const struct xb_ip6 *)(ip + 24);
 

@@ -27,7 +27,7 @@ static __always_inline void xb_unlock_client(struct xb_client *client)
 	__sync_lock_test_and_set(&client->lock, 0); /* orders what was written before */
 }
 
-static __always_inline void xb_tell_clients(void)
+static __always_inline void xb_notify_clients(void)
 {
 	struct xb_event event = { .type = XB_EVENT_CLIENTS };
 

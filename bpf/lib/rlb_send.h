@@ -15,7 +15,7 @@ static __noinline int xb_emit_displaced(struct xb_displaced *displaced)
 	return bpf_ringbuf_output(&xb_events, displaced, sizeof(*displaced), 0);
 }
 
-static __always_inline void xb_tell_displaced(const struct xb_client *client)
+static __always_inline void xb_notify_displaced(const struct xb_client *client)
 {
 	struct xb_displaced displaced = {};
 
@@ -58,7 +58,7 @@ static __noinline __u32 xb_choose_client(struct xb_bank *bank, const struct xb_a
 	known = xb_is_client(client, flags, server4, client4);
 	if (!known) {
 		if ((flags & XB_CLIENT_ASSIGNED) && slot != bank->active && !(client->client_mac[0] & 1))
-			xb_tell_displaced(client);
+			xb_notify_displaced(client);
 		slot = XB_NO_SLOT;
 		flags = 0;
 		client->server4 = server4;
@@ -85,7 +85,7 @@ static __noinline __u32 xb_choose_client(struct xb_bank *bank, const struct xb_a
 	client->flags = flags;
 	xb_unlock_client(client);
 	if (news)
-		xb_tell_clients();
+		xb_notify_clients();
 	return slot;
 }
 

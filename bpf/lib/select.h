@@ -22,7 +22,7 @@ struct xb_choice {
 };
 
 /* Wakes the controller, once a slot until it clears the latch. */
-static __noinline void xb_tell_no_carrier(struct xb_slot *slot, __u32 id)
+static __noinline void xb_notify_no_carrier(struct xb_slot *slot, __u32 id)
 {
 	struct xb_event event = { .type = XB_EVENT_TX_NO_CARRIER, .slot = id, .ifindex = slot->ifindex };
 
@@ -42,7 +42,7 @@ static __always_inline int xb_link_carrier(const struct xb_links *table, __u32 i
 
 static __always_inline void xb_link_lost(struct xb_links *table, __u32 id)
 {
-	xb_tell_no_carrier(&table->slot[id], id);
+	xb_notify_no_carrier(&table->slot[id], id);
 }
 
 #include "xbond/pick.h"
@@ -173,7 +173,7 @@ static __always_inline int xb_broadcast_member(struct xb_table *table, const str
 		return 0;
 	if (xb_carrier_on(&table->slot[*id]))
 		return 1;
-	xb_tell_no_carrier(&table->slot[*id], *id);
+	xb_notify_no_carrier(&table->slot[*id], *id);
 	return 0;
 }
 
