@@ -2,8 +2,6 @@
  *
  * Ingress of every slave: hands frames over to the bond, or drops them where the bond may not hear them (1.4).
  */
-#define XB_NEED_LB
-#define XB_NEED_MONITOR
 #include "lib/arp.h"
 #include "lib/frame.h"
 #include "lib/parse.h"
@@ -31,40 +29,39 @@ static __always_inline int xb_rx_link_local(struct __sk_buff *ctx, const struct 
 	return TC_ACT_UNSPEC;
 }
 
-static __always_inline void xb_rx_validate(struct __sk_buff *ctx, const struct xb_bank *bank, __u32 id, __u32 flags)
+static __always_inline void xb_rx_stamp_valid(struct __sk_buff *ctx, const struct xb_bank *bank, __u32 id, __u32 flags)
 {
 	__u8 buf[XB_ICMP6_BYTES] __attribute__((aligned(8)));
-	struct xb_frame frame = { ctx };
 	const __u8 *at;
 
 	if (ctx->pkt_type > PACKET_MULTICAST)
 		return;
 	if (ctx->protocol == bpf_htons(ETH_P_ARP)) {
-		at = xb_at(&frame, ETH_HLEN, sizeof(struct xb_arp), buf);
+		at = xb_at(ctx, ETH_HLEN, sizeof(struct xb_arp), buf);
 		if (at)
-			xb_heard_arp(bank, id, flags, (const struct xb_arp *)at);
+			xb_stamp_arp(bank, id, flags, (const struct xb_arp *)at);
 	} else if (ctx->protocol == bpf_htons(ETH_P_IPV6)) {
-		at = xb_at(&frame, ETH_HLEN, XB_ICMP6_BYTES, buf);
+		at = xb_at(ctx, ETH_HLEN, XB_ICMP6_BYTES, buf);
 		if (at)
-			xb_heard_icmp6(bank, id, flags, at);
+			xb_stamp_icmp6(bank, id, flags, at);
 	}
 }
 
 /* Monitor traffic counts on suppressed slaves too (4.3). The outer VLAN tag is off by now. Global: a static function is
  * verified anew for every slot that may call it, which took 785,000 of the million instructions that the verifier walks. */
-__noinline int xb_rx_hear(struct __sk_buff *ctx, __u32 id, __u32 flags)
+__noinline int xb_rx_stamp(struct __sk_buff *ctx, __u32 id, __u32 flags)
 {
 	const struct xb_bank *bank = xb_get_bank(&xb_the_table);
 
 	if (flags & XB_SLOT_HEAR_VALID)
-		xb_rx_validate(ctx, bank, id, flags);
+		xb_rx_stamp_valid(ctx, bank, id, flags);
 	else if (xb_monitor_cares(flags, ctx->protocol))
 		xb_stamp_any(id);
 	return 0;
 }
 
 /* Frames whose addresses matter, and those of slaves that are not heard. */
-static __noinline int xb_rx_judge(struct __sk_buff *ctx, __u32 id)
+static __noinline int xb_rx_classify(struct __sk_buff *ctx, __u32 id)
 {
 	const struct xb_bank *bank = xb_get_bank(&xb_the_table);
 	const struct ethhdr *eth = xb_eth(ctx->data, ctx->data_end);
@@ -75,7 +72,7 @@ static __noinline int xb_rx_judge(struct __sk_buff *ctx, __u32 id)
 		return TC_ACT_UNSPEC;
 	slot = &bank->slot[id];
 	if (slot->flags & XB_SLOT_HEAR)
-		xb_rx_hear(ctx, id, slot->flags);
+		xb_rx_stamp(ctx, id, slot->flags);
 	if (xb_is_link_local(eth))
 		return xb_rx_link_local(ctx, bank, counters, slot->flags);
 	if ((slot->flags & XB_SLOT_SUPPRESS) || ((slot->flags & XB_SLOT_SUPPRESS_FLOOD) && (eth->h_dest[0] & 1)) ||
@@ -109,9 +106,9 @@ static __always_inline int xb_rx_slave(struct __sk_buff *ctx, __u32 id)
 	notable = ctx->pkt_type | (bank->slot[id].flags & (special | monitored));
 	if (notable) {
 		if (notable & ~monitored)
-			return xb_rx_judge(ctx, id);
+			return xb_rx_classify(ctx, id);
 		if ((notable & XB_SLOT_HEAR_ANY) || ctx->protocol != bpf_htons(ETH_P_IP))
-			xb_rx_hear(ctx, id, notable);
+			xb_rx_stamp(ctx, id, notable);
 	}
 	counters = xb_counters_of(id);
 	if (counters)

@@ -3,16 +3,23 @@
  * The carrier watch: notices a link change without traffic, from a bpf_timer in the pinned data path. Both programs
  * are attached nowhere; user space runs them with BPF_PROG_TEST_RUN.
  */
-#define XB_NEED_WATCH
 #include <asm-generic/errno-base.h>
 
 #include "lib/carrier.h"
 #include "lib/events.h"
-#include "lib/maps.h"
+#include "lib/stats.h" /* not used here; every object of a set holds the maps of events and stats */
+#include "lib/table.h"
 
 char LICENSE[] SEC("license") = "GPL";
 
 #define CLOCK_MONOTONIC 1
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct xb_watch);
+} xb_watch SEC(".maps");
 
 /* ctx.ifindex = the slave, ctx.mark = its slot: learns the net_device without traffic. Returns 0, or 1 for a bad slot.
  * Writes dev alone: user space, which also fills slots of devices that were not learned, writes ifindex after it. */
@@ -37,7 +44,7 @@ int xb_learn(struct __sk_buff *ctx)
 	return 0;
 }
 
-static __noinline void xb_watch_tell(struct xb_watch *watch, const struct xb_slot *slot, __u32 id, __u32 carrier)
+static __noinline void xb_watch_notify(struct xb_watch *watch, const struct xb_slot *slot, __u32 id, __u32 carrier)
 {
 	struct xb_event event = { .type = XB_EVENT_CARRIER, .slot = id, .ifindex = slot->ifindex, .carrier = carrier };
 
@@ -63,7 +70,7 @@ static int xb_watch_tick(void *map, __u32 *key, struct xb_watch *watch)
 			continue;
 		carrier = xb_carrier_on(slot);
 		if (carrier != watch->carrier[i])
-			xb_watch_tell(watch, slot, i, carrier);
+			xb_watch_notify(watch, slot, i, carrier);
 	}
 	watch->runs++;
 	if (watch->interval_ns)

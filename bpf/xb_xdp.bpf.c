@@ -3,9 +3,8 @@
  * The early half of xb_rx, where XDP pays: drops what a suppressed slave floods up before an skb exists, and gives LACP
  * and marker frames to the controller's AF_XDP sockets. What it passes, xb_rx judges.
  */
-#define XB_NEED_MONITOR
-#define XB_NEED_XSK
 #include "lib/arp.h"
+#include "lib/events.h" /* not used here; every object of a set holds the maps of events and stats */
 #include "lib/parse.h"
 #include "lib/slow_proto.h"
 #include "lib/stats.h"
@@ -13,6 +12,13 @@
 #include <xdp/xdp_helpers.h>
 
 char LICENSE[] SEC("license") = "GPL";
+
+struct {
+	__uint(type, BPF_MAP_TYPE_XSKMAP);
+	__uint(max_entries, XB_XSK_ENTRIES);
+	__type(key, __u32);
+	__type(value, __u32);
+} xb_xsk SEC(".maps");
 
 /* For libxdp's dispatcher: before ordinary programs (50); the next one sees what this one passes. */
 struct {
@@ -22,7 +28,7 @@ struct {
 
 /* For a frame that xb_rx will not see (4.3), as it would see it: behind one VLAN tag.
  * Global, or clang would drop the constant result and leave in r0 what the verifier refuses. */
-__noinline int xb_xdp_hear(struct xdp_md *ctx, __u32 id)
+__noinline int xb_xdp_stamp(struct xdp_md *ctx, __u32 id)
 {
 	const void *data_end = (const void *)(long)ctx->data_end;
 	const struct ethhdr *eth = xb_eth(ctx->data, ctx->data_end);
@@ -47,9 +53,9 @@ __noinline int xb_xdp_hear(struct xdp_md *ctx, __u32 id)
 	if (!(flags & XB_SLOT_HEAR_VALID))
 		xb_stamp_any(id);
 	else if (protocol == bpf_htons(ETH_P_ARP) && (const void *)(at + sizeof(struct xb_arp)) <= data_end)
-		xb_heard_arp(bank, id, flags, (const struct xb_arp *)at);
+		xb_stamp_arp(bank, id, flags, (const struct xb_arp *)at);
 	else if (protocol == bpf_htons(ETH_P_IPV6) && (const void *)(at + XB_ICMP6_BYTES) <= data_end)
-		xb_heard_icmp6(bank, id, flags, at);
+		xb_stamp_icmp6(bank, id, flags, at);
 	return 0;
 }
 
@@ -80,7 +86,7 @@ int xb_xdp(struct xdp_md *ctx)
 	    xb_is_link_local(eth))
 		return XDP_PASS;
 	if (flags & XB_SLOT_HEAR)
-		xb_xdp_hear(ctx, id);
+		xb_xdp_stamp(ctx, id);
 	counters = xb_counters_of(id);
 	if (counters)
 		counters->rx_suppressed++;

@@ -9,8 +9,31 @@
 #include <bpf/bpf_endian.h>
 #include <linux/if_ether.h>
 
-#include "lib/maps.h"
 #include "lib/parse.h"
+#include "lib/table.h"
+
+struct xb_ip6 {
+	__u32 word[4];
+};
+
+struct xb_stamps xb_the_stamps SEC(XB_STAMPS_SECTION);
+
+/* Addresses of the bond. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, XB_OWN_ENTRIES);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, __u32);
+	__type(value, __u8);
+} xb_own4 SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, XB_OWN_ENTRIES);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct xb_ip6);
+	__type(value, __u8);
+} xb_own6 SEC(".maps");
 
 /* Stamps are written once a jiffy: then CPUs share the line in between, and a storm of frames pays for no clock. Two
  * CPUs at once may both write. */
@@ -106,7 +129,7 @@ static __always_inline void xb_check4(const struct xb_monitor *monitor, __u32 id
 }
 
 /* 4.4 for an ARP frame of a slave. */
-static __always_inline void xb_heard_arp(const struct xb_bank *bank, __u32 id, __u32 flags, const struct xb_arp *arp)
+static __always_inline void xb_stamp_arp(const struct xb_bank *bank, __u32 id, __u32 flags, const struct xb_arp *arp)
 {
 	__u32 target, own;
 
@@ -161,11 +184,11 @@ static __always_inline void xb_check6(const struct xb_monitor *monitor, __u32 id
 }
 
 /* 4.4 for an IPv6 frame of a slave; `ip`: XB_ICMP6_BYTES from its base header. */
-static __always_inline void xb_heard_icmp6(const struct xb_bank *bank, __u32 id, __u32 flags, const __u8 *ip)
+static __always_inline void xb_stamp_icmp6(const struct xb_bank *bank, __u32 id, __u32 flags, const __u8 *ip)
 {
 	const struct xb_ip6 *target = (const struct xb_ip6 *)(ip + 8), *own = (const struct xb_ip6 *)(ip + 24);
 
-	if (ip[6] != XB_ICMPV6 || (ip[40] != XB_NS && ip[40] != XB_NA))
+	if (ip[6] != XB_L4_ICMPV6 || (ip[40] != XB_NS && ip[40] != XB_NA))
 		return;
 	if (flags & XB_SLOT_BACKUP) {
 		if (xb_active_heard(bank)) {

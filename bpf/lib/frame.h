@@ -1,26 +1,25 @@
 /* SPDX-License-Identifier: GPL-2.0-only
  *
- * A packet as flow_hash.h and select.h see it: read in place where it is linear, by bpf_skb_load_bytes where not.
+ * A packet as the shared text sees it: read in place where it is linear, by bpf_skb_load_bytes where not.
  */
 #ifndef XB_FRAME_H
 #define XB_FRAME_H
 
 #include <linux/bpf.h>
-#include <linux/if_ether.h>
-#include <linux/in.h>
-#include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 
 #include "lib/parse.h"
 
-struct xb_frame {
-	struct __sk_buff *ctx;
-};
+/* The frame is the program's context itself, so that functions that are called get it in a register. */
+#define xb_frame __sk_buff
+
+/* Of functions that every caller would repeat. */
+#define XB_OUTLINE static inline __attribute__((noinline))
 
 /* Where the linear part has what lies at `off` (below 64 kB), to be read once xb_is_linear says that it does. */
 static __always_inline const void *xb_linear(const struct xb_frame *frame, __u32 off)
 {
-	const void *at = (const void *)(long)frame->ctx->data + off;
+	const void *at = (const void *)(long)frame->data + off;
 
 	/* One register for the pointer that is compared and the one that is read, or the verifier loses the range. */
 	asm volatile("" : "+r"(at));
@@ -29,7 +28,7 @@ static __always_inline const void *xb_linear(const struct xb_frame *frame, __u32
 
 static __always_inline int xb_is_linear(const struct xb_frame *frame, const void *at, __u32 len)
 {
-	return at + len <= (const void *)(long)frame->ctx->data_end;
+	return at + len <= (const void *)(long)frame->data_end;
 }
 
 /* `len` bytes at `off`, copied into `buf` where not linear; null when the packet is shorter. */
@@ -39,51 +38,31 @@ static __always_inline const void *xb_at(const struct xb_frame *frame, __u32 off
 
 	if (xb_is_linear(frame, at, len))
 		return at;
-	return bpf_skb_load_bytes(frame->ctx, off, buf, len) ? 0 : buf;
+	return bpf_skb_load_bytes(frame, off, buf, len) ? 0 : buf;
 }
 
 /* Always copied, at an offset without bounds. */
 static __always_inline const void *xb_copy(const struct xb_frame *frame, __u32 off, __u32 len, void *buf)
 {
-	return bpf_skb_load_bytes(frame->ctx, off, buf, len) ? 0 : buf;
+	return bpf_skb_load_bytes(frame, off, buf, len) ? 0 : buf;
+}
+
+static __always_inline const __u8 *xb_frame_eth(const struct xb_frame *frame)
+{
+	return (const __u8 *)xb_eth(frame->data, frame->data_end);
 }
 
 static __always_inline __u32 xb_frame_protocol(const struct xb_frame *frame)
 {
-	return frame->ctx->protocol;
+	return frame->protocol;
 }
 
 static __always_inline __u32 xb_frame_tci(const struct xb_frame *frame)
 {
-	return frame->ctx->vlan_present ? frame->ctx->vlan_tci : 0;
+	return frame->vlan_present ? frame->vlan_tci : 0;
 }
 
-/* IPv4 with protocol IGMP, by the skb's protocol: not behind an in-band tag, and not MLD (1.2, mode 0). */
-static __always_inline int xb_is_igmp(struct __sk_buff *ctx)
-{
-	struct xb_frame frame = { ctx };
-	__u8 buf[24] __attribute__((aligned(8)));
-	const __u8 *ip;
-
-	if (ctx->protocol != bpf_htons(ETH_P_IP))
-		return 0;
-	ip = xb_at(&frame, ETH_HLEN, 20, buf);
-	return ip && ip[9] == IPPROTO_IGMP;
-}
-
-/* ARP, neighbour solicitation or advertisement, by the skb's protocol (broadcast_neighbor). */
-static __always_inline int xb_is_neighbour(struct __sk_buff *ctx)
-{
-	struct xb_frame frame = { ctx };
-	__u8 buf[XB_ICMP6_BYTES] __attribute__((aligned(8)));
-	const __u8 *ip;
-
-	if (ctx->protocol == bpf_htons(ETH_P_ARP))
-		return 1;
-	if (ctx->protocol != bpf_htons(ETH_P_IPV6))
-		return 0;
-	ip = xb_at(&frame, ETH_HLEN, XB_ICMP6_BYTES, buf);
-	return ip && ip[6] == XB_ICMPV6 && (ip[40] == XB_NS || ip[40] == XB_NA);
-}
+#include "xbond/classify.h"
+#include "xbond/flow_hash.h"
 
 #endif

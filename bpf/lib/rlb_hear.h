@@ -61,7 +61,7 @@ static __noinline __u32 xb_purge_clients(__u32 server4, const struct xb_arp *arp
 	return purged;
 }
 
-/* ARP arrives on a slave. Global: see xb_xdp_hear. */
+/* ARP arrives on a slave. Global: see xb_xdp_stamp. */
 __noinline int xb_rlb_hear(struct __sk_buff *ctx)
 {
 	struct xb_arp arp __attribute__((aligned(8)));
@@ -81,7 +81,7 @@ __noinline int xb_rlb_hear(struct __sk_buff *ctx)
 	__builtin_memcpy(client->client_mac, arp.sender_mac, ETH_ALEN);
 	client->flags |= XB_CLIENT_TELL;
 	xb_unlock_client(client);
-	xb_tell_clients();
+	xb_notify_clients();
 	return 0;
 }
 

@@ -15,7 +15,7 @@ static __noinline int xb_emit_displaced(struct xb_displaced *displaced)
 	return bpf_ringbuf_output(&xb_events, displaced, sizeof(*displaced), 0);
 }
 
-static __always_inline void xb_tell_displaced(const struct xb_client *client)
+static __always_inline void xb_notify_displaced(const struct xb_client *client)
 {
 	struct xb_displaced displaced = {};
 
@@ -55,10 +55,10 @@ static __noinline __u32 xb_choose_client(struct xb_bank *bank, const struct xb_a
 		return XB_NO_SLOT;
 	flags = client->flags;
 	slot = client->slot;
-	known = (flags & XB_CLIENT_ASSIGNED) && client->server4 == server4 && client->client4 == client4;
+	known = xb_is_client(client, flags, server4, client4);
 	if (!known) {
 		if ((flags & XB_CLIENT_ASSIGNED) && slot != bank->active && !(client->client_mac[0] & 1))
-			xb_tell_displaced(client);
+			xb_notify_displaced(client);
 		slot = XB_NO_SLOT;
 		flags = 0;
 		client->server4 = server4;
@@ -85,21 +85,8 @@ static __noinline __u32 xb_choose_client(struct xb_bank *bank, const struct xb_a
 	client->flags = flags;
 	xb_unlock_client(client);
 	if (news)
-		xb_tell_clients();
+		xb_notify_clients();
 	return slot;
-}
-
-/* ARP for which the bond's own stack asks or answers, not a guest behind a bridge. */
-static __always_inline int xb_is_own_arp(const struct xb_bank *bank, const struct xb_arp *arp)
-{
-	__u32 sender4 = xb_arp_sender(arp);
-
-	if (bank->n_bridge4 > XB_FEW_OWN)
-		return 0;
-	for (__u32 i = 0; i < XB_FEW_OWN; i++)
-		if (i < bank->n_bridge4 && bank->bridge4[i] == sender4)
-			return 0;
-	return xb_is_slave_mac(bank, arp->sender_mac);
 }
 
 /* ARP leaves the bond: its slave, whose address a reply carries from here on; XB_NO_SLOT: the active one. */
@@ -109,8 +96,7 @@ static __noinline __u32 xb_arp_slot(struct __sk_buff *ctx, struct xb_bank *bank)
 	__u8 mac[8];
 	__u32 slot;
 
-	if (!xb_load_arp(ctx, &arp) || !xb_is_own_arp(bank, &arp) ||
-	    (arp.op != bpf_htons(XB_ARPOP_REQUEST) && arp.op != bpf_htons(XB_ARPOP_REPLY)))
+	if (!xb_is_client_arp(ctx, &xb_the_table, bank, &arp))
 		return XB_NO_SLOT;
 	slot = xb_choose_client(bank, &arp, ctx->vlan_present ? ctx->vlan_tci & 0xfff : 0);
 	if (slot >= XB_MAX_SLAVES || arp.op == bpf_htons(XB_ARPOP_REQUEST) ||

@@ -6,15 +6,13 @@
 #ifndef XB_SELECT_H
 #define XB_SELECT_H
 
-#define XB_NEED_LB
 #include "lib/carrier.h"
 #include "lib/events.h"
 #include "lib/frame.h"
 #include "lib/lb.h"
-#include "lib/maps.h"
 #include "lib/rlb_send.h"
 #include "lib/stats.h"
-#include "xbond/flow_hash.h"
+#include "lib/table.h"
 
 /* slot and its ifindex: where the packet goes; XB_NO_SLOT: drop it. failover: not the slave that the mode chose. */
 struct xb_choice {
@@ -24,7 +22,7 @@ struct xb_choice {
 };
 
 /* Wakes the controller, once a slot until it clears the latch. */
-static __noinline void xb_tell_no_carrier(struct xb_slot *slot, __u32 id)
+static __noinline void xb_notify_no_carrier(struct xb_slot *slot, __u32 id)
 {
 	struct xb_event event = { .type = XB_EVENT_TX_NO_CARRIER, .slot = id, .ifindex = slot->ifindex };
 
@@ -34,21 +32,20 @@ static __noinline void xb_tell_no_carrier(struct xb_slot *slot, __u32 id)
 		slot->latched = 0; /* ring full: the next packet tries again */
 }
 
-/* The first slave with carrier on the fallback chain of a slave without, or XB_NO_SLOT. */
-static __noinline __u32 xb_fallback(struct xb_table *table, struct xb_bank *bank, __u32 id)
+/* The links of the fallback chain are the devices in the table. */
+#define xb_links xb_table
+
+static __always_inline int xb_link_carrier(const struct xb_links *table, __u32 id)
 {
-	for (__u32 i = 0; i < XB_MAX_SLAVES; i++) {
-		if (id >= XB_MAX_SLAVES)
-			break;
-		xb_tell_no_carrier(&table->slot[id], id);
-		id = bank->slot[id].fallback;
-		if (id >= XB_MAX_SLAVES)
-			break;
-		if (xb_carrier_on(&table->slot[id]))
-			return id;
-	}
-	return XB_NO_SLOT;
+	return xb_carrier_on(&table->slot[id]);
 }
+
+static __always_inline void xb_link_lost(struct xb_links *table, __u32 id)
+{
+	xb_notify_no_carrier(&table->slot[id], id);
+}
+
+#include "xbond/pick.h"
 
 /* The choice made final by the carrier check. `insist`: with no carrier anywhere, still send on the slave chosen. */
 static __always_inline struct xb_choice xb_checked(struct xb_table *table, struct xb_bank *bank, __u32 id, int insist)
@@ -93,38 +90,33 @@ static __always_inline __u32 xb_round_robin(void)
 
 static __noinline __u32 xb_hash_any(struct __sk_buff *ctx)
 {
-	struct xb_frame frame = { ctx };
-
-	return xb_flow_hash(&frame, xb_cfg.policy);
+	return xb_flow_hash(ctx, xb_cfg.policy);
 }
 
 /* The most common packet under the most common policy, without a helper call: TCP or UDP over IPv4 without options or
  * fragments. The general walk gives it the same hash, 28 instructions later (VM lab, 6.12). */
 static __always_inline __u32 xb_hash(struct __sk_buff *ctx)
 {
-	struct xb_frame frame = { ctx };
 	struct xb_flow flow;
 	const __u8 *ip;
 
 	if (xb_cfg.policy != XB_POLICY_LAYER34 || ctx->protocol != bpf_htons(ETH_P_IP))
 		return xb_hash_any(ctx);
-	ip = xb_linear(&frame, ETH_HLEN);
-	if (!xb_is_linear(&frame, ip, 24) || ip[0] != 0x45 || xb_ipv4_is_fragment(ip) ||
+	ip = xb_linear(ctx, ETH_HLEN);
+	if (!xb_is_linear(ctx, ip, 24) || ip[0] != 0x45 || xb_ipv4_is_fragment(ip) ||
 	    (ip[9] != XB_L4_TCP && ip[9] != XB_L4_UDP))
 		return xb_hash_any(ctx);
 	xb_flow_ipv4(&flow, ip);
 	return xb_hash_fold(&flow, xb_word(ip + 20), 1);
 }
 
-/* Bonds of 1, 2, 4 ... slaves do without the division, the dearest step of selection. */
 static __always_inline __u32 xb_pick(const struct xb_bank *bank, __u32 number)
 {
 	__u32 n = bank->n_pick;
 
 	if (!n)
 		return XB_NO_SLOT;
-	number = n & (n - 1) ? number % n : number & (n - 1);
-	return bank->pick[number & (XB_MAX_SLAVES - 1)];
+	return bank->pick[xb_pick_index(n, number) & (XB_MAX_SLAVES - 1)];
 }
 
 /* Modes 5 and 6 (5.1): a balanced packet's bucket, or its hash, or the slave of an ARP packet's client; the active slave
@@ -181,7 +173,7 @@ static __always_inline int xb_broadcast_member(struct xb_table *table, const str
 		return 0;
 	if (xb_carrier_on(&table->slot[*id]))
 		return 1;
-	xb_tell_no_carrier(&table->slot[*id], *id);
+	xb_notify_no_carrier(&table->slot[*id], *id);
 	return 0;
 }
 

@@ -6,7 +6,17 @@
 #ifndef XB_STATS_H
 #define XB_STATS_H
 
-#include "lib/maps.h"
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+
+#include "xbond/abi.h"
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, XB_STATS_ENTRIES);
+	__type(key, __u32);
+	__type(value, struct xb_counters);
+} xb_stats SEC(".maps");
 
 static __always_inline struct xb_counters *xb_counters_of(__u32 entry)
 {

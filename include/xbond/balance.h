@@ -9,6 +9,7 @@
 #include <linux/types.h>
 
 #include "xbond/numbers.h"
+#include "xbond/packet.h"
 
 #define XB_BUCKETS 256
 #define XB_CLIENTS 256
@@ -51,18 +52,15 @@ struct xb_lb {
 	__u8 serves[XB_CLIENTS]; /* 1 at the index of each server4 in use, and of those that were: a quick look */
 };
 
-/* Compiled by both sides. */
-#define XB_BALANCE_FN static inline __attribute__((always_inline))
-
 /* Where an IPv4 address belongs in the tables: the xor of its bytes. */
-XB_BALANCE_FN __u32 xb_ipv4_index(__u32 addr)
+XB_FN __u32 xb_ipv4_index(__u32 addr)
 {
 	addr ^= addr >> 16;
 	return (addr ^ addr >> 8) & 0xff;
 }
 
 /* What a slave still has to give (5.2), in 64 bits: the kernel's product wraps above 4095 Mb/s. */
-XB_BALANCE_FN __s64 xb_gap(__u32 speed, __u64 load)
+XB_FN __s64 xb_gap(__u32 speed, __u64 load)
 {
 	return (__s64)((__u64)speed << 20) - (__s64)(load * 8);
 }
@@ -75,7 +73,7 @@ struct xb_turn {
 	__u32 after_speed, before_speed;
 };
 
-XB_BALANCE_FN void xb_turn_step(struct xb_turn *turn, __u32 slot, __u32 speed)
+XB_FN void xb_turn_step(struct xb_turn *turn, __u32 slot, __u32 speed)
 {
 	if (turn->seen) {
 		if (!turn->after || speed > turn->after_speed) {
@@ -91,7 +89,7 @@ XB_BALANCE_FN void xb_turn_step(struct xb_turn *turn, __u32 slot, __u32 speed)
 }
 
 /* slot + 1; 0: nobody can transmit. */
-XB_BALANCE_FN __u32 xb_turn_result(const struct xb_turn *turn)
+XB_FN __u32 xb_turn_result(const struct xb_turn *turn)
 {
 	if (turn->after && (!turn->before || turn->after_speed >= turn->before_speed))
 		return turn->after;

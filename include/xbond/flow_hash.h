@@ -9,64 +9,15 @@
  *   const void *xb_at(const struct xb_frame *, __u32 off, __u32 len, void *buf)
  *                                 `len` bytes at `off`, in place or copied into `buf`; null when the frame is shorter
  *   const void *xb_copy(...)      the same, always copied: for offsets that the verifier cannot follow
- *
- * Addresses and ports are loaded in host byte order, as the kernel does: the values are those of little-endian hosts.
  */
 #ifndef XBOND_FLOW_HASH_H
 #define XBOND_FLOW_HASH_H
 
 #include "xbond/numbers.h"
+#include "xbond/packet.h"
 
-#define XB_HASH_FN static inline __attribute__((always_inline))
-#define XB_BE16(x) ((__u16)((((x)&0xff) << 8) | ((x) >> 8 & 0xff)))
-#define XB_L2_LEN 14 /* where the network header starts; an in-band VLAN tag counts as network header (2.5) */
+#define XB_HASH_FN XB_FN
 #define XB_L4_NONE 256 /* no transport protocol known: later fragments */
-
-/* EtherTypes and protocol numbers under names of our own: the kernel's headers clash with libc's in C++. */
-enum {
-	XB_ETH_IPV4 = 0x0800,
-	XB_ETH_ARP = 0x0806,
-	XB_ETH_BATMAN = 0x4305,
-	XB_ETH_TEB = 0x6558,
-	XB_ETH_RARP = 0x8035,
-	XB_ETH_VLAN = 0x8100,
-	XB_ETH_IPV6 = 0x86dd,
-	XB_ETH_MPLS = 0x8847,
-	XB_ETH_MPLS_MC = 0x8848,
-	XB_ETH_PPPOE = 0x8864,
-	XB_ETH_QINQ = 0x88a8,
-	XB_ETH_TIPC = 0x88ca,
-	XB_ETH_PTP = 0x88f7,
-	XB_ETH_PRP = 0x88fb,
-	XB_ETH_CFM = 0x8902,
-	XB_ETH_FCOE = 0x8906,
-	XB_ETH_HSR = 0x892f,
-	XB_GRE_PPP = 0x880b,
-	XB_PPP_IPV4 = 0x0021,
-	XB_PPP_IPV6 = 0x0057,
-	XB_PPP_MPLS = 0x0281,
-	XB_PPP_MPLS_MC = 0x0283,
-};
-
-enum {
-	XB_L4_HOPOPTS = 0,
-	XB_L4_ICMP = 1,
-	XB_L4_IPIP = 4,
-	XB_L4_TCP = 6,
-	XB_L4_UDP = 17,
-	XB_L4_DCCP = 33,
-	XB_L4_IPV6 = 41,
-	XB_L4_ROUTING = 43,
-	XB_L4_FRAGMENT = 44,
-	XB_L4_GRE = 47,
-	XB_L4_ESP = 50,
-	XB_L4_AH = 51,
-	XB_L4_ICMPV6 = 58,
-	XB_L4_DSTOPTS = 60,
-	XB_L4_SCTP = 132,
-	XB_L4_UDPLITE = 136,
-	XB_L4_MPLS = 137,
-};
 
 struct xb_flow {
 	__u32 src; /* IPv6: its four words xored */
@@ -80,32 +31,6 @@ struct xb_cursor {
 	__u32 l4;       /* protocol number, or XB_L4_NONE */
 	__u32 protocol; /* EtherType, network byte order */
 };
-
-XB_HASH_FN __u16 xb_half(const __u8 *p) {
-#ifdef __bpf__
-	return *(const __u16 *)p;
-#else
-	__u16 value;
-
-	__builtin_memcpy(&value, p, sizeof(value));
-	return value;
-#endif
-}
-
-XB_HASH_FN __u32 xb_word(const __u8 *p) {
-#ifdef __bpf__
-	return *(const __u32 *)p;
-#else
-	__u32 value;
-
-	__builtin_memcpy(&value, p, sizeof(value));
-	return value;
-#endif
-}
-
-XB_HASH_FN __u32 xb_be16(const __u8 *p) {
-	return XB_BE16(xb_half(p));
-}
 
 /* 2.2, H2 */
 XB_HASH_FN __u32 xb_hash_mac(const struct xb_frame *frame) {

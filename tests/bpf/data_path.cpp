@@ -190,16 +190,23 @@ Run DataPath::xdp(const Bytes &frame, const RunContext &context) {
     return run("xb_xdp", frame, &md, sizeof(md));
 }
 
-xb_probe DataPath::select(const Bytes &frame, std::uint32_t vlan_tci, std::uint32_t queue_mapping) {
-    *probe_ = {};
-    probe_->vlan_tci = vlan_tci;
-    probe_->queue_mapping = queue_mapping;
+xb_probe DataPath::run_probe(const std::string &program, const Bytes &frame, const xb_probe &knobs) {
+    *probe_ = knobs;
     probe_->length = static_cast<__u32>(frame.size());
     Bytes padded = frame;
     padded.resize(std::max<std::size_t>(frame.size(), 128));
-    if (run_tc("probe_select", padded, {}).verdict != 0)
-        throw_error(EIO, "the probe program");
+    if (run_tc(program, padded, {}).verdict != 0) {
+        throw_error(EIO, "the probe program " + program);
+    }
     return *probe_;
+}
+
+xb_probe DataPath::select(const Bytes &frame, std::uint32_t vlan_tci, std::uint32_t queue_mapping) {
+    return run_probe("probe_select", frame, {.queue_mapping = queue_mapping, .vlan_tci = vlan_tci});
+}
+
+xb_probe DataPath::classify(const Bytes &frame, std::uint32_t vlan_tci) {
+    return run_probe("probe_classify", frame, {.vlan_tci = vlan_tci});
 }
 
 void DataPath::arm_watch(std::uint32_t interval_us) {

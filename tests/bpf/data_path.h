@@ -58,6 +58,8 @@ public:
     Run xdp(const Bytes &frame, const RunContext &);
     // The probe's record of the selection; knobs as in struct xb_probe.
     xb_probe select(const Bytes &frame, std::uint32_t vlan_tci = 0, std::uint32_t queue_mapping = 0);
+    // The same of what it takes the frame for.
+    xb_probe classify(const Bytes &frame, std::uint32_t vlan_tci = 0);
 
     void arm_watch(std::uint32_t interval_us);
     xb_watch watch() const;
@@ -73,6 +75,7 @@ private:
     template <class Skeleton> void load(const xb_config &config);
     Run run(const std::string &program, const Bytes &frame, const void *context, std::uint32_t context_size);
     Run run_tc(const std::string &program, const Bytes &frame, const RunContext &context);
+    xb_probe run_probe(const std::string &program, const Bytes &frame, const xb_probe &knobs);
 
     std::vector<std::shared_ptr<void>> objects_;
     std::map<std::string, int> maps_;

@@ -19,6 +19,13 @@ struct xb_probe {
     __u32 n_slots;  /* 0 = the packet would be dropped; more than 1 only in mode 3 */
     __u32 reserved;
     __u8 slots[XB_MAX_SLAVES];
+    /* set by probe_classify */
+    __u32 igmp;
+    __u32 neighbour;
+    __u32 bucket;      /* modes 5 and 6; XB_BUCKETS: not balanced */
+    __u32 client_arp;  /* mode 6: a request or reply of the bond's own */
+    __u32 client_slot; /* of the entry that it is for, or XB_NO_SLOT */
+    __u32 reserved2;
 };
 
 #endif

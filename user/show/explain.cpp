@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "user/core/options/targets.h"
+#include "user/show/explain_table.h"
 #include "user/show/render_util.h"
 #include "xbond/hash.h"
 
@@ -20,31 +21,14 @@ struct Choice {
     std::string reason;
 };
 
-// Mode 0 sends IGMP over IPv4 on the active slave (1.2); a tag inside the frame hides it.
-bool is_igmp(std::span<const std::uint8_t> frame) {
-    return frame.size() >= 34 && frame[12] == 0x08 && frame[13] == 0x00 && frame[23] == 2;
-}
-
-SlotId igmp_slot(const BondView &bond) {
-    if (slave_in_slot(bond, bond.active)) {
-        return bond.active;
-    }
-    for (const auto &s : bond.slaves) {
-        if (s.slave.can_tx()) {
-            return s.slave.slot;
-        }
-    }
-    return no_slot;
-}
-
 std::string name_of(const BondView &bond, SlotId slot) {
     const auto *s = slave_in_slot(bond, slot);
     return s ? s->slave.name : "none";
 }
 
-Choice choose_round_robin(const BondView &bond, std::span<const std::uint8_t> frame) {
-    if (is_igmp(frame)) {
-        const auto slot = igmp_slot(bond);
+Choice choose_round_robin(const BondView &bond, const ExplainTable &table, std::span<const std::uint8_t> frame) {
+    if (const data_path::xb_frame view{frame, 0}; data_path::xb_is_igmp(&view)) {
+        const SlotId slot = table.bank().igmp;
         return {{}, {}, slot, "IGMP goes out of the active slave, else the first usable one: " + name_of(bond, slot)};
     }
     const auto n = bond.options.packets_per_slave;
@@ -61,7 +45,7 @@ Choice choose_by_hash(const BondView &bond, std::span<const std::uint8_t> frame,
         return {hash, {}, no_slot, "no slave is usable"};
     }
     const auto count = static_cast<std::uint32_t>(bond.pick.size());
-    const auto index = hash % count;
+    const auto index = data_path::xb_pick_index(count, hash);
     return {hash, index, bond.pick[index],
             std::string(core::policy_name(policy)) + " hash " + std::to_string(hash) + " mod " + std::to_string(count) +
                 " = " + std::to_string(index)};
@@ -73,12 +57,13 @@ Choice choose_for_client(const BondView &bond, const ClientArp &arp) {
                                : Choice{{}, {}, arp.slot, client + " was given " + name_of(bond, arp.slot)};
 }
 
-Choice choose_balanced(const BondView &bond, std::span<const std::uint8_t> frame, std::uint16_t vlan_tci) {
+Choice choose_balanced(const BondView &bond, const ExplainTable &table, std::span<const std::uint8_t> frame,
+                       std::uint16_t vlan_tci) {
     const auto bucket = balance_bucket(bond.options, frame, vlan_tci);
     if (bucket && !bond.options.tlb_dynamic_lb) {
         return choose_by_hash(bond, frame, vlan_tci);
     }
-    if (const auto arp = client_arp(bond, frame)) {
+    if (const auto arp = client_arp(bond, table, frame)) {
         return choose_for_client(bond, *arp);
     }
     if (!bucket) {
@@ -93,15 +78,16 @@ Choice choose_balanced(const BondView &bond, std::span<const std::uint8_t> frame
                             : Choice{hash, bucket, owner, which + " belongs to " + name_of(bond, owner)};
 }
 
-Choice choose(const BondView &bond, std::span<const std::uint8_t> frame, std::uint16_t vlan_tci) {
+Choice choose(const BondView &bond, const ExplainTable &table, std::span<const std::uint8_t> frame,
+              std::uint16_t vlan_tci) {
     if (bond.pick.empty()) {
         return {{}, {}, no_slot, "no slave is usable"};
     }
     if (bond.options.mode == Mode::round_robin) {
-        return choose_round_robin(bond, frame);
+        return choose_round_robin(bond, table, frame);
     }
     if (bond.balance) {
-        return choose_balanced(bond, frame, vlan_tci);
+        return choose_balanced(bond, table, frame, vlan_tci);
     }
     if (has_active_slave(bond.options.mode)) {
         return {{}, 0, bond.pick.front(), "the current active slave sends everything"};
@@ -109,22 +95,21 @@ Choice choose(const BondView &bond, std::span<const std::uint8_t> frame, std::ui
     return choose_by_hash(bond, frame, vlan_tci);
 }
 
-// The per-packet carrier check: follow the published fallbacks until a slave has carrier.
-SlotId after_carrier_check(const BondView &bond, SlotId chosen, std::string &reason) {
-    SlotId slot = chosen;
-    for (std::size_t hops = 0; hops <= bond.slaves.size(); ++hops) {
-        const auto *s = slave_in_slot(bond, slot);
-        if (!s) {
-            reason += "; no carrier there, and no fallback is published";
-            return chosen;
-        }
-        if (s->slave.up() || bond.carrier_check == "none") {
-            if (slot != chosen) {
-                reason += "; " + name_of(bond, chosen) + " has no carrier, the fallback " + s->slave.name + " sends";
-            }
-            return slot;
-        }
-        slot = s->published.fallback;
+// The per-packet carrier check: the slave chosen, or the first on its chain of fallbacks that has carrier.
+SlotId after_carrier_check(const BondView &bond, const ExplainTable &table, SlotId chosen, std::string &reason) {
+    data_path::xb_links links = table.links;
+    if (data_path::xb_link_carrier(&links, chosen)) {
+        return chosen;
+    }
+    const auto sender = static_cast<SlotId>(data_path::xb_fallback(&links, &table.bank(), chosen));
+    if (sender != no_slot) {
+        reason += "; " + name_of(bond, chosen) + " has no carrier, the fallback " + name_of(bond, sender) + " sends";
+        return sender;
+    }
+    const auto last = links.last_lost;
+    const bool in_a_circle = last < XB_MAX_SLAVES && table.bank().slot[last].fallback < XB_MAX_SLAVES;
+    if (!in_a_circle) {
+        reason += "; no carrier there, and no fallback is published";
     }
     return chosen;
 }
@@ -147,23 +132,24 @@ ordered_json explain_frame(const BondView &bond, std::span<const std::uint8_t> f
     const Mode mode = bond.options.mode;
     const bool hashes = mode == Mode::balance_xor || mode == Mode::ieee8023ad || mode == Mode::balance_tlb ||
                         (mode == Mode::balance_alb && !bond.options.tlb_dynamic_lb);
-    auto table = ordered_json::array(), sent_on = ordered_json::array();
+    auto pick = ordered_json::array(), sent_on = ordered_json::array();
     for (const auto slot : bond.pick) {
-        table.push_back(name_or_null(bond, slot));
+        pick.push_back(name_or_null(bond, slot));
     }
     Choice choice;
     SlotId sender = no_slot;
     if (bond.options.mode == Mode::broadcast) {
         choice.reason = "broadcast: a copy out of every slave whose link is up";
-        for (const auto &name : table) {
+        for (const auto &name : pick) {
             if (!name.is_null()) {
                 sent_on.push_back(name);
             }
         }
     } else {
-        choice = choose(bond, frame, vlan_tci);
+        const ExplainTable table(bond);
+        choice = choose(bond, table, frame, vlan_tci);
         if (choice.slot != no_slot) {
-            sender = after_carrier_check(bond, choice.slot, choice.reason);
+            sender = after_carrier_check(bond, table, choice.slot, choice.reason);
             sent_on.push_back(name_of(bond, sender));
         }
     }
@@ -171,7 +157,7 @@ ordered_json explain_frame(const BondView &bond, std::span<const std::uint8_t> f
             {"mode", core::mode_name(bond.options.mode)},
             {"policy", hashes ? ordered_json(core::policy_name(bond.options.xmit_hash_policy)) : ordered_json()},
             {"hash", value_or_null(choice.hash)},
-            {"table", table},
+            {"table", pick},
             {"index", value_or_null(choice.index)},
             {"slot", choice.slot == no_slot ? ordered_json() : ordered_json(choice.slot)},
             {"slave", name_or_null(bond, choice.slot)},

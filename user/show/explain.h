@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: MIT
-// Which slave would a frame take, and why: the data path's decision (1.2, section 2), computed with the same hash code
-// over the published table. Pure.
+// Which slave would a frame take, and why: the data path's decision, made by the text that the BPF programs run
+// (xbond/frame.h) over the published table. Pure.
 #pragma once
 
 #include <cstdint>
 #include <nlohmann/json_fwd.hpp>
-#include <optional>
 #include <span>
 
 #include "user/show/snapshot.h"
@@ -19,17 +18,6 @@ nlohmann::ordered_json explain_frame(const BondView &, std::span<const std::uint
 // Without a bond: {"policy","hash","slaves","index"} for a table of that many usable slaves (>= 1).
 nlohmann::ordered_json explain_policy(HashPolicy, std::uint32_t slaves, std::span<const std::uint8_t> frame,
                                       std::uint16_t vlan_tci);
-
-// Modes balance-tlb and balance-alb: the bucket, or none for what the active slave takes.
-std::optional<std::uint32_t> balance_bucket(const core::Options &, std::span<const std::uint8_t> frame,
-                                            std::uint16_t vlan_tci);
-
-// Balance-alb: a request or reply of the bond's own, and the entry of the neighbour that it is for.
-struct ClientArp {
-    Ipv4Addr client{};
-    SlotId slot = no_slot; // none: it has not been given one
-};
-std::optional<ClientArp> client_arp(const BondView &, std::span<const std::uint8_t> frame);
 
 std::string explain_text(const nlohmann::ordered_json &explanation); // of either
 
