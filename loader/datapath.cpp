@@ -5,6 +5,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <chrono>
+#include <linux/bpf.h>
 #include <net/if.h>
 
 #include "loader/bpf_calls.h"
@@ -165,7 +166,19 @@ void DataPath::clear_xsk(SlotId slot, unsigned queue) {
         bpf_map_delete_elem(impl_->maps.fd(XB_MAP_XSK), &key);
 }
 
-void DataPath::publish(const Bank &bank) { impl_->publish(bank); }
+Bank DataPath::Impl::with_entry(Bank bank) const {
+    const bool full = (bank.flags & XB_BANK_FULL_VISIBILITY) != 0;
+    bank.entry_ifindex = full ? config.peer_ifindex : config.bond_ifindex;
+    bank.entry_flags = full ? 0 : static_cast<std::uint32_t>(BPF_F_INGRESS);
+    return bank;
+}
+
+void DataPath::publish(const Bank &bank) {
+    const xb_monitor before = published().monitor;
+    impl_->table.publish(impl_->with_entry(bank));
+    // After the flip, or an answer of the old target could still stamp the new one.
+    impl_->forget_replaced_targets(before, bank.monitor);
+}
 
 const Bank &DataPath::published() const { return impl_->table.published(); }
 

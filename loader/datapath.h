@@ -22,6 +22,7 @@
 
 #include "loader/features.h"
 #include "xbond/abi.h"
+#include "xbond/bank.h"
 #include "xbond/result.h"
 #include "xbond/types.h"
 
@@ -43,7 +44,6 @@ struct XdpState {
 
 // What is published in one flip. Slot devices are set apart (set_slot, clear_slot).
 using Bank = xb_bank;
-Bank empty_bank(); // names no slave: the programs drop
 
 struct Counters { // sums over CPUs
     xb_counters slot[XB_MAX_SLAVES];

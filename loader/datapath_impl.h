@@ -21,8 +21,10 @@ struct DataPath::Impl {
     Result<void> adopt();
     Result<void> reprogram(const ProgramSet &next);
     bool is_ours(std::uint32_t prog_id) const; // by the map it uses
-    void publish(Bank bank);                   // with the entry into the bond filled in
+    // Where received frames enter the bond: bond0 itself, or with full visibility the pair's other end.
+    Bank with_entry(Bank bank) const;
     void forget_stamps(SlotId slot);
+    void forget_replaced_targets(const xb_monitor &before, const xb_monitor &after);
     void free_clients();
 
     Config config;
@@ -43,7 +45,6 @@ struct DataPath::Impl {
     Result<TcHook> adopt_hook(HookPoint where, const std::string &link_name) const;
 
 private:
-    Bank with_entry(Bank bank) const;
     Result<void> open_maps();
     Result<void> adopt_programs();
     Result<void> adopt_slaves();

@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: MIT
-// What the data path and the ARP/NS monitor share: stamps out, own addresses in; and the bank's
-// way into the bond.
+// What the data path and the ARP/NS monitor share: the times of receptions out, own addresses in.
 #include <array>
 #include <bpf/bpf.h>
 #include <cstring>
-#include <linux/bpf.h>
 #include <set>
 
 #include "loader/bpf_calls.h"
@@ -35,23 +33,14 @@ template <typename Addr> Result<void> set_keys(int map, std::span<const Addr> wa
 
 } // namespace
 
-Bank DataPath::Impl::with_entry(Bank bank) const {
-    const bool full = (bank.flags & XB_BANK_FULL_VISIBILITY) != 0;
-    bank.entry_ifindex = full ? config.peer_ifindex : config.bond_ifindex;
-    bank.entry_flags = full ? 0 : static_cast<std::uint32_t>(BPF_F_INGRESS);
-    return bank;
-}
-
-// A target's stamps belong to its position in the lists: another target there has not been heard yet. After the flip,
-// or an answer of the old target could still stamp the new one.
-void DataPath::Impl::publish(Bank bank) {
-    const xb_monitor before = table.published().monitor, &after = bank.monitor;
-    table.publish(with_entry(bank));
+// A target's stamps belong to its position in the lists: another target there has not been heard yet.
+void DataPath::Impl::forget_replaced_targets(const xb_monitor &before, const xb_monitor &after) {
     for (std::size_t i = 0; i < XB_MAX_TARGETS; ++i) {
         const bool same = before.target4[i] == after.target4[i] &&
                           std::memcmp(before.target6[i], after.target6[i], sizeof(after.target6[i])) == 0;
-        for (std::size_t slot = 0; !same && slot < XB_MAX_SLAVES; ++slot)
+        for (std::size_t slot = 0; !same && slot < XB_MAX_SLAVES; ++slot) {
             __atomic_store_n(&stamps->slot[slot].target_rx[i], 0, __ATOMIC_RELAXED);
+        }
     }
 }
 

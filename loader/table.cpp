@@ -7,7 +7,6 @@
 #include <utility>
 
 #include "loader/bpf_calls.h"
-#include "loader/datapath.h"
 
 namespace xbond::loader {
 namespace {
@@ -28,15 +27,6 @@ void write_bank(xb_bank &place, const xb_bank &bank) {
 }
 
 } // namespace
-
-Bank empty_bank() {
-    Bank bank{};
-    bank.active = bank.igmp = XB_NO_SLOT;
-    std::ranges::fill(bank.pick, static_cast<std::uint8_t>(XB_NO_SLOT));
-    for (auto &slot : bank.slot)
-        slot.fallback = XB_NO_SLOT;
-    return bank;
-}
 
 Result<Table> Table::map(int table_fd) {
     auto mapped = Mapped<xb_table>::map(table_fd, XB_MAP_TABLE);

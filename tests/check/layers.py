@@ -33,6 +33,7 @@ class Layer:
 
 
 CORE = "user/core"
+# A directory, or a path without its ending: one file of C++, with its header.
 LAYERS = {
     "include/xbond": Layer(("include/xbond",), pure=True),
     "common": Layer(("common",)), # what both edges use: file descriptors
@@ -50,6 +51,7 @@ LAYERS = {
     "user/api": Layer(("include/xbond", CORE, "user/api"), json=True),
     "user/show": Layer(("include/xbond", CORE, "user/show"), json=True),
     "user/daemon": Layer(("include/xbond", "common", "user", "loader"), json=True, log=True),
+    "user/daemon/bond/encode": Layer(("include/xbond", CORE, "user/daemon/bond/encode"), pure=True),
     "user/cli": Layer(("include/xbond", "common", "user", "loader"), json=True, log=True),
 }
 UNLAYERED = ("tests", "bench")  # may include anything
@@ -63,9 +65,13 @@ MODE_SWITCH_ALLOWED = re.compile(
     r"(^|/)(mode_)?registry\.(cpp|h)$|^bpf/lib/select\.h$|(^|/)\w*(option|names|text|config)\w*\.(cpp|h)$")
 
 
+def lies_in(path, entry):
+    return path.startswith(entry + "/") or os.path.splitext(path)[0] == entry
+
+
 def layer_of(path):
-    """The longest table entry that path lies below."""
-    return max((d for d in LAYERS if path.startswith(d + "/")), key=len, default=None)
+    """The longest table entry that path lies in."""
+    return max((d for d in LAYERS if lies_in(path, d)), key=len, default=None)
 
 
 def strip_comments(text):
@@ -82,7 +88,7 @@ def project_path(root, path, quoted):
 
 
 def check_quoted(layer_name, layer, target):
-    if any(target.startswith(d + "/") for d in layer.may_include):
+    if any(lies_in(target, d) for d in layer.may_include):
         return None
     return f"{layer_name} may not include {target}; it may include {', '.join(layer.may_include)}"
 

@@ -65,6 +65,14 @@ class Layers(unittest.TestCase):
         for room in ("wire", "link", "lacp", "balance", "options", "modes"):
             self.expect(f"user/core/{room}/a.cpp", "#include <sys/socket.h>\n", "is pure")
 
+    def test_one_pure_file_in_a_room_that_is_not(self):
+        encode, beside = "user/daemon/bond/encode.cpp", "user/daemon/bond/encoder.cpp"
+        self.expect(encode, '#include "user/core/bond/bond.h"\n#include "xbond/abi.h"\n#include <bit>\n', None)
+        self.expect(encode, '#include "loader/datapath.h"\n', "user/daemon/bond/encode may not include loader/datapath.h")
+        self.expect(encode, "#include <net/if.h>\n", "is pure")
+        self.expect(encode, "#include <nlohmann/json.hpp>\n", "knows no JSON")
+        self.expect(beside, '#include "loader/datapath.h"\n#include <net/if.h>\n', None)
+
     def test_common_is_scanned(self):
         self.expect("common/a.h", '#include "user/sys/netlink.h"\n', "common may not include")
 

@@ -184,7 +184,7 @@ std::size_t programs_on(loader::HookPoint where) {
 }
 
 loader::Bank bank_on(SlotId slot) {
-    loader::Bank bank = loader::empty_bank();
+    loader::Bank bank = empty_bank();
     bank.n_pick = 1;
     bank.pick[0] = bank.active = bank.igmp = slot;
     std::copy(bond_mac.bytes.begin(), bond_mac.bytes.end(), bank.bond_mac);

@@ -82,7 +82,7 @@ TEST_CASE("4.1 a slot given to another device has heard nothing") {
     path.publish(watching(target));
     answer_from("10.0.0.254");
     REQUIRE(harness::wait_until([&] { return path.stamps(0).last_rx != Time{}; }));
-    path.publish(loader::empty_bank());
+    path.publish(empty_bank());
     path.detach_slave(0, if_nametoindex("s0"));
     path.clear_slot(0);
     need(path.set_slot(0, if_nametoindex("s0p")));

@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: MIT
 // Turns a bond's Desired state into map writes and device changes: what differs from what was applied is written,
-// nothing else. The data path is published first; carrier, XDP and filter lists follow.
+// nothing else. The data path is published first; carrier, XDP and filter lists follow. How a state is put into the
+// data path's words: encode.h.
 #pragma once
 
-#include <array>
-#include <memory>
 #include <optional>
-#include <utility>
+#include <vector>
 
 #include "loader/datapath.h"
 #include "user/core/bond/desired.h"
 #include "user/daemon/bond/bond_device.h"
+#include "user/daemon/bond/encode.h"
 #include "user/daemon/bond/lease.h"
 #include "user/daemon/bond/slave_device.h"
+#include "user/daemon/bond/xdp.h"
 #include "user/daemon/host.h"
-#include "user/daemon/traffic/prober.h"
 
 namespace xbond::daemon {
 
@@ -24,38 +24,32 @@ class Applier {
 public:
     // `originals`: what the slaves' own filters were, kept by the owner.
     Applier(Host &host, loader::DataPath &path, BondDevice &device, const std::vector<SlaveOriginal> &originals)
-        : host_(host), path_(path), device_(device), originals_(originals), lease_(host, path) {}
+        : host_(host), path_(path), device_(device), originals_(originals), xdp_(host, path), lease_(host, path) {}
 
     // One flip; programs are swapped before it if mode, policy or packets_per_slave changed.
     Result<void> publish(const core::Desired &);
     // Bond carrier, carrier watch, XDP, promiscuity and multicast lists. Failures are logged: the bond goes on.
     void follow_up(const core::Desired &);
     // Tries an XDP policy on every slave; on refusal all are put back and the driver's error is returned.
-    Result<void> try_xdp(const core::Desired &, XdpPolicy);
+    Result<void> try_xdp(const core::Desired &desired, XdpPolicy policy) { return xdp_.set_all(desired, policy); }
 
     // Whose answers count for the ARP/NS monitor; takes effect with the next publish().
     void set_own_addresses(OwnAddresses);
 
     // Whether xb_xdp gives the slow protocols to AF_XDP sockets; takes effect with the next publish(). True: it is new.
-    bool set_slow_to_xsk(SlotId slot, bool on) { return std::exchange(slow_to_xsk_.at(slot), on) != on; }
+    bool set_slow_to_xsk(SlotId slot, bool on);
 
     void slave_gone(SlotId);
     // Multicast addresses of bond0 have no netlink event on most kernels: read again (from the monitor's tick).
     void sync_lists(const core::Desired &, const sys::MulticastLists &);
 
     bool full_visibility(const core::Desired &) const;
-    const loader::XdpState &xdp(SlotId slot) const { return xdp_[slot].state; }
+    const loader::XdpState &xdp(SlotId slot) const { return xdp_.state(slot); }
 
 private:
-    struct XdpApplied {
-        std::optional<XdpPolicy> policy;
-        loader::XdpState state;
-    };
-
-    loader::Bank bank_of(const core::Desired &) const;
+    BankFacts facts_for(const core::Desired &) const;
     bool somebody_captures(std::uint32_t ifindex) const;
-    const SlaveOriginal *original_of(std::uint32_t ifindex) const;
-    Result<void> apply_xdp(const core::DesiredSlave &, XdpPolicy);
+    void set_watch(std::uint32_t interval_ms);
 
     Host &host_;
     loader::DataPath &path_;
@@ -63,8 +57,8 @@ private:
     const std::vector<SlaveOriginal> &originals_;
     std::optional<OwnAddresses> own_;
     std::optional<std::uint32_t> watch_ms_;
-    std::array<XdpApplied, XB_MAX_SLAVES> xdp_{};
-    std::array<bool, XB_MAX_SLAVES> slow_to_xsk_{};
+    SlaveXdp xdp_;
+    SlotSet slow_to_xsk_;
     Lease lease_;
 };
 

@@ -9,6 +9,7 @@
 #include <span>
 
 #include "user/core/bond/bond.h"
+#include "user/daemon/bond/encode.h"
 #include "user/daemon/host.h"
 #include "user/daemon/traffic/announcer.h"
 
@@ -45,13 +46,6 @@ private:
     std::array<std::array<Question, XB_MAX_TARGETS>, XB_MAX_SLAVES> questions_{};
 };
 
-// Addresses whose owner is the bond: those of bond0 and of every device stacked on it (4.4).
-struct OwnAddresses {
-    std::vector<Ipv4Addr> v4;
-    std::vector<Ipv6Addr> v6;
-    bool any_v4 = false; // a device among them has no IPv4 address: 0.0.0.0 counts as own (4.4, edge)
-    bool operator==(const OwnAddresses &) const = default;
-};
 OwnAddresses own_addresses(const LinkTable &, std::uint32_t bond_ifindex);
 
 } // namespace xbond::daemon
