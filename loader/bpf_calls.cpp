@@ -11,15 +11,10 @@
 #include <cstring>
 #include <linux/bpf.h>
 #include <net/if.h>
-#include <sys/syscall.h>
 #include <xdp/libxdp.h>
 
 namespace xbond::loader {
 namespace {
-
-// Linux 6.6; the headers of Debian 12 are older.
-constexpr std::uint32_t attach_tcx_ingress = 46;
-constexpr std::uint32_t attach_tcx_egress = 47;
 
 // Enough for the end of a verifier log, where the reason stands.
 constexpr std::size_t log_limit = 2000;
@@ -82,24 +77,13 @@ std::string describe(HookPoint where) {
     return text + "(ifindex " + std::to_string(where.ifindex) + ")";
 }
 
-Result<Fd> create_tcx_link(int prog_fd, HookPoint where) {
-    union bpf_attr attr {};
-    attr.link_create.prog_fd = static_cast<std::uint32_t>(prog_fd);
-    attr.link_create.target_ifindex = where.ifindex;
-    attr.link_create.attach_type = where.direction == Direction::ingress ? attach_tcx_ingress : attach_tcx_egress;
-    const long fd = syscall(SYS_bpf, BPF_LINK_CREATE, &attr, sizeof(attr.link_create));
-    if (fd < 0)
-        return kernel_error(errno, "cannot make a tcx link on " + describe(where));
-    return Fd(static_cast<int>(fd));
-}
-
 Result<LinkInfo> link_info(int link_fd) {
     struct bpf_link_info info {};
     std::uint32_t size = sizeof(info);
     if (bpf_obj_get_info_by_fd(link_fd, &info, &size) != 0)
         return kernel_error(errno, "cannot read a BPF link");
     // The tcx part of the union starts with the ifindex, as xdp's does.
-    return LinkInfo{info.prog_id, info.xdp.ifindex};
+    return LinkInfo{info.type, info.prog_id, info.xdp.ifindex};
 }
 
 Result<ProgramInfo> program_info(int prog_fd) {

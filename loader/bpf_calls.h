@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -28,9 +29,8 @@ tl::unexpected<Error> kernel_error(int code, std::string_view what);
 // From here on libbpf and libxdp print nothing; kernel_error() reports their last complaint instead. Idempotent.
 void capture_library_log();
 
-Result<Fd> create_tcx_link(int prog_fd, HookPoint where);
-
 struct LinkInfo {
+    std::uint32_t type = 0; // enum bpf_link_type, which may be newer than our headers
     std::uint32_t prog_id = 0;
     std::uint32_t ifindex = 0; // 0: the device has gone
 };
@@ -43,6 +43,9 @@ struct ProgramInfo {
 };
 Result<ProgramInfo> program_info(int prog_fd);
 Result<ProgramInfo> program_info_by_id(std::uint32_t prog_id);
+
+// Whether a program belongs to the bond in question.
+using IsOurs = std::function<bool(std::uint32_t prog_id)>;
 
 // 0 when the descriptor is no map.
 std::uint32_t map_id(int map_fd);

@@ -106,8 +106,7 @@ Result<void> DataPath::attach_slave(SlotId slot, std::uint32_t ifindex) {
     if (hook)
         hook->detach();
     hook.reset();
-    auto attached =
-        impl_->attach({ifindex, Direction::ingress}, impl_->programs.rx.get(), "rx_" + std::to_string(slot));
+    auto attached = impl_->features.hook->attach(impl_->rx_place(slot, ifindex), impl_->programs.rx.get());
     if (!attached)
         return tl::unexpected(attached.error());
     hook = std::move(*attached);
@@ -231,7 +230,7 @@ Counters DataPath::counters() const {
 
 CarrierCheck DataPath::carrier_check() const { return impl_->features.carrier; }
 
-bool DataPath::uses_tcx() const { return impl_->features.tcx; }
+std::string_view DataPath::hook() const { return impl_->features.hook->name(); }
 
 void DataPath::teardown() {
     const std::filesystem::path pin_dir = impl_->config.pin_dir;

@@ -6,7 +6,7 @@
 //   xb_table xb_stamps xb_lb xb_stats xb_events    the maps of abi.h
 //   xb_own4 xb_own6 xb_watch xb_xsk
 //   xb_tx xb_rx xb_learn xb_watch_arm              the programs in use
-//   tx_bond tx_peer rx_<slot>                      tcx links; absent where clsact is used
+//   tx_bond tx_peer rx_<slot>                      links, where the kind of hook in use has any (loader/hook)
 //   carrier_<check> qdisc_<ifindex>                empty directories: the variant in use; a clsact qdisc made by us
 // XDP programs need no pin of ours: they sit on the device by netlink or by libxdp's pins, and are known by their maps.
 #pragma once
@@ -82,7 +82,7 @@ public:
     // After no bank names the slot. Idempotent; also right after the device has gone.
     void clear_slot(SlotId);
 
-    // Receive hook of a slave (tcx or clsact ingress). Attach before the bank that uses it; detach after.
+    // Receive hook of a slave (ingress, of the kind in use). Attach before the bank that uses it; detach after.
     Result<void> attach_slave(SlotId, std::uint32_t ifindex);
     void detach_slave(SlotId, std::uint32_t ifindex);
 
@@ -134,7 +134,7 @@ public:
 
     Counters counters() const;
     CarrierCheck carrier_check() const; // the variant in use
-    bool uses_tcx() const;
+    std::string_view hook() const;      // the name of the kind in use: "tcx", "clsact"
 
     // Removes links, programs, pins. Frames then stay on the slaves. Nothing but the destructor may follow.
     void teardown();

@@ -3,14 +3,14 @@
 #pragma once
 
 #include <array>
-#include <optional>
+#include <memory>
 #include <utility>
 
 #include "loader/datapath.h"
 #include "loader/events.h"
+#include "loader/hook/hook.h"
 #include "loader/programs.h"
 #include "loader/table.h"
-#include "loader/tc_hook.h"
 
 namespace xbond::loader {
 
@@ -28,7 +28,7 @@ struct DataPath::Impl {
     void free_clients();
 
     Config config;
-    Features features; // tcx and carrier: what is in use
+    Features features; // hook and carrier: what is in use
     ProgramSet set;
     bool outdated = false;
     Maps maps;
@@ -37,16 +37,19 @@ struct DataPath::Impl {
     Mapped<xb_lb> lb;
     EventReader events;
     Programs programs;
-    std::optional<TcHook> tx_bond;
-    std::optional<TcHook> tx_peer;
-    std::array<std::optional<TcHook>, XB_MAX_SLAVES> rx;
+    std::unique_ptr<Hook> tx_bond;
+    std::unique_ptr<Hook> tx_peer;
+    std::array<std::unique_ptr<Hook>, XB_MAX_SLAVES> rx;
 
-    Result<TcHook> attach(HookPoint where, int prog_fd, const std::string &link_name) const;
-    Result<TcHook> adopt_hook(HookPoint where, const std::string &link_name) const;
+    HookPlace rx_place(SlotId slot, std::uint32_t ifindex) const;
 
 private:
     Result<void> open_maps();
     Result<void> adopt_programs();
+    HookPlace tx_bond_place() const;
+    HookPlace tx_peer_place() const;
+    Result<void> attach_bond();
+    Result<void> adopt_bond();
     Result<void> adopt_slaves();
     Result<void> finish_swap();
     Result<void> use_programs(Programs next);

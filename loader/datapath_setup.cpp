@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bpf/bpf.h>
 #include <net/if.h>
+#include <utility>
 
 #include "loader/bpf_calls.h"
 #include "loader/datapath_impl.h"
@@ -49,20 +50,16 @@ Error to_proto(Error error) {
 
 } // namespace
 
-Result<TcHook> DataPath::Impl::attach(HookPoint where, int prog_fd, const std::string &link_name) const {
-    return features.tcx ? TcHook::attach_tcx(where, prog_fd, config.pin_dir / link_name)
-                        : TcHook::attach_clsact(where, prog_fd, config.pin_dir / qdisc_mark_name(where.ifindex));
+HookPlace DataPath::Impl::tx_bond_place() const {
+    return {{config.bond_ifindex, Direction::egress}, config.pin_dir, "tx_bond"};
 }
 
-Result<TcHook> DataPath::Impl::adopt_hook(HookPoint where, const std::string &link_name) const {
-    if (!features.tcx)
-        return TcHook::adopt_clsact(where, map_id(maps.fd(XB_MAP_TABLE)),
-                                    config.pin_dir / qdisc_mark_name(where.ifindex));
-    auto hook = TcHook::adopt_tcx(where.direction, config.pin_dir / link_name);
-    if (hook && hook->where().ifindex != where.ifindex)
-        return fail(EPROTO, link_name + " is attached to ifindex " + std::to_string(hook->where().ifindex) +
-                                ", expected " + std::to_string(where.ifindex));
-    return hook;
+HookPlace DataPath::Impl::tx_peer_place() const {
+    return {{config.peer_ifindex, Direction::ingress}, config.pin_dir, "tx_peer"};
+}
+
+HookPlace DataPath::Impl::rx_place(SlotId slot, std::uint32_t ifindex) const {
+    return {{ifindex, Direction::ingress}, config.pin_dir, "rx_" + std::to_string(slot)};
 }
 
 bool DataPath::Impl::is_ours(std::uint32_t prog_id) const {
@@ -120,14 +117,17 @@ Result<void> DataPath::Impl::create() {
         return pinned;
     if (auto marked = make_pin_dir(config.pin_dir / carrier_mark(features.carrier)); !marked)
         return marked;
-    auto bond = attach({config.bond_ifindex, Direction::egress}, programs.tx.get(), "tx_bond");
-    if (!bond)
-        return tl::unexpected(bond.error());
-    tx_bond = std::move(*bond);
-    auto peer = attach({config.peer_ifindex, Direction::ingress}, programs.tx.get(), "tx_peer");
-    if (!peer)
-        return tl::unexpected(peer.error());
-    tx_peer = std::move(*peer);
+    return attach_bond();
+}
+
+Result<void> DataPath::Impl::attach_bond() {
+    for (const auto &[hook, place] : {std::pair{&tx_bond, tx_bond_place()}, std::pair{&tx_peer, tx_peer_place()}}) {
+        auto attached = features.hook->attach(place, programs.tx.get());
+        if (!attached) {
+            return tl::unexpected(attached.error());
+        }
+        *hook = std::move(*attached);
+    }
     return {};
 }
 
@@ -153,20 +153,35 @@ Result<void> DataPath::Impl::adopt() {
     free_clients();
     if (auto adopted = adopt_programs(); !adopted)
         return tl::unexpected(to_proto(adopted.error()));
-    std::error_code ignored;
-    features.tcx = fs::exists(config.pin_dir / "tx_bond", ignored);
-    for (const auto &[place, where, link] :
-         {std::tuple{&tx_bond, HookPoint{config.bond_ifindex, Direction::egress}, "tx_bond"},
-          std::tuple{&tx_peer, HookPoint{config.peer_ifindex, Direction::ingress}, "tx_peer"}}) {
-        auto hook = adopt_hook(where, link);
-        if (!hook)
-            return tl::unexpected(to_proto(hook.error()));
-        *place = std::move(*hook);
+    if (auto adopted = adopt_bond(); !adopted) {
+        return tl::unexpected(to_proto(adopted.error()));
     }
     if (auto adopted = adopt_slaves(); !adopted)
         return adopted;
     judge_age();
     return finish_swap();
+}
+
+// The hook on the bond tells the kind in use, for the slaves' hooks too.
+Result<void> DataPath::Impl::adopt_bond() {
+    const std::uint32_t table_id = map_id(maps.fd(XB_MAP_TABLE));
+    auto kind = find_hook_kind(tx_bond_place(), table_id);
+    if (!kind) {
+        return tl::unexpected(kind.error());
+    }
+    features.hook = *kind;
+    for (const auto &[hook, place] : {std::pair{&tx_bond, tx_bond_place()}, std::pair{&tx_peer, tx_peer_place()}}) {
+        auto adopted = features.hook->adopt(place, table_id);
+        if (!adopted) {
+            return tl::unexpected(adopted.error());
+        }
+        if ((*adopted)->where().ifindex != place.where.ifindex) {
+            return fail(EPROTO, place.name + " is attached to ifindex " + std::to_string((*adopted)->where().ifindex) +
+                                    ", expected " + std::to_string(place.where.ifindex));
+        }
+        *hook = std::move(*adopted);
+    }
+    return {};
 }
 
 Result<void> DataPath::Impl::adopt_programs() {
@@ -195,16 +210,14 @@ Result<void> DataPath::Impl::adopt_programs() {
 
 Result<void> DataPath::Impl::adopt_slaves() {
     for (unsigned slot = 0; slot < XB_MAX_SLAVES; ++slot) {
-        const std::string link = "rx_" + std::to_string(slot);
-        auto hook = features.tcx
-                        ? TcHook::adopt_tcx(Direction::ingress, config.pin_dir / link)
-                        : adopt_hook({table.slot_ifindex(static_cast<SlotId>(slot)), Direction::ingress}, link);
+        const auto id = static_cast<SlotId>(slot);
+        auto hook = features.hook->adopt(rx_place(id, table.slot_ifindex(id)), map_id(maps.fd(XB_MAP_TABLE)));
         if (!hook && hook.error().code != ENOENT)
             return tl::unexpected(hook.error());
         if (!hook)
             continue;
-        if (hook->where().ifindex == 0)
-            hook->detach(); // the device has gone while nobody looked
+        if ((*hook)->where().ifindex == 0)
+            (*hook)->detach(); // the device has gone while nobody looked
         else
             rx[slot] = std::move(*hook);
     }
@@ -275,7 +288,7 @@ Result<void> DataPath::Impl::use_programs(Programs next) {
 }
 
 Result<void> DataPath::Impl::swap_hooks(const Programs &which) {
-    const auto swap = [](std::optional<TcHook> &hook, const Fd &program) -> Result<void> {
+    const auto swap = [](const std::unique_ptr<Hook> &hook, const Fd &program) -> Result<void> {
         const auto info = program_info(program.get());
         if (!hook || (info && hook->prog_id() == info->id))
             return {};

@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: MIT
 #include "loader/features.h"
 
+#include <algorithm>
 #include <array>
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <cerrno>
-#include <climits>
 #include <cstring>
 #include <sys/socket.h>
 
 #include "loader/bpf_calls.h"
+#include "loader/hook/hook.h"
 #include "loader/programs.h"
 
 namespace xbond::loader {
@@ -29,13 +30,21 @@ Result<Fd> load_nothing() {
     return program;
 }
 
-// A link on a device that cannot exist: a kernel with tcx looks for the device, one without does not know the hook.
-Feature probe_tcx(int prog_fd) {
-    const auto link = create_tcx_link(prog_fd, {INT_MAX, Direction::ingress});
-    const int code = link ? 0 : link.error().code;
-    if (code == ENODEV)
-        return {"tcx", true, "links on tcx hooks"};
-    return {"tcx", false, std::string("clsact filters are used instead (") + std::strerror(code) + ")"};
+// The best kind of hook, and an entry for each that not every kernel has.
+void probe_hooks(int prog_fd, Features &features) {
+    const auto works = [prog_fd](const HookKind *kind) { return kind->probe(prog_fd).has_value(); };
+    features.hook = *std::ranges::find_if(hook_kinds(), works);
+    for (const HookKind *kind : hook_kinds()) {
+        if (kind->feature().empty()) {
+            continue;
+        }
+        const auto probed = kind->probe(prog_fd);
+        std::string detail(probed ? kind->means() : features.hook->means());
+        if (!probed) {
+            detail += std::string(" are used instead (") + std::strerror(probed.error().code) + ")";
+        }
+        features.list.push_back({std::string(kind->feature()), probed.has_value(), std::move(detail)});
+    }
 }
 
 Result<Object> load_object(ObjectKind kind, CarrierCheck check) {
@@ -109,7 +118,7 @@ Result<Features> probe_features() {
         features.list.push_back(std::move(feature));
         return features.list.back().available;
     };
-    features.tcx = add(probe_tcx(nothing->get()));
+    probe_hooks(nothing->get(), features);
     Result<Object> watch = fail(EOPNOTSUPP, "no carrier check");
     for (const CarrierCheck check : {CarrierCheck::kfunc, CarrierCheck::probe_read}) {
         const bool first = features.carrier == CarrierCheck::none;

@@ -11,6 +11,8 @@
 
 namespace xbond::loader {
 
+class HookKind; // loader/hook/hook.h
+
 // How the data path sees a slave's carrier, best first.
 enum class CarrierCheck { kfunc, probe_read, none };
 std::string_view name(CarrierCheck c); // "kfunc", "probe_read", "none"
@@ -22,8 +24,8 @@ struct Feature {
 };
 
 struct Features {
-    std::vector<Feature> list; // every probe, in a fixed order
-    bool tcx = false;
+    std::vector<Feature> list;                 // every probe, in a fixed order
+    const HookKind *hook = nullptr;            // the best kind that this kernel has
     CarrierCheck carrier = CarrierCheck::none; // the best that loads
     bool bpf_timer = false;
     bool freplace = false;

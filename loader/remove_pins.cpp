@@ -9,8 +9,8 @@
 
 #include "loader/bpf_calls.h"
 #include "loader/datapath.h"
+#include "loader/hook/hook.h"
 #include "loader/pins.h"
-#include "loader/tc_hook.h"
 #include "loader/xdp_attach.h"
 
 namespace xbond::loader {
@@ -71,10 +71,9 @@ void remove_pins(const fs::path &pin_dir) {
     };
     for (const std::uint32_t ifindex : interfaces()) {
         (void)detach_xdp(ifindex, ours);
-        const fs::path mark = pin_dir / qdisc_mark_name(ifindex);
-        for (const Direction direction : {Direction::ingress, Direction::egress})
-            if (ours(clsact_prog_id({ifindex, direction})) || fs::exists(mark, ignored))
-                remove_clsact({ifindex, direction}, mark);
+        for (const HookKind *kind : hook_kinds()) {
+            kind->sweep(ifindex, pin_dir, ours);
+        }
     }
     // At once: the last close of a link may be deferred. Programs refuse, which is fine.
     for (const Fd &link : pinned.others)

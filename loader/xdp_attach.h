@@ -4,9 +4,9 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <optional>
 
+#include "loader/bpf_calls.h"
 #include "loader/datapath.h"
 #include "loader/programs.h"
 
@@ -17,8 +17,6 @@ void prepare_libxdp(bool freplace);
 
 // EBUSY: another XDP program holds the device and cannot be shared with.
 Result<void> attach_xdp(std::uint32_t ifindex, XdpState::Attached mode, const xb_config &config, const Maps &maps);
-
-using IsOurs = std::function<bool(std::uint32_t prog_id)>;
 
 // How a program of ours sits on the device.
 XdpState::Attached find_xdp(std::uint32_t ifindex, const IsOurs &is_ours);

@@ -19,11 +19,11 @@ using test::Wire;
 
 namespace {
 
-// Both ways of attaching, as far as the kernel has them.
+// Every kind of hook that the kernel has.
 Features either_hook() {
-    Features features = test::features(GENERATE(true, false));
-    CAPTURE(features.tcx);
-    return features;
+    const auto *const kind = GENERATE(from_range(test::hooks()));
+    CAPTURE(kind->name());
+    return test::features(kind->name());
 }
 
 Bank bank_on_both() {
@@ -151,7 +151,7 @@ TEST_CASE("a dropped data path goes on; adopted it continues, counters and all")
     path = need(DataPath::adopt(config, features));
     CHECK(path->programs() == ProgramSet{Mode::round_robin, HashPolicy::layer2, 1});
     CHECK_FALSE(path->programs_outdated());
-    CHECK(path->uses_tcx() == features.tcx);
+    CHECK(path->hook() == features.hook->name());
     CHECK(path->carrier_check() == features.carrier);
     CHECK(path->published().n_pick == 2);
     need(path->attach_slave(0, ifindex("s0"))); // known: nothing happens
@@ -310,7 +310,7 @@ TEST_CASE("slots out of range are refused") {
 TEST_CASE("adopt finishes what a controller that died while swapping programs began") {
     const test::Lab lab;
     const Features features = test::features();
-    if (!features.tcx) {
+    if (features.hook->name() != "tcx") {
         std::cout << "SKIPPED: this kernel has no tcx\n";
         return;
     }

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MIT
 #include "tests/loader/lab.h"
 
+#include <algorithm>
 #include <arpa/inet.h>
 #include <array>
 #include <bpf/bpf.h>
 #include <cstring>
 #include <fcntl.h>
 #include <fstream>
+#include <iterator>
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
 #include <linux/pkt_cls.h>
@@ -147,10 +149,22 @@ loader::DataPath::Config Lab::config(Mode mode) const {
     return {bpffs() / "xbond" / "1" / "xb0", ifindex("xb0"), ifindex("xb0p"), {mode, HashPolicy::layer2, 1}};
 }
 
-loader::Features features(bool tcx) {
+std::vector<const loader::HookKind *> hooks() {
+    const Fd program = foreign_program(false);
+    std::vector<const loader::HookKind *> found;
+    std::ranges::copy_if(loader::hook_kinds(), std::back_inserter(found),
+                         [&](const loader::HookKind *kind) { return kind->probe(program.get()).has_value(); });
+    return found;
+}
+
+loader::Features features(std::string_view hook) {
     static const loader::Features probed = need(loader::probe_features());
     loader::Features result = probed;
-    result.tcx = result.tcx && tcx;
+    for (const loader::HookKind *kind : hooks()) {
+        if (kind->name() == hook) {
+            result.hook = kind;
+        }
+    }
     return result;
 }
 

@@ -9,11 +9,14 @@
 #include <filesystem>
 #include <functional>
 #include <string>
+#include <string_view>
 #include <thread>
+#include <vector>
 
 #include "common/fd.h"
 #include "loader/bpf_calls.h"
 #include "loader/datapath.h"
+#include "loader/hook/hook.h"
 
 namespace xbond::test {
 
@@ -64,8 +67,11 @@ public:
     loader::DataPath::Config config(Mode mode = Mode::active_backup) const;
 };
 
-// The features of this kernel; with tcx = false those of a kernel without.
-loader::Features features(bool tcx = true);
+// The features of this kernel; with the name of a kind of hook, those of a kernel that has no better one.
+loader::Features features(std::string_view hook = {});
+
+// The kinds of hook that this kernel has, best first.
+std::vector<const loader::HookKind *> hooks();
 
 // A data path with both slaves in slots 0 and 1, nothing published.
 loader::DataPath make_path(const Lab &lab, const loader::Features &features, Mode mode = Mode::active_backup);

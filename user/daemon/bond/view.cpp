@@ -58,7 +58,7 @@ show::BondView BondController::view() const {
     v.counters = counters.bond;
     v.visibility_now = applier_.full_visibility(desired) ? "full" : "fast";
     v.carrier_check = loader::name(path_.carrier_check());
-    v.hook = path_.uses_tcx() ? "tcx" : "clsact";
+    v.hook = path_.hook();
     v.watch_runs = path_.watch_runs();
     v.history.assign(history_.begin(), history_.end());
     if (lacp_) {

@@ -32,7 +32,7 @@ bool has_filter(const std::string &device, const char *which) {
 
 TEST_CASE("our clsact qdisc goes with our filter, unless somebody else moved in") {
     const test::Lab lab;
-    DataPath path = test::make_path(lab, test::features(false));
+    DataPath path = test::make_path(lab, test::features("clsact"));
     REQUIRE(has_filter("s0", our_filter));
     REQUIRE(has_filter("s1", our_filter));
     add_foreign_filter("s1");
@@ -51,7 +51,7 @@ TEST_CASE("a clsact qdisc that was there before stays, with its filters") {
     for (const char *const device : {"s0", "s1"})
         REQUIRE(std::system((std::string("tc qdisc add dev ") + device + " clsact").c_str()) == 0);
     add_foreign_filter("s0");
-    DataPath path = test::make_path(lab, test::features(false));
+    DataPath path = test::make_path(lab, test::features("clsact"));
     CHECK(has_filter("s0", our_filter));
     CHECK(has_filter("s0", foreign_filter));
     SECTION("by its owner") { path.teardown(); }
@@ -66,7 +66,7 @@ TEST_CASE("a clsact qdisc that was there before stays, with its filters") {
 
 TEST_CASE("a bond's pins are removed without touching another bond's filters") {
     const test::Lab lab;
-    const Features features = test::features(false);
+    const Features features = test::features("clsact");
     DataPath path = test::make_path(lab, features);
     test::ip("link add xb1 type veth peer name xb1p");
     const std::filesystem::path other = lab.bpffs() / "xbond" / "1" / "xb1";

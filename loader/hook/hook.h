@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: MIT
+// The kinds of hook that can hold a bond's TC programs, behind one interface. A new kind is a file beside this one, a
+// row in registry.cpp and the file's name in CMakeLists.txt: nothing else asks which kind it is.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "loader/bpf_calls.h"
+#include "xbond/result.h"
+
+namespace xbond::loader {
+
+// One hook of a bond: where it sits, and what it is called among the bond's pins.
+struct HookPlace {
+    HookPoint where;
+    std::filesystem::path pin_dir; // the bond's
+    std::string name;              // "tx_bond", "tx_peer", "rx_<slot>"
+};
+
+// Our program on a hook. Destroying the object detaches nothing (the data path outlives its controller); detach() does.
+class Hook {
+public:
+    explicit Hook(HookPoint where) : where_(where) {}
+    Hook(const Hook &) = delete;
+    Hook &operator=(const Hook &) = delete;
+    virtual ~Hook() = default;
+
+    HookPoint where() const { return where_; } // ifindex 0: the device has gone
+
+    virtual std::uint32_t prog_id() const = 0;    // 0: gone
+    virtual Result<void> update(int prog_fd) = 0; // no packet meets the hook without a program
+    virtual void detach() = 0;                    // with its pins and marks; also after the device has gone
+
+private:
+    HookPoint where_;
+};
+
+class HookKind {
+public:
+    virtual ~HookKind() = default;
+
+    virtual std::string_view name() const = 0;  // in the status: "tcx", "clsact"
+    virtual std::string_view means() const = 0; // what it attaches, in the plural: "links on tcx hooks"
+
+    // The feature of the kernel that it needs, as `xbond doctor` and the status list it. Empty: every kernel has it.
+    virtual std::string_view feature() const { return {}; }
+    // Tries it with a TC program, without touching a device; the kernel's errno where the feature is missing.
+    virtual Result<void> probe(int /*prog_fd*/) const { return {}; }
+
+    // Nothing is left on error. What it pins is a link under the place's name; other marks in the directory bear names
+    // that no other kind uses.
+    virtual Result<std::unique_ptr<Hook>> attach(const HookPlace &, int prog_fd) const = 0;
+
+    // Takes over what attach() left, and nothing that another kind did: whether this succeeds is how a kind is
+    // recognised. ENOENT: nothing there, or not of the bond whose table has this id. EPROTO: of another kind. The hook
+    // may turn out to be on another device than the place says, or on none: the caller compares.
+    virtual Result<std::unique_ptr<Hook>> adopt(const HookPlace &, std::uint32_t table_id) const = 0;
+
+    // Removes from a device what no pinned link holds (those are detached by whoever removes the pins): programs that
+    // are `ours`, and what the marks say was made for them. For the way down without a data path.
+    virtual void sweep(std::uint32_t /*ifindex*/, const std::filesystem::path & /*pin_dir*/, const IsOurs &) const {}
+};
+
+// Best first; the last is one that every kernel has.
+std::span<const HookKind *const> hook_kinds();
+
+// The kind that attached what is at this place. EPROTO: none of ours.
+Result<const HookKind *> find_hook_kind(const HookPlace &, std::uint32_t table_id);
+
+} // namespace xbond::loader
