@@ -2,6 +2,8 @@
 // Receive balancing of balance-alb on the wire: whose ARP is touched, who is told what and when.
 #include <catch2/catch.hpp>
 
+#include <algorithm>
+#include <chrono>
 #include <linux/if_packet.h>
 #include <nlohmann/json.hpp>
 
@@ -43,9 +45,30 @@ FrameMatch reply_to(int client) {
     };
 }
 
-int wire_of(const Wires &wires, const FrameMatch &match) {
-    REQUIRE(wires.wait_total(match, 1));
-    return wires.count(0, match) > 0 ? 0 : 1;
+std::chrono::nanoseconds clock_of_frames() { return std::chrono::system_clock::now().time_since_epoch(); }
+
+// Lets the bond answer a client until the client is in the table. Once is not always enough: the data path does without
+// the entry that the controller is reading at that moment, and that reply leaves as it came, on the active slave.
+void answer(const Lab &lab, const Injector &bond, const Bytes &reply, int client) {
+    const std::string ip = "10.99.0." + std::to_string(client);
+    REQUIRE(wait_until([&] {
+        bond.send(reply);
+        return std::ranges::any_of(clients_of(lab), [&](const json &c) { return c.at("client") == ip; });
+    }));
+}
+
+// The client that was given this slave and has nothing more to be told; 0: there is none.
+int client_of(const Lab &lab, const std::string &slave) {
+    const auto clients = clients_of(lab);
+    for (int client = 11; client < 13; ++client) {
+        for (const json &c : clients) {
+            if (c.at("client") == "10.99.0." + std::to_string(client) && c.at("slave") == slave &&
+                !c.at("update_due").get<bool>()) {
+                return client;
+            }
+        }
+    }
+    return 0;
 }
 
 } // namespace
@@ -56,23 +79,21 @@ TEST_CASE("5.6 mode 6: a lost slave's client is told at once, by two replies, fo
     const Wires wires(lab, 2);
     const Injector bond(lab.ns(), "bond0");
     const MacAddr mac = lab.status().mac, second = lab.status().slave("e1").mac;
-    bond.send(reply_frame(mac, bond_ip, 11));
-    bond.send(reply_frame(mac, bond_ip, 12));
-    const int client = wire_of(wires, reply_to(11)) == 1 ? 11 : 12; // the one that was given e1
+    for (int n = 11; n < 13; ++n) {
+        answer(lab, bond, reply_frame(mac, bond_ip, n), n);
+    }
+    REQUIRE(wait_until([&] { return client_of(lab, "e0") != 0 && client_of(lab, "e1") != 0; }));
+    const int client = client_of(lab, "e1");
     REQUIRE(wires.wire(1).wait_count(reply_to(client), 1));
     for (const Frame &frame : wires.wire(1).frames(reply_to(client))) {
         CHECK(as_arp(frame)->sender_mac == second);
         CHECK(source_of(frame) == second);
     }
-    REQUIRE(wait_until([&] {
-        const auto clients = clients_of(lab);
-        return std::ranges::none_of(clients, [](const json &c) { return c.at("update_due").get<bool>(); });
-    }));
-    const std::size_t before = wires.count(0, reply_to(client));
+    const auto cut = clock_of_frames(); // frames are told apart by their time: a sniffer may be late
+    const auto since_then = [&](const Frame &frame) { return frame.time > cut && reply_to(client)(frame); };
     lab.host().cut(1);
-    REQUIRE(wires.wire(0).wait_count(reply_to(client), before + 8, 9s));
-    auto told = wires.wire(0).frames(reply_to(client));
-    told.erase(told.begin(), told.begin() + static_cast<std::ptrdiff_t>(before));
+    REQUIRE(wires.wire(0).wait_count(since_then, 8, 9s));
+    const auto told = wires.wire(0).frames(since_then);
     for (std::size_t i = 0; i < told.size(); ++i) {
         CHECK(as_arp(told[i])->sender_mac == mac);
         CHECK(as_arp(told[i])->ethernet_target == test_mac(static_cast<std::uint8_t>(client)));
@@ -117,9 +138,9 @@ TEST_CASE("T12 mode 6: somebody else has our address now: its clients are no lon
     lab.make_bond("mode balance-alb");
     const Injector bond(lab.ns(), "bond0"), wire(lab.switch_ns(), "s1");
     const MacAddr mac = lab.status().mac;
-    bond.send(reply_frame(mac, bond_ip, 11));
-    bond.send(reply_frame(mac, "10.99.0.3", 12)); // by another address of ours
-    REQUIRE(wait_until([&] { return clients_of(lab).size() == 2; }));
+    answer(lab, bond, reply_frame(mac, bond_ip, 11), 11);
+    answer(lab, bond, reply_frame(mac, "10.99.0.3", 12), 12); // by another address of ours
+    REQUIRE(clients_of(lab).size() == 2);
     wire.send(arp_request_frame(test_mac(0x77), bond_ip, bond_ip));
     REQUIRE(wait_until([&] { return clients_of(lab).size() == 1; }));
     CHECK(clients_of(lab).at(0).at("client") == "10.99.0.12");
