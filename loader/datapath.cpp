@@ -12,6 +12,7 @@
 #include "loader/datapath_impl.h"
 #include "loader/xdp_attach.h"
 #include "loader/xdp_drivers.h"
+#include "xbond/counters.h"
 
 namespace xbond::loader {
 namespace {
@@ -27,19 +28,6 @@ Result<void> check_slot(SlotId slot) {
 
 std::vector<xb_counters> per_cpu_counters() {
     return std::vector<xb_counters>(static_cast<std::size_t>(libbpf_num_possible_cpus()));
-}
-
-void add(xb_counters &sum, const xb_counters &one) {
-    sum.tx_packets += one.tx_packets;
-    sum.tx_bytes += one.tx_bytes;
-    sum.rx_packets += one.rx_packets;
-    sum.rx_bytes += one.rx_bytes;
-    sum.rx_suppressed += one.rx_suppressed;
-    sum.rx_link_local += one.rx_link_local;
-    sum.failover_tx += one.failover_tx;
-    sum.tx_override += one.tx_override;
-    sum.tx_dropped += one.tx_dropped;
-    sum.rr_counter += one.rr_counter;
 }
 
 // What a policy asks for on a driver, and why.

@@ -11,6 +11,7 @@
 #include <map>
 
 #include "tests/bpf/data_path.h"
+#include "xbond/counters.h"
 
 using namespace xbond;
 using namespace xbond::test;
@@ -18,6 +19,16 @@ using namespace xbond::test;
 namespace {
 
 using Layout = std::map<std::string, std::size_t>; // member → offset; "" → size
+
+Layout counters_layout() {
+    const xb_counters example{};
+    Layout layout{{"", sizeof example}};
+    for (const auto &counter : data_path_counters) {
+        layout[std::string(counter.name)] = static_cast<std::size_t>(
+            reinterpret_cast<const char *>(&(example.*counter.member)) - reinterpret_cast<const char *>(&example));
+    }
+    return layout;
+}
 
 #define XB_MEMBER(type, member)                                                                                        \
     { #member, offsetof(type, member) }
@@ -116,18 +127,7 @@ const std::map<std::string, Layout> abi = {
       XB_MEMBER(xb_table, lease_until),
       XB_MEMBER(xb_table, slot),
       XB_MEMBER(xb_table, banks)}},
-    {"xb_counters",
-     {{"", sizeof(xb_counters)},
-      XB_MEMBER(xb_counters, tx_packets),
-      XB_MEMBER(xb_counters, tx_bytes),
-      XB_MEMBER(xb_counters, rx_packets),
-      XB_MEMBER(xb_counters, rx_bytes),
-      XB_MEMBER(xb_counters, rx_suppressed),
-      XB_MEMBER(xb_counters, rx_link_local),
-      XB_MEMBER(xb_counters, failover_tx),
-      XB_MEMBER(xb_counters, tx_override),
-      XB_MEMBER(xb_counters, tx_dropped),
-      XB_MEMBER(xb_counters, rr_counter)}},
+    {"xb_counters", counters_layout()},
     {"xb_event",
      {{"", sizeof(xb_event)},
       XB_MEMBER(xb_event, type),

@@ -8,6 +8,7 @@
 #include "user/show/lacp_render.h"
 #include "user/show/render.h"
 #include "user/show/render_util.h"
+#include "xbond/counters.h"
 
 namespace xbond::show {
 
@@ -21,15 +22,12 @@ const SlaveView *slave_in_slot(const BondView &bond, SlotId slot) {
 
 xb_counters bond_counters(const BondView &bond) {
     xb_counters sum = bond.counters;
-    for (const auto &s : bond.slaves) {
-        sum.tx_packets += s.counters.tx_packets;
-        sum.tx_bytes += s.counters.tx_bytes;
-        sum.rx_packets += s.counters.rx_packets;
-        sum.rx_bytes += s.counters.rx_bytes;
-        sum.rx_suppressed += s.counters.rx_suppressed;
-        sum.rx_link_local += s.counters.rx_link_local;
-        sum.failover_tx += s.counters.failover_tx;
-        sum.tx_override += s.counters.tx_override;
+    for (const auto &counter : data_path_counters) {
+        if (counter.where == CountedOn::slave) {
+            for (const auto &s : bond.slaves) {
+                sum.*counter.member += s.counters.*counter.member;
+            }
+        }
     }
     return sum;
 }
@@ -45,10 +43,14 @@ ordered_json name_or_null(const BondView &bond, SlotId slot) {
     return s ? ordered_json(s->slave.name) : ordered_json();
 }
 
-ordered_json counters_json(const xb_counters &c) {
-    return {{"tx_packets", c.tx_packets},   {"tx_bytes", c.tx_bytes},           {"rx_packets", c.rx_packets},
-            {"rx_bytes", c.rx_bytes},       {"rx_suppressed", c.rx_suppressed}, {"rx_link_local", c.rx_link_local},
-            {"failover_tx", c.failover_tx}, {"tx_override", c.tx_override}};
+ordered_json counters_json(const xb_counters &counters, bool of_the_bond) {
+    auto out = ordered_json::object();
+    for (const auto &counter : data_path_counters) {
+        if (counter.where == CountedOn::slave || (of_the_bond && counter.where == CountedOn::bond)) {
+            out[std::string(counter.name)] = counters.*counter.member;
+        }
+    }
+    return out;
 }
 
 bool is_digits(std::string_view s) {
@@ -132,7 +134,7 @@ ordered_json slave_json(const BondView &bond, const SlaveView &view) {
                      {"driver", view.driver},
                      {"xdp", {{"attached", view.xdp}, {"why", view.xdp_why}}},
                      {"fallback", name_or_null(bond, view.published.fallback)},
-                     {"counters", counters_json(view.counters)}};
+                     {"counters", counters_json(view.counters, false)}};
     if (bond.lacp) {
         out["lacp"] = lacp_port_json(bond, s.slot);
     }
@@ -155,8 +157,6 @@ ordered_json bond_json(const BondView &bond) {
     for (const auto slot : bond.pick) {
         pick.push_back(name_or_null(bond, slot));
     }
-    auto counters = counters_json(bond_counters(bond));
-    counters["tx_dropped"] = bond.counters.tx_dropped;
     auto slaves = ordered_json::array();
     for (const auto &s : bond.slaves) {
         slaves.push_back(slave_json(bond, s));
@@ -177,7 +177,7 @@ ordered_json bond_json(const BondView &bond) {
                      {"primary", name_or_null(bond, bond.primary)},
                      {"datapath", datapath_json(bond)},
                      {"table", {{"pick", pick}}},
-                     {"counters", counters},
+                     {"counters", counters_json(bond_counters(bond), true)},
                      {"slaves", slaves},
                      {"history", history}};
     if (bond.balance) {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "user/show/render.h"
+#include "xbond/counters.h"
 
 namespace xbond::show {
 
@@ -44,15 +45,21 @@ std::string ago(std::int64_t ns) {
 }
 
 std::string slave_table(const ordered_json &bond) {
-    std::vector<std::vector<std::string>> rows{{"SLAVE", "STATE", "LINK", "CARRIER", "FAILURES", "SPEED", "FALLBACK",
-                                                "XDP", "TX", "RX", "SUPPRESSED", "FAILOVER"}};
+    std::vector<std::vector<std::string>> rows{
+        {"SLAVE", "STATE", "LINK", "CARRIER", "FAILURES", "SPEED", "FALLBACK", "XDP"}};
     for (const auto &s : bond.at("slaves")) {
-        const auto &c = s.at("counters");
         rows.push_back({show(s.at("name")) + (s.at("active") == true ? "*" : ""), show(s.at("state")),
                         show(s.at("link")), s.at("carrier") == true ? "on" : "off", show(s.at("failures")),
-                        show(s.at("speed")), show(s.at("fallback")), show(s.at("xdp").at("attached")),
-                        show(c.at("tx_packets")), show(c.at("rx_packets")), show(c.at("rx_suppressed")),
-                        show(c.at("failover_tx"))});
+                        show(s.at("speed")), show(s.at("fallback")), show(s.at("xdp").at("attached"))});
+    }
+    for (const auto &counter : data_path_counters) {
+        if (counter.column.empty()) {
+            continue;
+        }
+        rows[0].emplace_back(counter.column);
+        for (std::size_t i = 1; i < rows.size(); ++i) {
+            rows[i].push_back(show(bond.at("slaves")[i - 1].at("counters").at(std::string(counter.name))));
+        }
     }
     return rows.size() > 1 ? table(rows) : "    no slaves\n";
 }

@@ -158,6 +158,8 @@ struct SavedBond {
     std::uint32_t pending_rejoin = 0;
     SlotId candidate = no_slot;       // of the ARP monitor's search (4.6)
     bool aggregation_carrier = false; // mode 802.3ad
+
+    bool operator==(const SavedBond &) const = default;
 };
 
 class Bond {

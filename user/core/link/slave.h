@@ -48,6 +48,7 @@ struct Slave {
     std::uint16_t queue_id = 0;
     std::uint16_t actor_port_prio = 255;
 
+    bool operator==(const Slave &) const = default;
     std::uint32_t known_speed() const { return speed == speed_unknown ? 0 : speed; }
     bool up() const { return running && carrier; }                      // up(s)
     bool can_tx() const { return up() && link == Link::up && !backup; } // can_tx(s)

@@ -23,6 +23,8 @@ struct SlaveOriginal {
     bool promisc = false, allmulti = false;
     std::vector<MacAddr> multicast;                           // administrative addresses
     std::vector<std::pair<std::string, std::string>> sysctls; // "ipv4/conf/%/arp_ignore" and value; % = the name
+
+    bool operator==(const SlaveOriginal &) const = default;
 };
 
 SlaveOriginal capture(const sys::LinkInfo &);

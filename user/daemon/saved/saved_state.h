@@ -18,11 +18,15 @@ struct SavedController { // one bond
     std::uint32_t ifindex = 0, peer = 0;
     std::uint32_t mtu = 1500;
     std::vector<SlaveOriginal> originals; // also of devices in the middle of being enslaved or released
+
+    bool operator==(const SavedController &) const = default;
 };
 
 struct SavedState {
     std::string boot_id; // another boot: interface indexes mean nothing any more
     std::vector<SavedController> bonds;
+
+    bool operator==(const SavedState &) const = default;
 };
 
 Result<void> save_state(const std::filesystem::path &dir, const SavedState &);
