@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include "user/daemon/bond/bond_device.h"
 #include "user/show/render.h"
 #include "user/sys/netns.h"
 
@@ -115,7 +116,7 @@ Result<void> Daemon::recover() {
             (void)restore(*host_, original, original.mac);
         }
         loader::remove_pins(host_->pin_root / saved.core.name);
-        if (const auto *link = host_->links.find(saved.ifindex); link != nullptr && link->kind == "veth") {
+        if (const auto *link = host_->links.find(saved.ifindex); link != nullptr && BondDevice::is_ours(*link)) {
             (void)netlink_->delete_link(saved.ifindex);
         }
     }

@@ -1,42 +1,48 @@
 // SPDX-License-Identifier: MIT
 #include "user/daemon/bond/bond_device.h"
 
-#include <net/if.h>
+#include <algorithm>
+#include <array>
+#include <span>
 
-#include "user/sys/sysctl.h"
+// The one list of the kinds of device, best first. Row `x` is defined in x_device.cpp, as the function `x_device`.
+#define XB_DEVICE_KINDS(ROW) ROW(veth)
 
 namespace xbond::daemon {
+
+#define XB_DECLARE(kind) const DeviceKind &kind##_device();
+XB_DEVICE_KINDS(XB_DECLARE)
+#undef XB_DECLARE
+
 namespace {
 
-// The peer end must never speak or answer by itself. Missing sysctls (no IPv6 in the kernel) are fine.
-void quieten_peer(const std::string &peer) {
-    (void)sys::write_sysctl("ipv6/conf/" + peer + "/disable_ipv6", "1");
-    (void)sys::write_sysctl("ipv4/conf/" + peer + "/arp_ignore", "8");
+std::span<const DeviceKind *const> kinds() {
+#define XB_ADDRESS(kind) &kind##_device(),
+    static const std::array all{XB_DEVICE_KINDS(XB_ADDRESS)};
+#undef XB_ADDRESS
+    return all;
 }
 
 } // namespace
 
 Result<BondDevice> BondDevice::create(Host &host, const std::string &name, MacAddr mac, std::uint32_t mtu) {
-    const std::string peer = name + "p";
-    for (const auto &wanted : {name, peer}) {
-        if (host.netlink.link(wanted)) {
-            return fail(EEXIST, "interface " + wanted + " exists already; choose another bond name or delete it");
+    Result<BondDevice> device = fail(EOPNOTSUPP, "no kind of device for " + name);
+    for (const DeviceKind *kind : kinds()) {
+        const auto ends = kind->create(host, name, mac, mtu);
+        if (ends) {
+            device = BondDevice(host, *kind, *ends);
+            break;
+        }
+        device = tl::unexpected(ends.error());
+        if (ends.error().code != EOPNOTSUPP) {
+            break;
         }
     }
-    if (auto made = host.netlink.create_veth(name, peer, mac, mtu); !made) {
-        return tl::unexpected(made.error());
+    if (!device) {
+        return device;
     }
-    auto near = host.netlink.link(name);
-    auto far = host.netlink.link(peer);
-    if (!near || !far) {
-        return fail(ENODEV, "the veth pair " + name + " vanished while it was being made");
-    }
-    host.links.update(*near);
-    host.links.update(*far);
-    quieten_peer(peer);
-    BondDevice device(host, near->ifindex, far->ifindex);
-    if (auto off = device.set_carrier(false); !off) {
-        (void)device.destroy();
+    if (auto off = device->set_carrier(false); !off) {
+        (void)device->destroy();
         return tl::unexpected(off.error());
     }
     return device;
@@ -45,36 +51,44 @@ Result<BondDevice> BondDevice::create(Host &host, const std::string &name, MacAd
 Result<BondDevice> BondDevice::adopt(Host &host, const std::string &name, std::uint32_t ifindex, std::uint32_t peer) {
     const auto *near = host.links.find(ifindex);
     const auto *far = host.links.find(peer);
-    if (near == nullptr || far == nullptr || near->kind != "veth" || near->link != peer) {
-        return fail(ENODEV, "the device of " + name + " (interface " + std::to_string(ifindex) +
-                                " and its peer) is no longer there");
+    if (near != nullptr && far != nullptr) {
+        for (const DeviceKind *kind : kinds()) {
+            if (kind->is_pair(*near, *far)) {
+                BondDevice device(host, *kind, {ifindex, peer});
+                device.carrier_ = kind->carrier(*near, *far);
+                return device;
+            }
+        }
     }
-    BondDevice device(host, ifindex, peer);
-    device.carrier_ = (far->flags & IFF_UP) != 0;
-    return device;
+    return fail(ENODEV, "the device of " + name + " (interface " + std::to_string(ifindex) +
+                            " and its peer) is no longer there");
+}
+
+bool BondDevice::is_ours(const sys::LinkInfo &link) {
+    return std::ranges::any_of(kinds(), [&link](const DeviceKind *kind) { return kind->is_ours(link); });
 }
 
 Result<void> BondDevice::set_carrier(bool on) {
     if (carrier_ == on) {
         return {};
     }
-    auto done = host_->netlink.set_up(peer_, on);
+    auto done = kind_->set_carrier(*host_, ends_, on);
     if (done) {
         carrier_ = on;
     }
     return done;
 }
 
-Result<void> BondDevice::set_mac(MacAddr mac) { return host_->netlink.set_mac(ifindex_, mac); }
+Result<void> BondDevice::set_mac(MacAddr mac) { return host_->netlink.set_mac(ends_.ifindex, mac); }
 
 Result<void> BondDevice::set_mtu(std::uint32_t mtu) {
-    return host_->netlink.set_mtu(ifindex_, mtu).and_then([&] { return set_peer_mtu(mtu); });
+    return host_->netlink.set_mtu(ends_.ifindex, mtu).and_then([&] { return set_peer_mtu(mtu); });
 }
 
-Result<void> BondDevice::set_peer_mtu(std::uint32_t mtu) { return host_->netlink.set_mtu(peer_, mtu); }
+Result<void> BondDevice::set_peer_mtu(std::uint32_t mtu) { return host_->netlink.set_mtu(ends_.peer, mtu); }
 
-Result<void> BondDevice::set_up(bool up) { return host_->netlink.set_up(ifindex_, up); }
+Result<void> BondDevice::set_up(bool up) { return host_->netlink.set_up(ends_.ifindex, up); }
 
-Result<void> BondDevice::destroy() { return host_->netlink.delete_link(ifindex_); }
+Result<void> BondDevice::destroy() { return host_->netlink.delete_link(ends_.ifindex); }
 
 } // namespace xbond::daemon

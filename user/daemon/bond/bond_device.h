@@ -1,26 +1,28 @@
 // SPDX-License-Identifier: MIT
-// The bond's network device. Today a veth pair: bond0, which the host uses, and bond0p, whose administrative state is
-// bond0's carrier (1.10) and whose ingress takes what skips bond0's egress hook. What creates, feeds and reads the
-// device goes through here, so that other kinds (macvlan over a hidden namespace, netkit) can be added beside it.
+// The bond's network device, of one of the kinds of device_kind.h. What creates, recognises, feeds and reads the device
+// goes through here.
 #pragma once
 
 #include <cstdint>
 #include <optional>
 #include <string>
 
+#include "user/daemon/bond/device_kind.h"
 #include "user/daemon/host.h"
 
 namespace xbond::daemon {
 
 class BondDevice {
 public:
-    // Down, without carrier. EEXIST if either name is taken.
+    // Of the best kind that the kernel has. Down, without carrier. EEXIST if a name is taken.
     static Result<BondDevice> create(Host &, const std::string &name, MacAddr, std::uint32_t mtu);
-    // Finds a pair made earlier; ENODEV when it is not (or no longer) ours.
+    // Finds a device made earlier, of whichever kind; ENODEV when it is not (or no longer) ours.
     static Result<BondDevice> adopt(Host &, const std::string &name, std::uint32_t ifindex, std::uint32_t peer);
+    // Whether a link is of a kind that create() makes.
+    static bool is_ours(const sys::LinkInfo &);
 
-    std::uint32_t ifindex() const { return ifindex_; }
-    std::uint32_t peer() const { return peer_; }
+    std::uint32_t ifindex() const { return ends_.ifindex; }
+    std::uint32_t peer() const { return ends_.peer; }
 
     Result<void> set_carrier(bool on);
     Result<void> set_mac(MacAddr);
@@ -30,11 +32,11 @@ public:
     Result<void> destroy();
 
 private:
-    BondDevice(Host &host, std::uint32_t ifindex, std::uint32_t peer) : host_(&host), ifindex_(ifindex), peer_(peer) {}
+    BondDevice(Host &host, const DeviceKind &kind, DeviceEnds ends) : host_(&host), kind_(&kind), ends_(ends) {}
 
     Host *host_;
-    std::uint32_t ifindex_;
-    std::uint32_t peer_;
+    const DeviceKind *kind_;
+    DeviceEnds ends_;
     std::optional<bool> carrier_; // as last set
 };
 

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: MIT
+// The kinds of network device that can be a bond's, behind one interface. A new kind is a file beside veth_device.cpp,
+// a row in bond_device.cpp and the file's name in CMakeLists.txt: nothing else asks which kind it is.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "user/daemon/host.h"
+
+namespace xbond::daemon {
+
+// The two interfaces of a bond: the one the host uses, and the one whose ingress takes what skips the first one's
+// egress hook.
+struct DeviceEnds {
+    std::uint32_t ifindex = 0;
+    std::uint32_t peer = 0;
+};
+
+class DeviceKind {
+public:
+    virtual ~DeviceKind() = default;
+
+    virtual std::string_view name() const = 0;
+
+    // Makes both ends, known to the link table, the peer silent; nothing is left on error. EEXIST: a name is taken.
+    // EOPNOTSUPP: this kernel has no such device, and the next kind is tried.
+    virtual Result<DeviceEnds> create(Host &, const std::string &name, MacAddr, std::uint32_t mtu) const = 0;
+
+    // Whether a link is of the kind that create() makes for the host to use. It may still be somebody else's: only the
+    // saved interface numbers tell that.
+    virtual bool is_ours(const sys::LinkInfo &) const = 0;
+    // Whether two links are the ends of one device of this kind.
+    virtual bool is_pair(const sys::LinkInfo &bond, const sys::LinkInfo &peer) const = 0;
+
+    virtual bool carrier(const sys::LinkInfo &bond, const sys::LinkInfo &peer) const = 0;
+    virtual Result<void> set_carrier(Host &, DeviceEnds, bool on) const = 0;
+};
+
+} // namespace xbond::daemon

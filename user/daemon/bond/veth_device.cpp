@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: MIT
+// A veth pair: bond0, which the host uses, and bond0p, whose administrative state is bond0's carrier.
+#include <net/if.h>
+
+#include "user/daemon/bond/device_kind.h"
+#include "user/sys/sysctl.h"
+
+namespace xbond::daemon {
+namespace {
+
+// The peer end must never speak or answer by itself. Missing sysctls (no IPv6 in the kernel) are fine.
+void quieten_peer(const std::string &peer) {
+    (void)sys::write_sysctl("ipv6/conf/" + peer + "/disable_ipv6", "1");
+    (void)sys::write_sysctl("ipv4/conf/" + peer + "/arp_ignore", "8");
+}
+
+class Veth final : public DeviceKind {
+public:
+    std::string_view name() const override { return "veth"; }
+
+    Result<DeviceEnds> create(Host &host, const std::string &bond, MacAddr mac, std::uint32_t mtu) const override {
+        const std::string peer = bond + "p";
+        for (const auto &wanted : {bond, peer}) {
+            if (host.netlink.link(wanted)) {
+                return fail(EEXIST, "interface " + wanted + " exists already; choose another bond name or delete it");
+            }
+        }
+        if (auto made = host.netlink.create_veth(bond, peer, mac, mtu); !made) {
+            return tl::unexpected(made.error());
+        }
+        auto near = host.netlink.link(bond);
+        auto far = host.netlink.link(peer);
+        if (!near || !far) {
+            return fail(ENODEV, "the veth pair " + bond + " vanished while it was being made");
+        }
+        host.links.update(*near);
+        host.links.update(*far);
+        quieten_peer(peer);
+        return DeviceEnds{near->ifindex, far->ifindex};
+    }
+
+    bool is_ours(const sys::LinkInfo &link) const override { return link.kind == name(); }
+
+    bool is_pair(const sys::LinkInfo &bond, const sys::LinkInfo &peer) const override {
+        return is_ours(bond) && bond.link == peer.ifindex;
+    }
+
+    bool carrier(const sys::LinkInfo & /*bond*/, const sys::LinkInfo &peer) const override {
+        return (peer.flags & IFF_UP) != 0;
+    }
+
+    Result<void> set_carrier(Host &host, DeviceEnds ends, bool on) const override {
+        return host.netlink.set_up(ends.peer, on);
+    }
+};
+
+} // namespace
+
+const DeviceKind &veth_device() {
+    static const Veth kind;
+    return kind;
+}
+
+} // namespace xbond::daemon
