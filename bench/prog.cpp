@@ -14,11 +14,12 @@
 #include <system_error>
 
 #include "tests/bpf/data_path.h"
-#include "tests/bpf/netns.h"
+#include "tests/harness/device.h"
 #include "tests/harness/packet.h"
 
 namespace {
 
+using namespace xbond::harness;
 using namespace xbond::test;
 
 constexpr std::uint32_t bond_ifindex = 1; // a test run without a device is on lo, so lo stands for bond0
@@ -68,7 +69,7 @@ int empty_program() {
 class Cases {
 public:
     Cases() {
-        enter_netns();
+        enter_bond_netns();
         for (const char *slave : {"a0", "a1"})
             add_veth(slave);
         list_.push_back({baseline, empty_program(), udp()});

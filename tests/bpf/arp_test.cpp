@@ -8,10 +8,11 @@
 #include <ctime>
 
 #include "tests/bpf/data_path.h"
-#include "tests/bpf/netns.h"
 #include "tests/bpf/two_slaves.h"
+#include "tests/harness/device.h"
 
 using namespace xbond;
+using namespace xbond::harness;
 using namespace xbond::test;
 
 namespace {

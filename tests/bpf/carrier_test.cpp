@@ -11,9 +11,11 @@
 #include <thread>
 
 #include "tests/bpf/data_path.h"
-#include "tests/bpf/netns.h"
+#include "tests/harness/device.h"
+#include "tests/harness/wait.h"
 
 using namespace xbond;
+using namespace xbond::harness;
 using namespace xbond::test;
 
 namespace {
@@ -25,7 +27,7 @@ const Bytes igmp =
 // Three slaves e0..e2; slot i falls back to i + 1, the last to nothing. Slot 0 is chosen.
 struct Slaves {
     explicit Slaves(__u32 mode, Carrier carrier = best_carrier()) {
-        enter_netns();
+        enter_bond_netns();
         path = std::make_unique<DataPath>(xb_config{.mode = mode, .packets_per_slave = 1}, carrier);
         for (std::uint32_t i = 0; i < 3; i++) {
             add_veth("e" + std::to_string(i));
@@ -60,16 +62,6 @@ bool skipped(Carrier carrier, const char *name) {
     if (carrier_available(carrier))
         return false;
     std::cout << "SKIPPED: this kernel cannot read carrier by " << name << "\n";
-    return true;
-}
-
-bool wait_for(const std::function<bool()> &condition) {
-    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(5);
-    while (!condition()) {
-        if (std::chrono::steady_clock::now() > deadline)
-            return false;
-        std::this_thread::yield();
-    }
     return true;
 }
 
@@ -203,7 +195,7 @@ TEST_CASE("3 the carrier watch reports each change of each slave, without traffi
         std::vector<xb_event> seen;
         const auto next = [&](std::size_t count) {
             seen.clear();
-            return wait_for([&] {
+            return wait_until([&] {
                 for (const xb_event &event : s.path->events())
                     seen.push_back(event);
                 return seen.size() >= count;
@@ -235,7 +227,7 @@ TEST_CASE("3 arming the watch again is harmless, interval 0 stops it") {
     for (int i = 0; i < 1000; i++)
         s.path->arm_watch(500);
     const auto before = s.path->watch().runs;
-    CHECK(wait_for([&] { return s.path->watch().runs >= before + 5; }));
+    CHECK(wait_until([&] { return s.path->watch().runs >= before + 5; }));
     s.path->arm_watch(0);
     const auto stopped = s.path->watch().runs;
     // A timer that still ran would move on while this many reads pass.
@@ -243,7 +235,7 @@ TEST_CASE("3 arming the watch again is harmless, interval 0 stops it") {
     while (std::chrono::steady_clock::now() < until)
         CHECK(s.path->watch().runs == stopped);
     s.path->arm_watch(500);
-    CHECK(wait_for([&] { return s.path->watch().runs > stopped; }));
+    CHECK(wait_until([&] { return s.path->watch().runs > stopped; }));
 }
 
 TEST_CASE("3 the watch sees a slave go away") {
@@ -259,7 +251,7 @@ TEST_CASE("3 the watch sees a slave go away") {
             seen.push_back(event);
         return !seen.empty() && seen.back().slot == 2 && seen.back().carrier == 0;
     };
-    REQUIRE(wait_for([&] { return !collect() && seen.size() == 3; }));
+    REQUIRE(wait_until([&] { return !collect() && seen.size() == 3; }));
     ip("link del e2");
-    CHECK(wait_for(collect));
+    CHECK(wait_until(collect));
 }

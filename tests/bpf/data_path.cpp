@@ -13,7 +13,8 @@
 #include <system_error>
 #include <thread>
 
-#include "tests/bpf/netns.h"
+#include "tests/harness/device.h"
+#include "tests/harness/netns.h"
 
 #include "probe_select.skel.h"
 #include "xb_rx.skel.h"
@@ -49,6 +50,11 @@ template <class Skeleton> bool loads() {
 }
 
 } // namespace
+
+void enter_bond_netns() {
+    harness::enter_fresh_netns();
+    harness::add_veth("bond0", "bond0p");
+}
 
 bool carrier_available(Carrier carrier) {
     switch (carrier) {
@@ -142,7 +148,7 @@ void DataPath::set_visibility(bool full) {
 }
 
 std::uint32_t DataPath::set_slot(std::uint32_t slot, const std::string &interface) {
-    const std::uint32_t index = ifindex(interface);
+    const std::uint32_t index = harness::ifindex(interface);
     if (programs_.count("xb_learn")) {
         RunContext context;
         context.ifindex = index;

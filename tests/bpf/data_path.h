@@ -20,6 +20,9 @@ namespace xbond::test {
 
 enum class Carrier { kfunc, probe, none };
 
+// A fresh namespace for this process, with bond0 and bond0p (a pair, up) in it.
+void enter_bond_netns();
+
 // The best variant that this kernel loads.
 Carrier best_carrier();
 bool carrier_available(Carrier);

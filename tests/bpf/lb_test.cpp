@@ -8,7 +8,6 @@
 #include <algorithm>
 
 #include "tests/bpf/data_path.h"
-#include "tests/bpf/netns.h"
 
 using namespace xbond;
 using namespace xbond::test;

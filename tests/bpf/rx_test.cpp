@@ -5,10 +5,12 @@
 #include <linux/pkt_cls.h>
 
 #include "tests/bpf/data_path.h"
-#include "tests/bpf/netns.h"
 #include "tests/bpf/two_slaves.h"
+#include "tests/harness/device.h"
+#include "tests/harness/packet_socket.h"
 
 using namespace xbond;
+using namespace xbond::harness;
 using namespace xbond::test;
 
 namespace {

@@ -5,17 +5,18 @@
 #include <memory>
 
 #include "tests/bpf/data_path.h"
-#include "tests/bpf/netns.h"
+#include "tests/harness/device.h"
 
 namespace xbond::test {
 
 struct TwoSlaves {
     TwoSlaves() {
-        enter_netns();
-        add_veth("e0");
-        add_veth("e1");
-        path = std::make_unique<DataPath>(xb_config{
-            .bond_ifindex = ifindex("bond0"), .peer_ifindex = ifindex("bond0p"), .mode = XB_MODE_ACTIVEBACKUP});
+        enter_bond_netns();
+        harness::add_veth("e0");
+        harness::add_veth("e1");
+        path = std::make_unique<DataPath>(xb_config{.bond_ifindex = harness::ifindex("bond0"),
+                                                    .peer_ifindex = harness::ifindex("bond0p"),
+                                                    .mode = XB_MODE_ACTIVEBACKUP});
         e0.ifindex = path->set_slot(0, "e0");
         e1.ifindex = path->set_slot(1, "e1");
     }

@@ -9,9 +9,10 @@
 
 #include "tests/bpf/data_path.h"
 #include "tests/bpf/hash_vectors.h"
-#include "tests/bpf/netns.h"
+#include "tests/harness/device.h"
 
 using namespace xbond;
+using namespace xbond::harness;
 using namespace xbond::test;
 
 namespace {
@@ -262,7 +263,7 @@ TEST_CASE("3 GSO packets count as their segments, bytes as they are") {
 }
 
 TEST_CASE("3 full visibility lets packets pass bond0 and takes them at the other end") {
-    enter_netns();
+    enter_bond_netns();
     const std::uint32_t bond = ifindex("bond0"), peer = ifindex("bond0p");
     DataPath path({.bond_ifindex = bond, .peer_ifindex = peer, .mode = XB_MODE_ACTIVEBACKUP});
     publish(path, 1);

@@ -5,9 +5,11 @@
 #include <bpf/libbpf.h>
 
 #include "tests/bpf/data_path.h"
-#include "tests/bpf/netns.h"
+#include "tests/harness/device.h"
+#include "tests/harness/packet_socket.h"
 
 using namespace xbond;
+using namespace xbond::harness;
 using namespace xbond::test;
 
 namespace {
@@ -29,7 +31,7 @@ void add_clsact(const std::string &interface) {
 // bond0 with slaves e0, e1, ... in slots 0, 1, ..., and a socket on the far end of each.
 struct Bond {
     Bond(xb_config config, std::uint32_t slaves) {
-        enter_netns();
+        enter_bond_netns();
         config.bond_ifindex = ifindex("bond0");
         config.peer_ifindex = ifindex("bond0p");
         path = std::make_unique<DataPath>(config);

@@ -11,9 +11,10 @@
 #include <iostream>
 
 #include "tests/bpf/data_path.h"
-#include "tests/bpf/netns.h"
+#include "tests/harness/device.h"
 
 using namespace xbond;
+using namespace xbond::harness;
 using namespace xbond::test;
 
 namespace {
@@ -77,7 +78,7 @@ private:
 
 struct Slave {
     Slave() {
-        enter_netns();
+        enter_bond_netns();
         add_veth("e0");
         path = std::make_unique<DataPath>(xb_config{.bond_ifindex = ifindex("bond0"), .mode = XB_MODE_ACTIVEBACKUP});
         e0.ifindex = path->set_slot(0, "e0");

@@ -18,14 +18,12 @@
 #include <system_error>
 #include <unistd.h>
 
+#include "tests/harness/throw_errno.h"
+
 namespace xbond::harness {
 namespace {
 
 constexpr int receive_buffer_bytes = 8 << 20;
-
-[[noreturn]] void throw_errno(const std::string &what) {
-    throw std::system_error(errno, std::generic_category(), what);
-}
 
 Fd neighbour_events() {
     Fd fd(socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE));

@@ -1,23 +1,43 @@
 // SPDX-License-Identifier: MIT
-// An anonymous network namespace, held by a descriptor: it goes away with the object or with the process.
+// Anonymous network namespaces: for the process, for the thread of one test, and held by a descriptor. They go away
+// with the object or with the process.
 #pragma once
 
 #include <cstdint>
 #include <exception>
 #include <functional>
 #include <nlohmann/json_fwd.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "common/fd.h"
+#include "tests/harness/device.h"
 #include "tests/harness/process.h"
 #include "xbond/types.h"
 
 namespace xbond::harness {
 
+// The calling thread, and what it starts, moves into a fresh namespace: loopback up, no IPv6 (no stray frames).
+void enter_fresh_netns();
+
+// A fresh namespace for the thread of one test, as the kernel makes it, left again at its end.
+class PrivateNetns {
+public:
+    PrivateNetns(); // false and "SKIPPED" when it may not be made
+    PrivateNetns(const PrivateNetns &) = delete;
+    PrivateNetns &operator=(const PrivateNetns &) = delete;
+    ~PrivateNetns();
+    explicit operator bool() const { return entered_; }
+
+private:
+    Fd home_;
+    bool entered_ = false;
+};
+
 class NetNs {
 public:
-    NetNs(); // loopback up, IPv6 off by default (no stray frames), quiet
+    NetNs(); // loopback up, no IPv6
     int fd() const { return fd_.get(); }
     std::string path() const; // for `netns PATH` of ip
     std::uint64_t inode() const;
@@ -32,20 +52,19 @@ public:
     void inside(const std::function<void()> &body) const;
 
     void veth(const std::string &name, const NetNs &peer_ns, const std::string &peer_name) const;
-    void set_up(const std::string &ifname, bool up) const; // by ioctl: quick
-    bool exists(const std::string &ifname) const;
-    std::uint32_t ifindex(const std::string &ifname) const; // throws when absent
-    MacAddr mac(const std::string &ifname) const;
-    int mtu(const std::string &ifname) const;
-    bool is_up(const std::string &ifname) const;   // administratively
+    void set_up(const std::string &ifname, bool up) const { devices_->set_up(ifname, up); }
+    bool exists(const std::string &ifname) const { return devices_->exists(ifname); }
+    std::uint32_t ifindex(const std::string &ifname) const { return devices_->ifindex(ifname); }
+    MacAddr mac(const std::string &ifname) const { return devices_->mac(ifname); }
+    int mtu(const std::string &ifname) const { return devices_->mtu(ifname); }
+    bool is_up(const std::string &ifname) const { return devices_->is_up(ifname); }
     bool carrier(const std::string &ifname) const; // IFF_RUNNING's own truth: IFF_LOWER_UP
     std::string sysctl(const std::string &key) const;
     void set_sysctl(const std::string &key, const std::string &value) const;
 
 private:
-    unsigned flags(const std::string &ifname) const;
     Fd fd_;
-    Fd control_; // a socket inside, for ioctls
+    std::optional<Devices> devices_;
 };
 
 } // namespace xbond::harness

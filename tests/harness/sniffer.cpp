@@ -1,56 +1,28 @@
 // SPDX-License-Identifier: MIT
 #include "tests/harness/sniffer.h"
 
-#include <arpa/inet.h>
 #include <cerrno>
 #include <cstring>
 #include <linux/if_packet.h>
-#include <net/ethernet.h>
 #include <poll.h>
 #include <sched.h>
 #include <stdexcept>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
-#include <system_error>
 #include <unistd.h>
+
+#include "tests/harness/packet_socket.h"
+#include "tests/harness/throw_errno.h"
 
 namespace xbond::harness {
 namespace {
 
-constexpr int receive_buffer_bytes = 64 << 20;
 constexpr std::size_t max_frame_bytes = 65536 + 64;
-
-[[noreturn]] void throw_errno(const std::string &what) {
-    throw std::system_error(errno, std::generic_category(), what);
-}
 
 template <typename T> void set_option(int fd, int level, int name, const T &value, const char *what) {
     if (setsockopt(fd, level, name, &value, sizeof value) != 0) {
         throw_errno(what);
     }
-}
-
-sockaddr_ll address(std::uint32_t ifindex, std::uint16_t protocol) {
-    sockaddr_ll addr{};
-    addr.sll_family = AF_PACKET;
-    addr.sll_protocol = htons(protocol);
-    addr.sll_ifindex = static_cast<int>(ifindex);
-    return addr;
-}
-
-Fd packet_socket(std::uint32_t ifindex, std::uint16_t protocol) {
-    Fd fd(socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0));
-    if (!fd) {
-        throw_errno("AF_PACKET socket");
-    }
-    set_option(fd.get(), SOL_SOCKET, SO_RCVBUFFORCE, receive_buffer_bytes, "SO_RCVBUFFORCE");
-    const sockaddr_ll addr = address(ifindex, protocol);
-    if (protocol != 0 || ifindex != 0) {
-        if (bind(fd.get(), reinterpret_cast<const sockaddr *>(&addr), sizeof addr) != 0) {
-            throw_errno("bind AF_PACKET");
-        }
-    }
-    return fd;
 }
 
 } // namespace

@@ -2,6 +2,7 @@
 #include "tests/harness/udp_stream.h"
 
 #include "tests/harness/netns.h"
+#include "tests/harness/throw_errno.h"
 #include "tests/harness/wait.h"
 
 #include <algorithm>
@@ -28,10 +29,6 @@ constexpr int buffer_bytes = 16 << 20;
 // (net.core.netdev_max_backlog) and would be counted as lost.
 constexpr std::chrono::milliseconds longest_catch_up{8};
 constexpr std::uint64_t max_sequence = 100'000'000; // a hostile number must not grow the table
-
-[[noreturn]] void throw_errno(const std::string &what) {
-    throw std::system_error(errno, std::generic_category(), what);
-}
 
 std::chrono::nanoseconds monotonic_now() {
     timespec now{};

@@ -7,12 +7,13 @@
 
 #include "loader/pins.h"
 #include "loader/programs.h"
+#include "tests/harness/wait.h"
 #include "tests/loader/lab.h"
 
 using namespace xbond;
 using namespace xbond::loader;
-using test::eventually;
-using test::ifindex;
+using harness::ifindex;
+using harness::wait_until;
 using test::Load;
 using test::need;
 using test::Wire;
@@ -55,14 +56,14 @@ TEST_CASE("publish decides which slave sends, an empty bank drops") {
     Sinks sinks;
     const Wire bond("xb0");
     bond.send(test::bond_mac);
-    CHECK(eventually([&] { return path.counters().bond.tx_dropped == 1; }));
+    CHECK(wait_until([&] { return path.counters().bond.tx_dropped == 1; }));
     path.publish(test::bank_on(0));
     bond.send(test::bond_mac);
-    CHECK(eventually([&] { return sinks.s0.received() == 1; }));
+    CHECK(wait_until([&] { return sinks.s0.received() == 1; }));
     path.publish(test::bank_on(1));
     CHECK(path.published().pick[0] == 1);
     bond.send(test::bond_mac);
-    CHECK(eventually([&] { return sinks.s1.received() == 1; }));
+    CHECK(wait_until([&] { return sinks.s1.received() == 1; }));
     CHECK(sinks.s0.received() == 1);
     CHECK(path.counters().slot[0].tx_packets == 1);
     CHECK(path.counters().slot[1].tx_packets == 1);
@@ -77,7 +78,7 @@ TEST_CASE("frames that bypass the qdisc of the bond leave through the peer's hoo
     const Wire bond("xb0");
     bond.bypass_qdisc();
     bond.send(test::bond_mac);
-    CHECK(eventually([&] { return sinks.s1.received() == 1; }));
+    CHECK(wait_until([&] { return sinks.s1.received() == 1; }));
 }
 
 TEST_CASE("equal content is not published again") {
@@ -103,7 +104,7 @@ TEST_CASE("a flip under load loses nothing") {
             sinks.received();
     }
     const std::uint64_t sent = load.stop();
-    CHECK(eventually([&] { return sinks.received() == sent; }));
+    CHECK(wait_until([&] { return sinks.received() == sent; }));
     CHECK(sinks.s0.received() > 0);
     CHECK(sinks.s1.received() > 0);
 }
@@ -128,8 +129,8 @@ TEST_CASE("another mode or policy under load loses nothing in either direction")
     }
     const std::uint64_t sent_out = out.stop();
     const std::uint64_t sent_in = in.stop();
-    CHECK(eventually([&] { return sinks.received() == sent_out; }));
-    CHECK(eventually([&] { return bond.received() == sent_in; }));
+    CHECK(wait_until([&] { return sinks.received() == sent_out; }));
+    CHECK(wait_until([&] { return bond.received() == sent_in; }));
     CHECK(path.counters().slot[0].rx_packets == sent_in);
 }
 
@@ -142,10 +143,10 @@ TEST_CASE("a dropped data path goes on; adopted it continues, counters and all")
     Wire bond("xb0");
     Load out("xb0", test::bond_mac);
     Load in("s1p", test::bond_mac);
-    REQUIRE(eventually([&] { return out.sent() > 200 && in.sent() > 200; }));
+    REQUIRE(wait_until([&] { return out.sent() > 200 && in.sent() > 200; }));
     path.reset();
     const std::uint64_t sent_then = out.sent();
-    REQUIRE(eventually([&] { return out.sent() > sent_then + 200; }));
+    REQUIRE(wait_until([&] { return out.sent() > sent_then + 200; }));
 
     DataPath::Config config = lab.config(Mode::active_backup); // what runs is told by programs()
     path = need(DataPath::adopt(config, features));
@@ -159,8 +160,8 @@ TEST_CASE("a dropped data path goes on; adopted it continues, counters and all")
     path->publish(test::bank_on(1));
     const std::uint64_t sent = out.stop();
     const std::uint64_t sent_in = in.stop();
-    CHECK(eventually([&] { return sinks.received() == sent; }));
-    CHECK(eventually([&] { return bond.received() == sent_in; }));
+    CHECK(wait_until([&] { return sinks.received() == sent; }));
+    CHECK(wait_until([&] { return bond.received() == sent_in; }));
     const Counters counters = path->counters();
     CHECK(counters.slot[0].tx_packets + counters.slot[1].tx_packets == sent);
     CHECK(counters.slot[1].rx_packets == sent_in);
@@ -200,7 +201,7 @@ TEST_CASE("adopt refuses what it does not understand and leaves it alone") {
     }
     Sinks sinks;
     Wire("xb0").send(test::bond_mac);
-    CHECK(eventually([&] { return sinks.s0.received() == 1; }));
+    CHECK(wait_until([&] { return sinks.s0.received() == 1; }));
 }
 
 TEST_CASE("create leaves nothing behind when it fails and does not touch what is there") {
@@ -218,7 +219,7 @@ TEST_CASE("create leaves nothing behind when it fails and does not touch what is
     path.publish(test::bank_on(0));
     Sinks sinks;
     Wire("xb0").send(test::bond_mac);
-    CHECK(eventually([&] { return sinks.s0.received() == 1; }));
+    CHECK(wait_until([&] { return sinks.s0.received() == 1; }));
 }
 
 TEST_CASE("teardown leaves no link, filter, qdisc or pin, and frames stay on the slaves") {
@@ -230,7 +231,7 @@ TEST_CASE("teardown leaves no link, filter, qdisc or pin, and frames stay on the
     Wire slave("s0");
     const Wire wire("s0p");
     wire.send(test::bond_mac);
-    REQUIRE(eventually([&] { return bond.received() == 1; }));
+    REQUIRE(wait_until([&] { return bond.received() == 1; }));
     CHECK(pinned_bonds(lab.bpffs() / "xbond" / "1") == std::vector<std::string>{"xb0"});
 
     SECTION("by its owner") { path.teardown(); }
@@ -239,7 +240,7 @@ TEST_CASE("teardown leaves no link, filter, qdisc or pin, and frames stay on the
         remove_pins(lab.config().pin_dir);
     }
     wire.send(test::bond_mac);
-    CHECK(eventually([&] { return slave.received() == 1; }));
+    CHECK(wait_until([&] { return slave.received() == 1; }));
     CHECK(bond.received() == 1);
     CHECK(pinned_bonds(lab.bpffs() / "xbond" / "1").empty());
     CHECK_FALSE(std::filesystem::exists(lab.bpffs() / "xbond" / "1"));
@@ -258,8 +259,8 @@ TEST_CASE("a slave's slot and hook are given up after its device has gone, and u
     const std::uint32_t gone = ifindex("s1");
     path.publish(test::bank_on(1));
     bond.send(test::bond_mac);
-    REQUIRE(eventually([&] { return sinks.s1.received() == 1; }));
-    test::ip("link del s1");
+    REQUIRE(wait_until([&] { return sinks.s1.received() == 1; }));
+    harness::ip("link del s1");
     need(path.reprogram({Mode::round_robin, HashPolicy::layer2, 1})); // with a dead hook among the living
     path.publish(test::bank_on(0));
     path.clear_slot(1);
@@ -269,31 +270,31 @@ TEST_CASE("a slave's slot and hook are given up after its device has gone, and u
     CHECK(path.set_slot(1, gone).error().code == ENODEV);
     CHECK_FALSE(std::filesystem::exists(lab.config().pin_dir / "rx_1"));
     bond.send(test::bond_mac);
-    CHECK(eventually([&] { return sinks.s0.received() == 1; }));
+    CHECK(wait_until([&] { return sinks.s0.received() == 1; }));
 
-    test::ip("link add s1 type veth peer name s1p");
-    test::ip("link set s1 up");
-    test::ip("link set s1p up");
+    harness::ip("link add s1 type veth peer name s1p");
+    harness::ip("link set s1 up");
+    harness::ip("link set s1p up");
     need(path.set_slot(1, ifindex("s1")));
     CHECK(path.counters().slot[1].tx_packets == 0); // a new slave's
     need(path.attach_slave(1, ifindex("s1")));
     path.publish(test::bank_on(1));
     Wire wire("s1p");
     bond.send(test::bond_mac);
-    CHECK(eventually([&] { return wire.received() == 1; }));
+    CHECK(wait_until([&] { return wire.received() == 1; }));
 }
 
 TEST_CASE("a slave that went while nobody looked is no obstacle to adoption") {
     const test::Lab lab;
     const Features features = either_hook();
     { const DataPath left = test::make_path(lab, features); }
-    test::ip("link del s1");
+    harness::ip("link del s1");
     DataPath path = need(DataPath::adopt(lab.config(), features));
     CHECK_FALSE(std::filesystem::exists(lab.config().pin_dir / "rx_1"));
     path.publish(test::bank_on(0));
     Wire wire("s0p");
     Wire("xb0").send(test::bond_mac);
-    CHECK(eventually([&] { return wire.received() == 1; }));
+    CHECK(wait_until([&] { return wire.received() == 1; }));
 }
 
 TEST_CASE("slots out of range are refused") {

@@ -8,12 +8,13 @@
 #include <vector>
 
 #include "loader/pins.h"
+#include "tests/harness/wait.h"
 #include "tests/loader/lab.h"
 
 using namespace xbond;
 using namespace xbond::loader;
-using test::eventually;
-using test::ifindex;
+using harness::ifindex;
+using harness::wait_until;
 using test::need;
 using test::Wire;
 
@@ -32,7 +33,7 @@ std::vector<xb_event> drain(DataPath &path) {
 
 // Waits until the watch tells this carrier of slot 0.
 bool told(DataPath &path, std::uint32_t carrier) {
-    return eventually([&] {
+    return wait_until([&] {
         for (const xb_event &event : drain(path))
             if (event.type == XB_EVENT_CARRIER && event.slot == 0 && event.carrier == carrier)
                 return event.ifindex == ifindex("s0");
@@ -73,12 +74,12 @@ TEST_CASE("a packet that meets a dead slave takes the fallback and tells once, u
         Bank bank = test::bank_on(0);
         bank.slot[0].fallback = 1;
         path.publish(bank);
-        test::ip("link set s0p down");
+        harness::ip("link set s0p down");
         Wire fallback("s1p");
         const Wire bond("xb0");
         bond.send(test::bond_mac);
         bond.send(test::bond_mac);
-        CHECK(eventually([&] { return fallback.received() == 2; }));
+        CHECK(wait_until([&] { return fallback.received() == 2; }));
         CHECK(path.counters().slot[1].failover_tx == 2);
         CHECK(readable(path.events_fd()));
         const auto events = drain(path);
@@ -89,7 +90,7 @@ TEST_CASE("a packet that meets a dead slave takes the fallback and tells once, u
         CHECK_FALSE(readable(path.events_fd()));
         path.rearm(0);
         bond.send(test::bond_mac);
-        CHECK(eventually([&] { return drain(path).size() == 1; }));
+        CHECK(wait_until([&] { return drain(path).size() == 1; }));
     }
 }
 
@@ -106,7 +107,7 @@ TEST_CASE("without a carrier check the data path works and says so") {
     path.publish(bank);
     Wire s0("s0p");
     Wire("xb0").send(test::bond_mac);
-    CHECK(eventually([&] { return s0.received() == 1; }));
+    CHECK(wait_until([&] { return s0.received() == 1; }));
     path = need(DataPath::adopt(lab.config(), test::features()));
     CHECK(path.carrier_check() == CarrierCheck::none);
 }
@@ -119,24 +120,24 @@ TEST_CASE("the carrier watch tells a change without traffic, survives the contro
     std::optional<DataPath> path = test::make_path(lab, features);
     need(path->set_watch(Ms(1)));
     CHECK(told(*path, 1));
-    test::ip("link set s0p down");
+    harness::ip("link set s0p down");
     CHECK(told(*path, 0));
     need(path->set_watch(Ms(2)));
-    test::ip("link set s0p up");
+    harness::ip("link set s0p up");
     CHECK(told(*path, 1));
 
     SECTION("a controller that comes later reads what happened before") {
         path.reset();
-        test::ip("link set s0p down");
+        harness::ip("link set s0p down");
         const std::uint64_t runs = watch_runs(lab);
-        CHECK(eventually([&] { return watch_runs(lab) > runs + 2; }));
+        CHECK(wait_until([&] { return watch_runs(lab) > runs + 2; }));
         path = need(DataPath::adopt(lab.config(), features));
         CHECK(readable(path->events_fd()));
         CHECK(told(*path, 0));
     }
     SECTION("a new program set takes the timer over") {
         need(path->reprogram({Mode::balance_xor, HashPolicy::layer34, 1}));
-        test::ip("link set s0p down");
+        harness::ip("link set s0p down");
         CHECK(told(*path, 0));
     }
     SECTION("programs of a newer build take the timer and its interval over") {
@@ -146,7 +147,7 @@ TEST_CASE("the carrier watch tells a change without traffic, survives the contro
         path = need(DataPath::adopt(lab.config(), features));
         need(path->reprogram(path->programs()));
         CHECK(read_watch(lab).interval_ns == 2'000'000);
-        test::ip("link set s0p down");
+        harness::ip("link set s0p down");
         CHECK(told(*path, 0));
     }
     SECTION("stopped, it does not run") {
@@ -155,7 +156,7 @@ TEST_CASE("the carrier watch tells a change without traffic, survives the contro
         poll(nullptr, 0, 30); // fifteen intervals
         CHECK(watch_runs(lab) == runs);
         need(path->set_watch(Ms(1)));
-        CHECK(eventually([&] { return watch_runs(lab) > runs; }));
+        CHECK(wait_until([&] { return watch_runs(lab) > runs; }));
         CHECK(path->set_watch(Ms(-1)).error().code == EINVAL);
     }
 }

@@ -20,13 +20,11 @@
 #include <sys/socket.h>
 #include <system_error>
 
+#include "tests/harness/netns.h"
+#include "tests/harness/throw_errno.h"
+
 namespace xbond::test {
 namespace {
-
-void check(bool ok, const std::string &what) {
-    if (!ok)
-        throw std::system_error(errno, std::generic_category(), what);
-}
 
 constexpr std::uint16_t protocol = 0x88b5; // IEEE local experimental
 
@@ -42,63 +40,22 @@ std::array<std::uint8_t, 60> frame(const MacAddr &destination) {
 
 } // namespace
 
-bool eventually(const std::function<bool()> &condition) {
-    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(5);
-    while (!condition()) {
-        if (std::chrono::steady_clock::now() > deadline)
-            return false;
-        poll(nullptr, 0, 1);
-    }
-    return true;
-}
-
-void ip(const std::string &arguments) {
-    if (std::system(("ip " + arguments).c_str()) != 0)
-        throw std::runtime_error("failed: ip " + arguments);
-}
-
 bool tc_shows(const std::string &arguments, const std::string &text) {
-    FILE *const pipe = popen(("tc " + arguments).c_str(), "re");
-    check(pipe != nullptr, "popen");
-    std::string output;
-    std::array<char, 4096> buffer;
-    while (const std::size_t size = fread(buffer.data(), 1, buffer.size(), pipe))
-        output.append(buffer.data(), size);
-    pclose(pipe);
-    return output.find(text) != std::string::npos;
+    return harness::run(harness::split("tc " + arguments)).out.find(text) != std::string::npos;
 }
 
-std::uint32_t ifindex(const std::string &name) {
-    const unsigned index = if_nametoindex(name.c_str());
-    check(index != 0, name);
-    return index;
-}
-
-Wire::Wire(const std::string &device) : socket_(::socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)) {
-    const int size = 64 << 20;
-    setsockopt(socket_.get(), SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size));
-    sockaddr_ll address{};
-    address.sll_family = AF_PACKET;
-    address.sll_protocol = htons(protocol);
-    address.sll_ifindex = static_cast<int>(ifindex(device));
-    check(bind(socket_.get(), reinterpret_cast<sockaddr *>(&address), sizeof(address)) == 0, "bind " + device);
-}
-
-void Wire::bypass_qdisc() const {
-    const int on = 1;
-    check(setsockopt(socket_.get(), SOL_PACKET, PACKET_QDISC_BYPASS, &on, sizeof(on)) == 0, "PACKET_QDISC_BYPASS");
-}
+Wire::Wire(const std::string &device) : socket_(harness::packet_socket(harness::ifindex(device), protocol)) {}
 
 void Wire::send(const MacAddr &destination) const {
     const auto data = frame(destination);
     // ENOBUFS: a program dropped the frame, which is for the test to judge.
     const ssize_t size = ::send(socket_.get(), data.data(), data.size(), 0);
-    check(size == static_cast<ssize_t>(data.size()) || errno == ENOBUFS, "send");
+    harness::check(size == static_cast<ssize_t>(data.size()) || errno == ENOBUFS, "send");
 }
 
 std::uint64_t Wire::received() {
     std::array<std::uint8_t, 2048> data;
-    while (recv(socket_.get(), data.data(), data.size(), 0) > 0)
+    while (recv(socket_.get(), data.data(), data.size(), MSG_DONTWAIT) > 0)
         ++received_;
     return received_;
 }
@@ -122,22 +79,19 @@ std::uint64_t Load::stop() {
 }
 
 Lab::Lab() {
-    check(unshare(CLONE_NEWNS | CLONE_NEWNET) == 0, "unshare");
-    check(mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0, "private mounts");
-    check(mount("xbond-test", "/mnt", "tmpfs", 0, nullptr) == 0, "mount /mnt");
+    harness::enter_fresh_netns();
+    harness::check(unshare(CLONE_NEWNS) == 0, "unshare");
+    harness::check(mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0, "private mounts");
+    harness::check(mount("xbond-test", "/mnt", "tmpfs", 0, nullptr) == 0, "mount /mnt");
     std::filesystem::create_directory(bpffs());
-    check(mount("xbond-test", bpffs().c_str(), "bpf", 0, nullptr) == 0, "mount bpffs");
+    harness::check(mount("xbond-test", bpffs().c_str(), "bpf", 0, nullptr) == 0, "mount bpffs");
     setenv("LIBXDP_BPFFS", bpffs().c_str(), 1);
     // libxdp makes its directory once a process; a second laboratory has a new bpffs.
     std::filesystem::create_directory(bpffs() / "xdp");
-    for (const char *const which : {"all", "default"})
-        std::ofstream(std::string("/proc/sys/net/ipv6/conf/") + which + "/disable_ipv6") << 1;
-    for (const char *const device : {"xb0", "s0", "s1"}) {
-        ip("link add " + std::string(device) + " type veth peer name " + device + "p");
-        ip("link set " + std::string(device) + "p up");
-        ip("link set " + std::string(device) + " up");
+    for (const std::string device : {"xb0", "s0", "s1"}) {
+        harness::add_veth(device, device + "p");
     }
-    ip("link set xb0 address " + std::string("02:00:00:00:00:bb"));
+    harness::ip("link set xb0 address " + bond_mac.str());
 }
 
 Lab::~Lab() {
@@ -146,7 +100,10 @@ Lab::~Lab() {
 }
 
 loader::DataPath::Config Lab::config(Mode mode) const {
-    return {bpffs() / "xbond" / "1" / "xb0", ifindex("xb0"), ifindex("xb0p"), {mode, HashPolicy::layer2, 1}};
+    return {bpffs() / "xbond" / "1" / "xb0",
+            harness::ifindex("xb0"),
+            harness::ifindex("xb0p"),
+            {mode, HashPolicy::layer2, 1}};
 }
 
 std::vector<const loader::HookKind *> hooks() {
@@ -171,7 +128,7 @@ loader::Features features(std::string_view hook) {
 loader::DataPath make_path(const Lab &lab, const loader::Features &features, Mode mode) {
     auto path = need(loader::DataPath::create(lab.config(mode), features));
     for (const SlotId slot : {SlotId{0}, SlotId{1}}) {
-        const auto slave = ifindex("s" + std::to_string(slot));
+        const auto slave = harness::ifindex("s" + std::to_string(slot));
         need(path.set_slot(slot, slave));
         need(path.attach_slave(slot, slave));
     }
@@ -185,7 +142,7 @@ Fd foreign_program(bool xdp) {
     code[1].code = BPF_JMP | BPF_EXIT;
     Fd program(bpf_prog_load(xdp ? BPF_PROG_TYPE_XDP : BPF_PROG_TYPE_SCHED_CLS, "foreign", "GPL", code.data(),
                              code.size(), nullptr));
-    check(program.get() >= 0, "foreign program");
+    harness::check(program.get() >= 0, "foreign program");
     return program;
 }
 

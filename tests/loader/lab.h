@@ -7,7 +7,6 @@
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
-#include <functional>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -17,16 +16,12 @@
 #include "loader/bpf_calls.h"
 #include "loader/datapath.h"
 #include "loader/hook/hook.h"
+#include "tests/harness/device.h"
+#include "tests/harness/packet_socket.h"
 
 namespace xbond::test {
 
-// Polls until the condition holds; false after five seconds.
-bool eventually(const std::function<bool()> &condition);
-
-void ip(const std::string &arguments);                                // runs ip(8), throws when it fails
 bool tc_shows(const std::string &arguments, const std::string &text); // tc(8) prints this text
-
-std::uint32_t ifindex(const std::string &name);
 
 inline constexpr MacAddr bond_mac{{2, 0, 0, 0, 0, 0xbb}};
 
@@ -34,7 +29,7 @@ inline constexpr MacAddr bond_mac{{2, 0, 0, 0, 0, 0xbb}};
 class Wire {
 public:
     explicit Wire(const std::string &device);
-    void bypass_qdisc() const; // PACKET_QDISC_BYPASS: frames skip the egress hook
+    void bypass_qdisc() const { harness::bypass_qdisc(socket_); }
     void send(const MacAddr &destination) const;
     std::uint64_t received(); // frames since construction
 private:

@@ -9,15 +9,12 @@
 #include <stdexcept>
 #include <sys/socket.h>
 
+#include "tests/harness/throw_errno.h"
+
 namespace xbond::test {
 namespace {
 
 constexpr std::size_t number_at = ETH_HLEN + 100; // of the frame without a tag
-
-void check(bool ok, const char *what) {
-    if (!ok)
-        throw std::system_error(errno, std::generic_category(), what);
-}
 
 } // namespace
 
@@ -35,28 +32,22 @@ Bytes slow_frame(std::uint8_t subtype, std::uint32_t number, std::optional<std::
 
 std::uint32_t number_of(std::span<const std::uint8_t> untagged) {
     std::uint32_t number = 0;
-    check(untagged.size() >= number_at + sizeof(number), "short frame");
+    harness::check(untagged.size() >= number_at + sizeof(number), "short frame");
     std::memcpy(&number, &untagged[number_at], sizeof(number));
     return number;
 }
 
 SwitchPort::SwitchPort(const std::string &device)
-    : socket_(::socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)) {
-    sockaddr_ll address{};
-    address.sll_family = AF_PACKET;
-    address.sll_protocol = htons(ETH_P_SLOW);
-    address.sll_ifindex = static_cast<int>(ifindex(device));
-    check(bind(socket_.get(), reinterpret_cast<sockaddr *>(&address), sizeof(address)) == 0, "bind");
-}
+    : socket_(harness::packet_socket(harness::ifindex(device), ETH_P_SLOW)) {}
 
 void SwitchPort::send(const Bytes &frame) const {
-    check(::send(socket_.get(), frame.data(), frame.size(), 0) == static_cast<ssize_t>(frame.size()), "send");
+    harness::check(::send(socket_.get(), frame.data(), frame.size(), 0) == static_cast<ssize_t>(frame.size()), "send");
 }
 
 std::vector<Bytes> SwitchPort::received() {
     std::vector<Bytes> frames;
     Bytes buffer(2048);
-    for (ssize_t size; (size = recv(socket_.get(), buffer.data(), buffer.size(), 0)) >= 0;)
+    for (ssize_t size; (size = recv(socket_.get(), buffer.data(), buffer.size(), MSG_DONTWAIT)) >= 0;)
         frames.emplace_back(buffer.begin(), buffer.begin() + size);
     return frames;
 }

@@ -5,12 +5,13 @@
 #include <catch2/catch.hpp>
 #include <linux/if_link.h>
 
+#include "tests/harness/wait.h"
 #include "tests/loader/lab.h"
 
 using namespace xbond;
 using namespace xbond::loader;
-using test::eventually;
-using test::ifindex;
+using harness::ifindex;
+using harness::wait_until;
 using test::need;
 using test::Wire;
 using Attached = XdpState::Attached;
@@ -55,7 +56,7 @@ TEST_CASE("XDP is attached native or generic, switched live and removed") {
         CHECK(xdp_program_on("s0") == program);
         wire.send(test::bond_mac);
         ++sent;
-        CHECK(eventually([&] { return bond.received() == sent; }));
+        CHECK(wait_until([&] { return bond.received() == sent; }));
     }
     CHECK(set(XdpPolicy::automatic).why.find("veth") != std::string::npos);
     CHECK(std::filesystem::is_empty(lab.bpffs() / "xdp")); // libxdp's pins
@@ -73,12 +74,12 @@ TEST_CASE("XDP drops early what the receive program would drop, in the same tabl
         need(path.set_xdp(0, ifindex("s0"), policy, "veth"));
         wire.send(multicast);
         ++dropped;
-        CHECK(eventually([&] { return path.counters().slot[0].rx_suppressed == dropped; }));
+        CHECK(wait_until([&] { return path.counters().slot[0].rx_suppressed == dropped; }));
     }
     CHECK(slave.received() == 0);
     need(path.set_xdp(0, ifindex("s0"), XdpPolicy::off, "veth"));
     wire.send(multicast);
-    CHECK(eventually([&] { return slave.received() == 1; }));
+    CHECK(wait_until([&] { return slave.received() == 1; }));
 }
 
 TEST_CASE("XDP survives the controller, is found again by adopt and leaves nothing at teardown") {
@@ -94,7 +95,7 @@ TEST_CASE("XDP survives the controller, is found again by adopt and leaves nothi
     CHECK(program != 0);
     Wire("s0p").send(multicast);
     DataPath path = need(DataPath::adopt(lab.config(), features));
-    CHECK(eventually([&] { return path.counters().slot[0].rx_suppressed == 1; }));
+    CHECK(wait_until([&] { return path.counters().slot[0].rx_suppressed == 1; }));
     const XdpState state = need(path.set_xdp(0, ifindex("s0"), policy, "veth"));
     CHECK(state.attached == (policy == XdpPolicy::native ? Attached::native : Attached::generic));
     CHECK(xdp_program_on("s0") == program);

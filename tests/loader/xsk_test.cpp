@@ -7,12 +7,13 @@
 #include <poll.h>
 
 #include "loader/xsk.h"
+#include "tests/harness/wait.h"
 #include "tests/loader/slow_frames.h"
 
 using namespace xbond;
 using namespace xbond::loader;
-using test::eventually;
-using test::ifindex;
+using harness::ifindex;
+using harness::wait_until;
 using test::need;
 using test::number_of;
 using test::slow_frame;
@@ -103,19 +104,19 @@ TEST_CASE("AF_XDP: 40,000 frames in bursts and 20,000 sent lose no frame of the 
                 ++answered;
             came_back += port.received().size();
         }
-    CHECK(eventually([&] {
+    CHECK(wait_until([&] {
         hear();
         return heard + socket.dropped() == sent;
     }));
     CHECK(heard >= 16);
-    CHECK(eventually([&] { return (came_back += port.received().size()) == answered; }));
+    CHECK(wait_until([&] { return (came_back += port.received().size()) == answered; }));
     CHECK(answered > 10'000);
 
     // All sixteen frames are still there, and no more.
     const std::uint64_t dropped = socket.dropped();
     for (std::uint32_t i = 0; i < 17; ++i)
         port.send(slow_frame(1, i));
-    CHECK(eventually([&] { return socket.dropped() == dropped + 1; }));
+    CHECK(wait_until([&] { return socket.dropped() == dropped + 1; }));
     std::vector<std::uint32_t> expected(16);
     std::iota(expected.begin(), expected.end(), 0);
     CHECK(numbers(socket) == expected);
@@ -143,7 +144,7 @@ TEST_CASE("AF_XDP: only untagged LACP and marker frames are redirected, the rest
     CHECK(readable(socket));
     CHECK(numbers(socket) == std::vector{4U});
     Frames passed;
-    CHECK(eventually([&] {
+    CHECK(wait_until([&] {
         std::ranges::move(slave.received(), std::back_inserter(passed));
         return passed.size() >= 3;
     }));
@@ -160,7 +161,7 @@ TEST_CASE("AF_XDP: a device deleted while its socket is open disturbs neither th
         SwitchPort port0("s0p"), port1("s1p");
         port0.send(slow_frame(1, 1));
         REQUIRE(readable(first));
-        test::ip("link del s0");
+        harness::ip("link del s0");
         CHECK(first.send(slow_frame(1, 2)).error().code == ENXIO);
         CHECK(numbers(first) == std::vector{1U}); // it had come
         pollfd p{first.fd(), POLLIN, 0};
@@ -174,9 +175,9 @@ TEST_CASE("AF_XDP: a device deleted while its socket is open disturbs neither th
     }
     CHECK(lab.pool.free_sockets() == 4);
     // The UMEM is still shared: the anchor is another device.
-    test::ip("link add s0 type veth peer name s0p");
-    test::ip("link set s0 up");
-    test::ip("link set s0p up");
+    harness::ip("link add s0 type veth peer name s0p");
+    harness::ip("link set s0 up");
+    harness::ip("link set s0p up");
     need(lab.path.set_slot(0, ifindex("s0")));
     need(lab.path.set_xdp(0, ifindex("s0"), XdpPolicy::native, "veth"));
     XskSocket again = lab.open(0);
@@ -208,7 +209,7 @@ TEST_CASE("AF_XDP: a pool that is used up, a queue that is taken, missing or out
 
     CHECK(rx_queues(9999).error().code == ENODEV);
     CHECK(need(rx_queues(ifindex("s0"))) == 1);
-    test::ip("link add m0 numrxqueues 3 type veth peer name m1 numtxqueues 3");
+    harness::ip("link add m0 numrxqueues 3 type veth peer name m1 numtxqueues 3");
     CHECK(need(rx_queues(ifindex("m0"))) == 3);
     XskPool other = need(XskPool::create(ifindex("m1"), 1));
     CHECK(other.open(ifindex("s0"), 0).error().code == EBUSY);
@@ -224,7 +225,7 @@ TEST_CASE(
     SwitchPort port("s0p"), slave("s0");
     const auto passes = [&] {
         port.send(slow_frame(1, 1));
-        return eventually([&] { return slave.received().size() == 1; });
+        return wait_until([&] { return slave.received().size() == 1; });
     };
     const auto descriptors = [] {
         return std::distance(std::filesystem::directory_iterator("/proc/self/fd"),
@@ -236,7 +237,7 @@ TEST_CASE(
     std::optional<XskSocket> reopened;
     for (int times = 0; times < 10; ++times) {
         reopened.reset();
-        CHECK(eventually([&] { // the kernel frees a closed socket's queue a moment later
+        CHECK(wait_until([&] { // the kernel frees a closed socket's queue a moment later
             auto result = lab.pool.open(lab.slave(0), 0);
             if (result)
                 reopened = std::move(*result);

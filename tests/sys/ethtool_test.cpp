@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <catch2/catch.hpp>
 
-#include "tests/sys/private_netns.h"
+#include "tests/sys/lab.h"
 #include "user/sys/ethtool.h"
 
 using namespace xbond;

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include <algorithm>
 #include <catch2/catch.hpp>
+#include <fcntl.h>
 #include <net/if.h>
 #include <sys/socket.h>
 
-#include "tests/sys/private_netns.h"
+#include "tests/sys/lab.h"
 #include "user/sys/netns.h"
 
 using namespace xbond;

@@ -7,7 +7,7 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
-#include "tests/sys/private_netns.h"
+#include "tests/sys/lab.h"
 #include "user/core/wire/announce.h"
 #include "user/sys/device_filter.h"
 #include "user/sys/packet_socket.h"

@@ -11,7 +11,7 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
-#include "tests/sys/private_netns.h"
+#include "tests/sys/lab.h"
 #include "user/sys/netns.h"
 
 using namespace xbond::sys;

@@ -2,9 +2,10 @@
 #include <algorithm>
 #include <catch2/catch.hpp>
 #include <cstring>
+#include <poll.h>
 #include <vector>
 
-#include "tests/sys/private_netns.h"
+#include "tests/sys/lab.h"
 #include "user/sys/device_filter.h"
 #include "user/sys/event_loop.h"
 #include "user/sys/packet_socket.h"

@@ -96,7 +96,24 @@ void parse_linkinfo(Bytes nest, LinkInfo &link) {
     }
 }
 
+struct NumberAttribute {
+    std::uint16_t type;
+    std::uint32_t LinkInfo::*member;
+};
+
+constexpr std::array link_numbers{
+    NumberAttribute{IFLA_MTU, &LinkInfo::mtu},           NumberAttribute{IFLA_MIN_MTU, &LinkInfo::min_mtu},
+    NumberAttribute{IFLA_MAX_MTU, &LinkInfo::max_mtu},   NumberAttribute{IFLA_MASTER, &LinkInfo::master},
+    NumberAttribute{IFLA_LINK, &LinkInfo::link},         NumberAttribute{IFLA_PROMISCUITY, &LinkInfo::promiscuity},
+    NumberAttribute{IFLA_ALLMULTI, &LinkInfo::allmulti}, NumberAttribute{IFLA_TXQLEN, &LinkInfo::txqlen},
+};
+
 void parse_link_attribute(const Attribute &a, LinkInfo &link) {
+    const auto number = std::ranges::find(link_numbers, a.type, &NumberAttribute::type);
+    if (number != link_numbers.end()) {
+        store<std::uint32_t>(a.value, link.*number->member);
+        return;
+    }
     switch (a.type) {
     case IFLA_IFNAME:
         link.name = text_of(a.value);
@@ -113,32 +130,8 @@ void parse_link_attribute(const Attribute &a, LinkInfo &link) {
     case IFLA_CARRIER:
         store<std::uint8_t>(a.value, link.carrier);
         break;
-    case IFLA_MTU:
-        store<std::uint32_t>(a.value, link.mtu);
-        break;
-    case IFLA_MIN_MTU:
-        store<std::uint32_t>(a.value, link.min_mtu);
-        break;
-    case IFLA_MAX_MTU:
-        store<std::uint32_t>(a.value, link.max_mtu);
-        break;
-    case IFLA_MASTER:
-        store<std::uint32_t>(a.value, link.master);
-        break;
-    case IFLA_LINK:
-        store<std::uint32_t>(a.value, link.link);
-        break;
     case IFLA_LINK_NETNSID:
         link.link_in_other_netns = true;
-        break;
-    case IFLA_PROMISCUITY:
-        store<std::uint32_t>(a.value, link.promiscuity);
-        break;
-    case IFLA_ALLMULTI:
-        store<std::uint32_t>(a.value, link.allmulti);
-        break;
-    case IFLA_TXQLEN:
-        store<std::uint32_t>(a.value, link.txqlen);
         break;
     case IFLA_ADDRESS:
         link.mac = mac_of(a.value).value_or(MacAddr{});

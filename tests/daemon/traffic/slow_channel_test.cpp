@@ -14,8 +14,8 @@
 using namespace xbond;
 using namespace xbond::loader;
 using daemon::SlowChannel;
-using test::eventually;
-using test::ifindex;
+using harness::ifindex;
+using harness::wait_until;
 using test::need;
 using test::number_of;
 using test::slow_frame;
@@ -39,7 +39,7 @@ struct ChannelLab {
 
     // Reads until a frame with this number has come, or the deadline has passed.
     void hear_until(std::uint32_t last, SlotId slot = 0) {
-        CHECK(eventually([&] {
+        CHECK(wait_until([&] {
             hear(slot);
             return times.contains(last);
         }));
@@ -93,7 +93,7 @@ TEST_CASE("slow channel: receives and sends by AF_PACKET and by AF_XDP, native a
 
     need(lab.first.send(slow_frame(1, 3)));
     Frames sent;
-    CHECK(eventually([&] { return !(sent = port.received()).empty(); }));
+    CHECK(wait_until([&] { return !(sent = port.received()).empty(); }));
     CHECK(sent == Frames{slow_frame(1, 3)});
 }
 
@@ -139,7 +139,7 @@ TEST_CASE("slow channel: switching XDP native, off, generic at 100 frames a seco
         for (const XdpPolicy policy : {XdpPolicy::native, XdpPolicy::off, XdpPolicy::generic, XdpPolicy::native}) {
             need(lab.switch_to(policy));
             const auto before = lab.times.size();
-            CHECK(eventually([&] {
+            CHECK(wait_until([&] {
                 lab.hear();
                 return lab.times.size() >= before + 5;
             }));
@@ -160,9 +160,9 @@ TEST_CASE("slow channel: each receive queue has its socket, and one without is h
     if (!af_xdp())
         return;
     ChannelLab lab(5); // three queues to send on, two left to receive on
-    test::ip("link add m0 numtxqueues 3 numrxqueues 3 type veth peer name m1 numtxqueues 3 numrxqueues 3");
-    test::ip("link set m0 up");
-    test::ip("link set m1 up");
+    harness::ip("link add m0 numtxqueues 3 numrxqueues 3 type veth peer name m1 numtxqueues 3 numrxqueues 3");
+    harness::ip("link set m0 up");
+    harness::ip("link set m1 up");
     std::vector<XskSocket> sender; // a veth gives what leaves by queue N to its peer's queue N
     for (unsigned queue = 0; queue < 3; ++queue)
         sender.push_back(need(lab.pool.open(ifindex("m1"), queue)));
@@ -185,17 +185,17 @@ TEST_CASE("slow channel: lives through down and up of its device, by both ways")
     ChannelLab lab;
     need(lab.switch_to(GENERATE(XdpPolicy::off, XdpPolicy::native)));
     const auto down_and_up = [](const std::string &device, const std::function<void()> &meanwhile) {
-        test::ip("link set " + device + " down");
+        harness::ip("link set " + device + " down");
         meanwhile();
-        test::ip("link set " + device + " up");
+        harness::ip("link set " + device + " up");
     };
     down_and_up("s0", [&] { CHECK(lab.first.send(slow_frame(1, 1)).error().code == ENETDOWN); });
     // No carrier: nothing says so, or the driver refuses. The machines of LACP send again.
     down_and_up("s0p", [&] { (void)lab.first.send(slow_frame(1, 2)); });
     SwitchPort port("s0p");
-    CHECK(eventually([&] { return lab.first.send(slow_frame(1, 3)).has_value(); }));
+    CHECK(wait_until([&] { return lab.first.send(slow_frame(1, 3)).has_value(); }));
     Frames sent;
-    CHECK(eventually([&] {
+    CHECK(wait_until([&] {
         std::ranges::move(port.received(), std::back_inserter(sent));
         return !sent.empty() && sent.back() == slow_frame(1, 3);
     }));
@@ -211,7 +211,7 @@ TEST_CASE("slow channel: lives through the end of its device and says so when it
         return;
     ChannelLab lab;
     need(lab.switch_to(XdpPolicy::native));
-    test::ip("link del s0");
+    harness::ip("link del s0");
     CHECK(lab.first.send(slow_frame(1, 1)).error().code == ENXIO);
     lab.hear();
     CHECK(lab.times.empty());

@@ -7,7 +7,7 @@
 
 using namespace xbond;
 using namespace xbond::loader;
-using test::ifindex;
+using harness::ifindex;
 using test::need;
 
 namespace {
@@ -49,7 +49,7 @@ TEST_CASE("our clsact qdisc goes with our filter, unless somebody else moved in"
 TEST_CASE("a clsact qdisc that was there before stays, with its filters") {
     const test::Lab lab;
     for (const char *const device : {"s0", "s1"})
-        REQUIRE(std::system((std::string("tc qdisc add dev ") + device + " clsact").c_str()) == 0);
+        REQUIRE(harness::shell(std::string("tc qdisc add dev ") + device + " clsact"));
     add_foreign_filter("s0");
     DataPath path = test::make_path(lab, test::features("clsact"));
     CHECK(has_filter("s0", our_filter));
@@ -68,7 +68,7 @@ TEST_CASE("a bond's pins are removed without touching another bond's filters") {
     const test::Lab lab;
     const Features features = test::features("clsact");
     DataPath path = test::make_path(lab, features);
-    test::ip("link add xb1 type veth peer name xb1p");
+    harness::ip("link add xb1 type veth peer name xb1p");
     const std::filesystem::path other = lab.bpffs() / "xbond" / "1" / "xb1";
     DataPath second = need(DataPath::create({other, ifindex("xb1"), ifindex("xb1p"), {}}, features));
     CHECK(pinned_bonds(other.parent_path()) == std::vector<std::string>{"xb0", "xb1"});
