@@ -3,6 +3,7 @@
 // run.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <cstring>
 #include <span>
@@ -11,6 +12,13 @@
 #include "xbond/types.h"
 
 namespace xbond {
+
+inline constexpr std::array hash_policies{
+#define XB_POLICY_OF(number, constant, name, keyword, function) HashPolicy::name,
+    XB_POLICIES(XB_POLICY_OF)
+#undef XB_POLICY_OF
+};
+
 namespace flow_hash_detail {
 
 struct xb_frame {

@@ -48,12 +48,9 @@ enum class Mode : std::uint8_t {
 };
 
 enum class HashPolicy : std::uint8_t {
-    layer2 = XB_POLICY_LAYER2,
-    layer34 = XB_POLICY_LAYER34,
-    layer23 = XB_POLICY_LAYER23,
-    encap23 = XB_POLICY_ENCAP23,
-    encap34 = XB_POLICY_ENCAP34,
-    vlan_srcmac = XB_POLICY_VLAN_SRCMAC,
+#define XB_POLICY_NAME(number, constant, name, keyword, function) name = (constant),
+    XB_POLICIES(XB_POLICY_NAME)
+#undef XB_POLICY_NAME
 };
 
 enum class XdpPolicy : std::uint8_t { automatic, native, generic, off };

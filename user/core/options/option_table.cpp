@@ -30,9 +30,9 @@ constexpr std::array mode_keywords{
     Keyword{"balance-alb", XB_MODE_ALB},
 };
 constexpr std::array policy_keywords{
-    Keyword{"layer2", XB_POLICY_LAYER2},    Keyword{"layer3+4", XB_POLICY_LAYER34},
-    Keyword{"layer2+3", XB_POLICY_LAYER23}, Keyword{"encap2+3", XB_POLICY_ENCAP23},
-    Keyword{"encap3+4", XB_POLICY_ENCAP34}, Keyword{"vlan+srcmac", XB_POLICY_VLAN_SRCMAC},
+#define XB_KEYWORD(number, constant, name, keyword, function) Keyword{keyword, number},
+    XB_POLICIES(XB_KEYWORD)
+#undef XB_KEYWORD
 };
 constexpr std::array reselect_keywords{Keyword{"always", 0}, Keyword{"better", 1}, Keyword{"failure", 2}};
 constexpr std::array fail_over_mac_keywords{Keyword{"none", 0}, Keyword{"active", 1}, Keyword{"follow", 2}};
