@@ -10,16 +10,56 @@
 #define XB_NO_SLOT 255    /* "no slave" in every __u8 that names a slot */
 #define XB_MAX_TARGETS 16 /* of the ARP monitor, and as many of the NS monitor (4.2) */
 
-/* Bonding modes, numbered as IFLA_BOND_MODE. */
+/* The bonding modes, numbered from 0 as IFLA_BOND_MODE: number, constant, name in C++. What a mode is:
+ * user/core/modes/traits.h. */
+#define XB_MODES(X)                                     \
+	X(0, XB_MODE_ROUNDROBIN, round_robin)           \
+	X(1, XB_MODE_ACTIVEBACKUP, active_backup)       \
+	X(2, XB_MODE_XOR, balance_xor)                  \
+	X(3, XB_MODE_BROADCAST, broadcast)              \
+	X(4, XB_MODE_8023AD, ieee8023ad)                \
+	X(5, XB_MODE_TLB, balance_tlb)                  \
+	X(6, XB_MODE_ALB, balance_alb)
+
 enum xb_mode {
-	XB_MODE_ROUNDROBIN = 0,
-	XB_MODE_ACTIVEBACKUP = 1,
-	XB_MODE_XOR = 2,
-	XB_MODE_BROADCAST = 3,
-	XB_MODE_8023AD = 4,
-	XB_MODE_TLB = 5,
-	XB_MODE_ALB = 6,
+#define XB_MODE_NUMBER(number, constant, name) constant = number,
+	XB_MODES(XB_MODE_NUMBER)
+#undef XB_MODE_NUMBER
+	XB_N_MODES
 };
+
+/* What the programs ask of a mode; all but the last are traits, too, and explained there. A program's
+ * mode is frozen before load, so that an answer costs nothing: the verifier drops what the mode does not need. */
+#ifdef __cplusplus
+#define XB_MODE_FACT constexpr bool
+#else
+#define XB_MODE_FACT static inline __attribute__((always_inline)) _Bool
+#endif
+
+XB_MODE_FACT xb_mode_sends_on_all(unsigned int mode) {
+	return mode == XB_MODE_BROADCAST;
+}
+
+XB_MODE_FACT xb_mode_has_lacp(unsigned int mode) {
+	return mode == XB_MODE_8023AD;
+}
+
+XB_MODE_FACT xb_mode_balances_load(unsigned int mode) {
+	return mode == XB_MODE_TLB || mode == XB_MODE_ALB;
+}
+
+XB_MODE_FACT xb_mode_buckets_by_destination(unsigned int mode) {
+	return mode == XB_MODE_ALB;
+}
+
+XB_MODE_FACT xb_mode_balances_clients(unsigned int mode) {
+	return mode == XB_MODE_ALB;
+}
+
+/* A packet's queue mapping may name the slave (queue_id). */
+XB_MODE_FACT xb_mode_has_queue_id(unsigned int mode) {
+	return mode == XB_MODE_ROUNDROBIN || mode == XB_MODE_ACTIVEBACKUP;
+}
 
 /* The transmit hash policies, numbered from 0 as IFLA_BOND_XMIT_HASH_POLICY. A new policy is a row here and its function
  * in flow_hash.h, of type __u32 (const struct xb_frame *); enums, keywords, bounds, texts and tests follow.

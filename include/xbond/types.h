@@ -38,13 +38,9 @@ using Ipv4Addr = std::array<std::uint8_t, 4>;
 using Ipv6Addr = std::array<std::uint8_t, 16>;
 
 enum class Mode : std::uint8_t {
-    round_robin = XB_MODE_ROUNDROBIN,
-    active_backup = XB_MODE_ACTIVEBACKUP,
-    balance_xor = XB_MODE_XOR,
-    broadcast = XB_MODE_BROADCAST,
-    ieee8023ad = XB_MODE_8023AD,
-    balance_tlb = XB_MODE_TLB,
-    balance_alb = XB_MODE_ALB,
+#define XB_MODE_NAME(number, constant, name) name = (constant),
+    XB_MODES(XB_MODE_NAME)
+#undef XB_MODE_NAME
 };
 
 enum class HashPolicy : std::uint8_t {

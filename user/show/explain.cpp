@@ -86,9 +86,9 @@ Choice choose_balanced(const BondView &bond, std::span<const std::uint8_t> frame
     }
     const auto owner = bond.balance->buckets.at(*bucket).owner;
     const std::string which = "bucket " + std::to_string(*bucket);
-    const auto hash = bond.options.mode == Mode::balance_tlb
-                          ? std::optional(flow_hash(frame, vlan_tci, bond.options.xmit_hash_policy))
-                          : std::nullopt;
+    const auto hash = core::traits(bond.options.mode).buckets_by_destination
+                          ? std::nullopt
+                          : std::optional(flow_hash(frame, vlan_tci, bond.options.xmit_hash_policy));
     return owner == no_slot ? Choice{hash, bucket, no_slot, which + " has no slave yet: it gets the least loaded one"}
                             : Choice{hash, bucket, owner, which + " belongs to " + name_of(bond, owner)};
 }
@@ -97,13 +97,13 @@ Choice choose(const BondView &bond, std::span<const std::uint8_t> frame, std::ui
     if (bond.pick.empty()) {
         return {{}, {}, no_slot, "no slave is usable"};
     }
-    if (bond.options.mode == Mode::round_robin) {
+    if (core::traits(bond.options.mode).takes_turns) {
         return choose_round_robin(bond, frame);
     }
     if (bond.balance) {
         return choose_balanced(bond, frame, vlan_tci);
     }
-    if (has_active_slave(bond.options.mode)) {
+    if (core::traits(bond.options.mode).has_primary) {
         return {{}, 0, bond.pick.front(), "the current active slave sends everything"};
     }
     return choose_by_hash(bond, frame, vlan_tci);
@@ -144,16 +144,16 @@ std::string value_text(const ordered_json &value) {
 } // namespace
 
 ordered_json explain_frame(const BondView &bond, std::span<const std::uint8_t> frame, std::uint16_t vlan_tci) {
-    const Mode mode = bond.options.mode;
-    const bool hashes = mode == Mode::balance_xor || mode == Mode::ieee8023ad || mode == Mode::balance_tlb ||
-                        (mode == Mode::balance_alb && !bond.options.tlb_dynamic_lb);
+    const core::ModeTraits &traits = core::traits(bond.options.mode);
+    const bool hashes =
+        traits.picks_by_hash(bond.options.tlb_dynamic_lb) || (traits.balances_load && !traits.buckets_by_destination);
     auto table = ordered_json::array(), sent_on = ordered_json::array();
     for (const auto slot : bond.pick) {
         table.push_back(name_or_null(bond, slot));
     }
     Choice choice;
     SlotId sender = no_slot;
-    if (bond.options.mode == Mode::broadcast) {
+    if (traits.sends_on_all) {
         choice.reason = "broadcast: a copy out of every slave whose link is up";
         for (const auto &name : table) {
             if (!name.is_null()) {

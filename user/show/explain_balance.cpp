@@ -63,7 +63,7 @@ std::optional<std::uint32_t> bucket_by_destination(std::span<const std::uint8_t>
 
 std::optional<std::uint32_t> balance_bucket(const core::Options &options, std::span<const std::uint8_t> frame,
                                             std::uint16_t vlan_tci) {
-    if (options.mode == Mode::balance_alb) {
+    if (core::traits(options.mode).buckets_by_destination) {
         return bucket_by_destination(frame);
     }
     const bool unicast = !frame.empty() && (frame[0] & 1) == 0;
@@ -76,8 +76,8 @@ std::optional<std::uint32_t> balance_bucket(const core::Options &options, std::s
 // As bpf/lib/rlb_send.h does it, but for the addresses of bridges above the bond, which the view does not hold.
 std::optional<ClientArp> client_arp(const BondView &bond, std::span<const std::uint8_t> frame) {
     constexpr std::size_t operation = network + 6, sender = network + 8, body_end = network + 28;
-    if (bond.options.mode != Mode::balance_alb || frame.size() < body_end || frame[12] != 0x08 || frame[13] != 0x06 ||
-        frame[operation] != 0 || (frame[operation + 1] != 1 && frame[operation + 1] != 2)) {
+    if (!core::traits(bond.options.mode).balances_clients || frame.size() < body_end || frame[12] != 0x08 ||
+        frame[13] != 0x06 || frame[operation] != 0 || (frame[operation + 1] != 1 && frame[operation + 1] != 2)) {
         return std::nullopt;
     }
     const auto is_sender = [&](const SlaveView &slave) {
