@@ -119,13 +119,12 @@ private:
     void add_modes() { // with the best carrier check
         for (const Set &s : {Set{"balance-rr/packets_per_slave=0", XB_MODE_ROUNDROBIN, 0, 0},
                              Set{"balance-rr/packets_per_slave=8", XB_MODE_ROUNDROBIN, 0, 8},
-                             Set{"balance-xor/layer2", XB_MODE_XOR, XB_POLICY_LAYER2, 1},
-                             Set{"balance-xor/layer2+3", XB_MODE_XOR, XB_POLICY_LAYER23, 1},
-                             Set{"balance-xor/encap2+3", XB_MODE_XOR, XB_POLICY_ENCAP23, 1},
-                             Set{"balance-xor/encap3+4", XB_MODE_XOR, XB_POLICY_ENCAP34, 1},
-                             Set{"balance-xor/vlan+srcmac", XB_MODE_XOR, XB_POLICY_VLAN_SRCMAC, 1},
-                             Set{"broadcast", XB_MODE_BROADCAST, 0, 1}}) // sends its copies for real
-            add_tx(s.name, load(s.mode, s.policy, s.per_slave, best_carrier()), udp());
+#define XB_SET(number, constant, name, keyword, function) Set{"balance-xor/" keyword, XB_MODE_XOR, constant, 1},
+                             XB_POLICIES(XB_SET)
+#undef XB_SET
+                                 Set{"broadcast", XB_MODE_BROADCAST, 0, 1}}) // sends its copies for real
+            if (s.policy != XB_POLICY_LAYER34)                               // that one is among the carrier checks
+                add_tx(s.name, load(s.mode, s.policy, s.per_slave, best_carrier()), udp());
     }
 
     // Beside balance-xor/layer3+4: a bucket of the active slave, and of the other one, whose address the frame then

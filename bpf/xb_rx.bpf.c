@@ -76,14 +76,14 @@ static __noinline int xb_rx_classify(struct __sk_buff *ctx, __u32 id)
 	if (xb_is_link_local(eth))
 		return xb_rx_link_local(ctx, bank, counters, slot->flags);
 	if ((slot->flags & XB_SLOT_SUPPRESS) || ((slot->flags & XB_SLOT_SUPPRESS_FLOOD) && (eth->h_dest[0] & 1)) ||
-	    ((xb_cfg.mode == XB_MODE_ALB || xb_cfg.mode == XB_MODE_TLB) && xb_is_stray(ctx, bank, eth, id))) {
+	    (xb_mode_balances_load(xb_cfg.mode) && xb_is_stray(ctx, bank, eth, id))) {
 		counters->rx_suppressed += xb_packets(ctx);
 		return TC_ACT_SHOT;
 	}
 	xb_count_rx(counters, ctx);
 	/* The bond's stack classifies anew, by the bond's MAC: or this would be a frame for another host. */
 	if (((slot->flags & XB_SLOT_REWRITE_DST) && xb_same_mac(eth->h_dest, slot->mac)) ||
-	    (xb_cfg.mode == XB_MODE_ALB && xb_rlb_for_dead(ctx))) {
+	    (xb_mode_balances_clients(xb_cfg.mode) && xb_rlb_for_dead(ctx))) {
 		__u8 mac[ETH_ALEN];
 
 		__builtin_memcpy(mac, bank->bond_mac, ETH_ALEN);
@@ -99,7 +99,7 @@ static __always_inline int xb_rx_slave(struct __sk_buff *ctx, __u32 id)
 	struct xb_counters *counters;
 	__u32 notable;
 
-	if (xb_cfg.mode == XB_MODE_ALB && ctx->protocol == bpf_htons(ETH_P_ARP))
+	if (xb_mode_balances_clients(xb_cfg.mode) && ctx->protocol == bpf_htons(ETH_P_ARP))
 		xb_rlb_hear(ctx);
 	/* What most frames are: unicast to an active slave that shares the bond's address. Nothing to read in them, nor in
 	 * IPv4 where ARP and IPv6 are heard. */

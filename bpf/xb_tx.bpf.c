@@ -68,7 +68,7 @@ int xb_tx(struct __sk_buff *ctx)
 	struct xb_bank *bank;
 
 	bank = xb_get_bank(table);
-	if (mode == XB_MODE_ROUNDROBIN || mode == XB_MODE_ACTIVEBACKUP) {
+	if (xb_mode_has_queue_id(mode)) {
 		__u32 queue = ctx->queue_mapping;
 
 		if (queue && ctx->ifindex == xb_cfg.bond_ifindex) {
@@ -81,14 +81,14 @@ int xb_tx(struct __sk_buff *ctx)
 	if (bank->flags) {
 		if ((bank->flags & XB_BANK_FULL_VISIBILITY) && ctx->ifindex == xb_cfg.bond_ifindex)
 			return TC_ACT_UNSPEC;
-		if (mode == XB_MODE_8023AD) {
+		if (xb_mode_has_lacp(mode)) {
 			if ((bank->flags & XB_BANK_LEASED) && table->lease_until < bpf_ktime_get_ns())
 				return xb_drop();
 			if ((bank->flags & XB_BANK_BROADCAST_NEIGHBOR) && xb_is_neighbour(ctx))
 				return xb_broadcast(ctx, table, bank);
 		}
 	}
-	if (mode == XB_MODE_BROADCAST)
+	if (xb_mode_sends_on_all(mode))
 		return xb_broadcast(ctx, table, bank);
 
 	choice = xb_select(table, bank, ctx, mode);
@@ -100,7 +100,7 @@ int xb_tx(struct __sk_buff *ctx)
 		if (choice.failover)
 			counters->failover_tx += xb_packets(ctx);
 	}
-	if (mode == XB_MODE_TLB || mode == XB_MODE_ALB)
+	if (xb_mode_balances_load(mode))
 		xb_set_source(ctx, bank, choice.slot);
 	return bpf_redirect(choice.ifindex, 0);
 }

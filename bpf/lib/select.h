@@ -126,13 +126,13 @@ static __always_inline __u32 xb_balance(struct xb_bank *bank, struct __sk_buff *
 	const __u32 dynamic = xb_cfg.tlb_dynamic_lb;
 	__u32 id = XB_NO_SLOT, number = XB_NOT_BALANCED;
 
-	if (mode == XB_MODE_ALB)
+	if (xb_mode_buckets_by_destination(mode))
 		number = xb_alb_bucket(ctx);
 	else if (xb_tlb_balances(ctx))
 		number = dynamic ? xb_hash(ctx) & (XB_BUCKETS - 1) : 0;
 	if (number < XB_BUCKETS)
 		id = dynamic ? xb_bucket_slot(bank, number, ctx->len) : xb_pick(bank, xb_hash(ctx));
-	else if (mode == XB_MODE_ALB && ctx->protocol == bpf_htons(ETH_P_ARP))
+	else if (xb_mode_balances_clients(mode) && ctx->protocol == bpf_htons(ETH_P_ARP))
 		id = xb_arp_slot(ctx, bank);
 	if (id < XB_MAX_SLAVES)
 		return id;

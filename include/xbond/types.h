@@ -38,22 +38,15 @@ using Ipv4Addr = std::array<std::uint8_t, 4>;
 using Ipv6Addr = std::array<std::uint8_t, 16>;
 
 enum class Mode : std::uint8_t {
-    round_robin = XB_MODE_ROUNDROBIN,
-    active_backup = XB_MODE_ACTIVEBACKUP,
-    balance_xor = XB_MODE_XOR,
-    broadcast = XB_MODE_BROADCAST,
-    ieee8023ad = XB_MODE_8023AD,
-    balance_tlb = XB_MODE_TLB,
-    balance_alb = XB_MODE_ALB,
+#define XB_MODE_NAME(number, constant, name) name = (constant),
+    XB_MODES(XB_MODE_NAME)
+#undef XB_MODE_NAME
 };
 
 enum class HashPolicy : std::uint8_t {
-    layer2 = XB_POLICY_LAYER2,
-    layer34 = XB_POLICY_LAYER34,
-    layer23 = XB_POLICY_LAYER23,
-    encap23 = XB_POLICY_ENCAP23,
-    encap34 = XB_POLICY_ENCAP34,
-    vlan_srcmac = XB_POLICY_VLAN_SRCMAC,
+#define XB_POLICY_NAME(number, constant, name, keyword, function) name = (constant),
+    XB_POLICIES(XB_POLICY_NAME)
+#undef XB_POLICY_NAME
 };
 
 enum class XdpPolicy : std::uint8_t { automatic, native, generic, off };

@@ -158,7 +158,7 @@ TEST_CASE("every object verifies on this kernel for every mode and policy") {
         }
         for (const __u32 mode : {XB_MODE_ROUNDROBIN, XB_MODE_ACTIVEBACKUP, XB_MODE_BROADCAST})
             CHECK_NOTHROW(DataPath({.mode = mode, .packets_per_slave = 2}, carrier));
-        for (__u32 policy = XB_POLICY_LAYER2; policy <= XB_POLICY_VLAN_SRCMAC; policy++)
+        for (__u32 policy = 0; policy < XB_N_POLICIES; policy++)
             for (const __u32 mode : {XB_MODE_XOR, XB_MODE_8023AD})
                 CHECK_NOTHROW(DataPath({.mode = mode, .policy = policy}, carrier));
         for (const __u32 mode : {XB_MODE_TLB, XB_MODE_ALB})

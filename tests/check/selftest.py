@@ -81,10 +81,27 @@ class Layers(unittest.TestCase):
         self.expect("user/core/bond/a.cpp", "// steady_clock::now() in a comment\n", None)
 
     def test_mode_switch(self):
-        self.expect("bpf/a.bpf.c", "case XB_MODE_XOR:\n", "mode registry")
-        self.expect("user/core/bond/a.cpp", "using enum Mode;\n", "mode registry")
-        self.expect("user/core/bond/a.cpp", "case Mode::active_backup:\n", "mode registry")
+        self.expect("bpf/a.bpf.c", "case XB_MODE_XOR:\n", "ask traits(mode)")
+        self.expect("user/core/bond/a.cpp", "using enum Mode;\n", "ask traits(mode)")
+        self.expect("user/core/bond/a.cpp", "case Mode::active_backup:\n", "ask traits(mode)")
         self.expect("user/core/modes/registry.cpp", "case Mode::active_backup:\n", None)
+        self.expect("user/core/options/option_table.cpp", "case Mode::active_backup:\n", "ask traits(mode)")
+
+    def test_mode_comparison(self):
+        for test in ("a.mode == Mode::broadcast", "a.mode != xbond::Mode::broadcast", "Mode::broadcast == a.mode",
+                     "a.mode ==\n    Mode::broadcast"):
+            self.expect("user/show/a.cpp", f"bool b = {test};\n", "ask traits(mode)")
+        for test in ("xb_cfg.mode == XB_MODE_ALB", "XB_MODE_8023AD != mode"):
+            self.expect("bpf/a.bpf.c", f"if ({test})\n", "ask traits(mode)")
+        self.expect("common/a.h", "return mode == XB_MODE_ALB;\n", "ask traits(mode)")
+
+    def test_where_modes_may_be_compared(self):
+        for name in ("include/xbond/numbers.h", "bpf/lib/select.h", "user/core/modes/traits.cpp"):
+            self.expect(name, "return mode == XB_MODE_ALB;\n", None)
+
+    def test_a_mode_may_be_named(self):
+        self.expect("user/core/bond/a.cpp", "Mode mode = Mode::broadcast; // == Mode::broadcast\n", None)
+        self.expect("user/core/bond/a.cpp", "if (kind == LinkMode::full || mode == other) {}\n", None)
 
     def test_unknown_directory(self):
         self.expect("user/odd/a.cpp", "\n", "belongs to no layer")

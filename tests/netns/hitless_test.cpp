@@ -5,6 +5,7 @@
 
 #include "tests/harness/udp_stream.h"
 #include "tests/netns/lab.h"
+#include "xbond/hash.h"
 
 using namespace xbond::harness;
 using Kind = Switch::Kind;
@@ -128,8 +129,9 @@ TEST_CASE("hitless: visibility is set to full and fast") {
 TEST_CASE("hitless: the hash policy changes") {
     HitlessLab lab(2, "mode balance-xor miimon 100");
     lab.expect_hitless("hash policies", [&] {
-        for (const char *policy : {"layer3+4", "layer2+3", "encap2+3", "encap3+4", "vlan+srcmac", "layer2"}) {
-            lab.cli().ok(std::string("link set bond0 type bond xmit_hash_policy ") + policy);
+        for (std::size_t i = 1; i <= xbond::hash_policies.size(); ++i) { // the default, which the bond has, comes last
+            const auto policy = xbond::hash_policies.at(i % xbond::hash_policies.size());
+            lab.cli().ok("link set bond0 type bond xmit_hash_policy " + std::to_string(static_cast<int>(policy)));
         }
     });
 }

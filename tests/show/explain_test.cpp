@@ -5,6 +5,7 @@
 #include "tests/show/view_builder.h"
 #include "user/core/wire/hex.h"
 #include "user/show/explain.h"
+#include "xbond/hash.h"
 
 using namespace xbond;
 using show::explain_frame;
@@ -96,7 +97,7 @@ TEST_CASE("A6 explain balance-rr: the counter decides, IGMP goes out of the acti
 
 TEST_CASE("explain: nothing usable, and frames of any length") {
     auto bond = test::bond_view(Mode::balance_xor);
-    for (const auto policy : {HashPolicy::layer2, HashPolicy::layer34, HashPolicy::encap34, HashPolicy::vlan_srcmac}) {
+    for (const auto policy : hash_policies) {
         bond.options.xmit_hash_policy = policy;
         for (std::size_t n = 0; n <= tcp.size(); ++n) {
             const auto e = explain_frame(bond, std::span(tcp).first(n), 0);

@@ -131,7 +131,7 @@ xbond doctor 2>&1 | tee /out/doctor
 mode balance-rr
 mode balance-rr packets_per_slave 0
 mode active-backup
-for policy in layer2 layer2+3 layer3+4 encap2+3 encap3+4 vlan+srcmac; do
+for policy in $(xbond options | sed -n 's/^ *xmit_hash_policy  \([^ ]*\) .*/\1/p' | tr '|' ' '); do
     mode balance-xor xmit_hash_policy $policy
 done
 mode broadcast

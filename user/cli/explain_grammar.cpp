@@ -4,6 +4,7 @@
 #include "user/cli/args.h"
 #include "user/cli/flow_frame.h"
 #include "user/core/wire/hex.h"
+#include "xbond/hash.h"
 
 namespace xbond::cli {
 
@@ -70,11 +71,19 @@ Result<FlowFrame> frame_of(const Words &words) {
     return out;
 }
 
+std::string policy_choices() { // "layer2, layer3+4 or vlan+srcmac"
+    std::string text;
+    for (const HashPolicy policy : hash_policies) {
+        const bool last = policy == hash_policies.back();
+        text += (text.empty() ? "" : last ? " or " : ", ") + std::string(core::policy_name(policy));
+    }
+    return text;
+}
+
 Result<ExplainOffline> offline(const Words &words, FlowFrame frame) {
     const auto policy = core::parse_policy(*words.policy);
     if (!policy) {
-        return fail(EINVAL, "--policy: expected layer2, layer3+4, layer2+3, encap2+3, encap3+4 or vlan+srcmac, got \"" +
-                                *words.policy + "\"");
+        return fail(EINVAL, "--policy: expected " + policy_choices() + ", got \"" + *words.policy + "\"");
     }
     const auto slaves = parse_number(words.slaves.value_or("1"), "--slaves", 1, XB_MAX_SLAVES);
     if (!slaves) {

@@ -48,7 +48,7 @@ std::string markdown_table() {
     for (const auto &o : core::option_table()) {
         const std::string alias = o.alias.empty() ? "" : " (" + cell(o.alias) + ")";
         out += "| `" + cell(o.name) + "`" + alias + " | " + cell(o.values) + " | " + cell(o.fallback) + " | " +
-               cell(o.modes) + " | " + rules(o) + " | " + cell(o.help) + " |\n";
+               core::mode_numbers(o.modes) + " | " + rules(o) + " | " + cell(o.help) + " |\n";
     }
     return out;
 }
@@ -65,7 +65,7 @@ std::string option_table_text(const OptionTable &wanted) {
                std::string(o.values) + (o.fallback.empty() ? "" : "  [" + std::string(o.fallback) + "]") + "\n      " +
                std::string(o.help);
         const std::string only = rules(o);
-        out += (o.modes == "all" ? "" : "; modes " + std::string(o.modes)) +
+        out += (o.modes == core::all_modes ? "" : "; modes " + core::mode_numbers(o.modes)) +
                (only.empty() ? "" : "; changeable only with " + only) + "\n";
     }
     return out;

@@ -71,9 +71,9 @@ Choice choose_balanced(const BondView &bond, const ExplainTable &table, std::spa
     }
     const auto owner = bond.balance->buckets.at(*bucket).owner;
     const std::string which = "bucket " + std::to_string(*bucket);
-    const auto hash = bond.options.mode == Mode::balance_tlb
-                          ? std::optional(flow_hash(frame, vlan_tci, bond.options.xmit_hash_policy))
-                          : std::nullopt;
+    const auto hash = core::traits(bond.options.mode).buckets_by_destination
+                          ? std::nullopt
+                          : std::optional(flow_hash(frame, vlan_tci, bond.options.xmit_hash_policy));
     return owner == no_slot ? Choice{hash, bucket, no_slot, which + " has no slave yet: it gets the least loaded one"}
                             : Choice{hash, bucket, owner, which + " belongs to " + name_of(bond, owner)};
 }
@@ -83,13 +83,13 @@ Choice choose(const BondView &bond, const ExplainTable &table, std::span<const s
     if (bond.pick.empty()) {
         return {{}, {}, no_slot, "no slave is usable"};
     }
-    if (bond.options.mode == Mode::round_robin) {
+    if (core::traits(bond.options.mode).takes_turns) {
         return choose_round_robin(bond, table, frame);
     }
     if (bond.balance) {
         return choose_balanced(bond, table, frame, vlan_tci);
     }
-    if (has_active_slave(bond.options.mode)) {
+    if (core::traits(bond.options.mode).has_primary) {
         return {{}, 0, bond.pick.front(), "the current active slave sends everything"};
     }
     return choose_by_hash(bond, frame, vlan_tci);
@@ -129,16 +129,14 @@ std::string value_text(const ordered_json &value) {
 } // namespace
 
 ordered_json explain_frame(const BondView &bond, std::span<const std::uint8_t> frame, std::uint16_t vlan_tci) {
-    const Mode mode = bond.options.mode;
-    const bool hashes = mode == Mode::balance_xor || mode == Mode::ieee8023ad || mode == Mode::balance_tlb ||
-                        (mode == Mode::balance_alb && !bond.options.tlb_dynamic_lb);
-    auto pick = ordered_json::array(), sent_on = ordered_json::array();
+    if (core::traits(bond.options.mode).takes_turns) {
+        return choose_round_robin(bond, table, frame);
     for (const auto slot : bond.pick) {
         pick.push_back(name_or_null(bond, slot));
     }
     Choice choice;
     SlotId sender = no_slot;
-    if (bond.options.mode == Mode::broadcast) {
+    if (traits.sends_on_all) {
         choice.reason = "broadcast: a copy out of every slave whose link is up";
         for (const auto &name : pick) {
             if (!name.is_null()) {

@@ -127,7 +127,7 @@ ordered_json info_data(const BondView &bond) {
     const auto &o = bond.options;
     const auto option = [&o](std::string_view name) { return core::get_option(o, name).value_or(""); };
     ordered_json out{{"mode", core::mode_name(o.mode)}};
-    if (const auto *active = slave_in_slot(bond, bond.active); active && has_active_slave(o.mode)) {
+    if (const auto *active = slave_in_slot(bond, bond.active); active && core::traits(o.mode).has_primary) {
         out["active_slave"] = active->slave.name;
     }
     out["miimon"] = o.miimon_ms;

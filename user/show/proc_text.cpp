@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: MIT
 // /proc/net/bonding/<bond>, byte for byte (7.1). Monitoring tools parse these lines by order and label.
-#include <array>
-
 #include "user/core/lacp/aggregator.h"
 #include "user/core/options/targets.h"
 #include "user/show/render.h"
@@ -10,11 +8,6 @@
 namespace xbond::show {
 
 namespace {
-
-constexpr std::array<std::string_view, 7> mode_texts{
-    "load balancing (round-robin)", "fault-tolerance (active-backup)",       "load balancing (xor)",
-    "fault-tolerance (broadcast)",  "IEEE 802.3ad Dynamic link aggregation", "transmit load balancing",
-    "adaptive load balancing"};
 
 std::string line(std::string_view label, std::string_view value) {
     return std::string(label) + ": " + std::string(value) + "\n";
@@ -92,12 +85,12 @@ std::string lacp_block(const BondView &bond) {
 std::string selection_text(const BondView &bond) {
     const auto &o = bond.options;
     std::string out;
-    const bool balances = o.mode == Mode::balance_tlb || o.mode == Mode::balance_alb;
-    if (o.mode == Mode::balance_xor || o.mode == Mode::ieee8023ad || (balances && !o.tlb_dynamic_lb)) {
+    const core::ModeTraits &traits = core::traits(o.mode);
+    if (traits.picks_by_hash(o.tlb_dynamic_lb)) {
         out += line("Transmit Hash Policy", std::string(core::policy_name(o.xmit_hash_policy)) + " (" +
                                                 std::to_string(static_cast<int>(o.xmit_hash_policy)) + ")");
     }
-    if (has_active_slave(o.mode)) {
+    if (traits.has_primary) {
         std::string primary = name_or_none(bond, bond.primary);
         if (bond.primary != no_slot) {
             primary += " (primary_reselect " + std::string(core::name(o.primary_reselect)) + ")";
@@ -111,8 +104,9 @@ std::string selection_text(const BondView &bond) {
 
 std::string proc_text(const BondView &bond, const std::string &kernel_release) {
     const auto &o = bond.options;
-    std::string mode(mode_texts.at(static_cast<std::size_t>(o.mode)));
-    if (o.mode == Mode::active_backup && o.fail_over_mac != core::FailOverMac::none) {
+    const core::ModeTraits &traits = core::traits(o.mode);
+    std::string mode(traits.proc_text);
+    if (traits.address_follows_active && o.fail_over_mac != core::FailOverMac::none) {
         mode += " (fail_over_mac " + std::string(core::name(o.fail_over_mac)) + ")";
     }
     std::string out = "Ethernet Channel Bonding Driver: v" + kernel_release + "\n\n" + line("Bonding Mode", mode);

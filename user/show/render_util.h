@@ -10,6 +10,5 @@ namespace xbond::show {
 
 const SlaveView *slave_in_slot(const BondView &, SlotId); // null: no such slave, or no_slot
 xb_counters bond_counters(const BondView &);              // sums over the slaves, plus the bond's own entry
-bool has_active_slave(Mode);                              // modes 1, 5 and 6 (0.3 "modes with primary")
 
 } // namespace xbond::show

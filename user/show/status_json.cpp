@@ -32,10 +32,6 @@ xb_counters bond_counters(const BondView &bond) {
     return sum;
 }
 
-bool has_active_slave(Mode mode) {
-    return mode == Mode::active_backup || mode == Mode::balance_tlb || mode == Mode::balance_alb;
-}
-
 namespace {
 
 ordered_json name_or_null(const BondView &bond, SlotId slot) {

@@ -192,10 +192,9 @@ TEST_CASE("options: the table holds for itself") {
             continue;
         }
         CHECK(*shown == info.fallback); // the default of the struct is the default of the table
-        Options options = info.modes == "1,5,6" ? in_mode("active-backup")
-                          : info.modes == "5,6" ? in_mode("balance-tlb")
-                          : info.modes == "4"   ? in_mode("802.3ad")
-                                                : Options{};
+        const auto known = std::ranges::find_if(
+            core::mode_table, [&](const core::ModeTraits &row) { return info.modes.contains(row.mode); });
+        Options options = in_mode(std::string(known->keyword));
         if (!info.fallback.empty()) { // not text: primary and the lists of targets
             CHECK(set_option(options, {}, {std::string(info.name), "default"}, nullptr));
             CHECK(get_option(options, info.name) == info.fallback);

@@ -160,7 +160,7 @@ Result<void> Bond::apply_slave_option(Step &step, SlotId slot, const OptionValue
 Result<void> Bond::set_prio(Step &step, Slave &target, std::string_view text) {
     if (!policy().traits().has_primary) {
         return fail(EACCES, "slave option prio: not in mode " + std::string(mode_name(options_.mode)) +
-                                "; it belongs to: active-backup, balance-tlb, balance-alb");
+                                "; it belongs to: " + mode_names(modes_where(&ModeTraits::has_primary)));
     }
     using Limits = std::numeric_limits<std::int32_t>;
     const auto value = signed_number(text);
@@ -182,7 +182,7 @@ Result<void> Bond::set_prio(Step &step, Slave &target, std::string_view text) {
 Result<void> Bond::set_actor_port_prio(Step &step, Slave &target, std::string_view text) {
     if (!policy().traits().lacp) {
         return fail(EACCES, "slave option actor_port_prio: not in mode " + std::string(mode_name(options_.mode)) +
-                                "; it belongs to: 802.3ad");
+                                "; it belongs to: " + mode_names(modes_where(&ModeTraits::lacp)));
     }
     const auto value = signed_number(text);
     if (!value || *value < 0 || *value > std::numeric_limits<std::uint16_t>::max()) {

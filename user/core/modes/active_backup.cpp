@@ -8,11 +8,7 @@ namespace {
 
 class ActiveBackup final : public ModePolicy {
 public:
-    const ModeTraits &traits() const override {
-        static constexpr ModeTraits traits{
-            .mode = Mode::active_backup, .has_primary = true, .address_follows_active = true, .arp_on_active = true};
-        return traits;
-    }
+    ActiveBackup() : ModePolicy(Mode::active_backup) {}
 
     std::vector<SlotId> pick(const ModeView &view) const override {
         return view.active == nullptr ? std::vector<SlotId>{} : std::vector<SlotId>{view.active->slot};

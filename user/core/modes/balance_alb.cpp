@@ -9,14 +9,7 @@ namespace {
 
 class BalanceAlb final : public BalanceTlb {
 public:
-    const ModeTraits &traits() const override {
-        static constexpr ModeTraits traits{.mode = Mode::balance_alb,
-                                           .has_primary = true,
-                                           .balances_load = true,
-                                           .balances_clients = true,
-                                           .needs_speed = true};
-        return traits;
-    }
+    BalanceAlb() : BalanceTlb(Mode::balance_alb) {}
 };
 
 } // namespace

@@ -5,12 +5,6 @@
 
 namespace xbond::core {
 
-const ModeTraits &BalanceTlb::traits() const {
-    static constexpr ModeTraits traits{
-        .mode = Mode::balance_tlb, .has_primary = true, .balances_load = true, .needs_speed = true};
-    return traits;
-}
-
 void BalanceTlb::on_enslave(Slave &slave, bool all_active) const { on_stopped_active(slave, all_active); }
 
 void BalanceTlb::on_became_active(Slave &slave) const { set_active_flags(slave); }

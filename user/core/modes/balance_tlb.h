@@ -9,7 +9,7 @@ namespace xbond::core {
 
 class BalanceTlb : public ModePolicy {
 public:
-    const ModeTraits &traits() const override;
+    explicit BalanceTlb(Mode mode = Mode::balance_tlb) : ModePolicy(mode) {}
 
     std::vector<SlotId> pick(const ModeView &view) const override { return usable_slots(view.slaves); }
     FallbackTable fallback(const ModeView &view) const override { return usable_ring(view.slaves); }

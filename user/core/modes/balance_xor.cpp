@@ -7,10 +7,7 @@ namespace {
 
 class BalanceXor final : public ModePolicy {
 public:
-    const ModeTraits &traits() const override {
-        static constexpr ModeTraits traits{.mode = Mode::balance_xor};
-        return traits;
-    }
+    BalanceXor() : ModePolicy(Mode::balance_xor) {}
 
     std::vector<SlotId> pick(const ModeView &view) const override { return usable_slots(view.slaves); }
 

@@ -7,10 +7,7 @@ namespace {
 
 class Broadcast final : public ModePolicy {
 public:
-    const ModeTraits &traits() const override {
-        static constexpr ModeTraits traits{.mode = Mode::broadcast};
-        return traits;
-    }
+    Broadcast() : ModePolicy(Mode::broadcast) {}
 
     std::vector<SlotId> pick(const ModeView &view) const override {
         std::vector<SlotId> positions;

@@ -8,10 +8,7 @@ namespace {
 
 class Ieee8023ad final : public ModePolicy {
 public:
-    const ModeTraits &traits() const override {
-        static constexpr ModeTraits traits{.mode = Mode::ieee8023ad, .lacp = true};
-        return traits;
-    }
+    Ieee8023ad() : ModePolicy(Mode::ieee8023ad) {}
 
     std::vector<SlotId> pick(const ModeView &view) const override { return usable_slots(view.slaves); }
 

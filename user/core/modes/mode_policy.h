@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What distinguishes one bonding mode from another. The bond, its monitor and its selection ask the policy; none of
-// them tests the mode. One file a mode, listed in registry.cpp.
+// What one bonding mode does differently from another. The bond, its monitor and its selection ask the policy or the
+// traits; none of them tests the mode. One file a mode, listed in registry.cpp.
 #pragma once
 
 #include <array>
@@ -8,31 +8,10 @@
 #include <vector>
 
 #include "user/core/link/slave.h"
+#include "user/core/modes/traits.h"
 #include "user/core/options/options.h"
 
 namespace xbond::core {
-
-struct ModeTraits {
-    Mode mode;
-    // Modes 1,5,6: primary, prio and active_slave exist, and only the active slave carries the bond's lists (1.8).
-    bool has_primary = false;
-    // Mode 1: the active slave stands for the bond's address: fail_over_mac (1.6) and announcements (1.11).
-    bool address_follows_active = false;
-    // Mode 0: IGMP leaves on the active slave, so any change of it calls for a re-join (1.12).
-    bool igmp_on_active = false;
-    // Mode 1: probes leave on the active slave, and without one on a candidate in turn (4.6). The others probe on all
-    // slaves and judge each by itself (4.5).
-    bool arp_on_active = false;
-    // Mode 4: LACP says which ports send and receive and whether the bond has carrier. There is no active slave.
-    bool lacp = false;
-    // Modes 5,6 (section 5): buckets, learning packets, and an address of its own for each slave, where the active one
-    // has the bond's.
-    bool balances_load = false;
-    // Mode 6: clients are told which slave to send to (5.6), and all slaves receive unicast.
-    bool balances_clients = false;
-    // A link of unknown speed or duplex does not come up (3.2).
-    bool needs_speed = false;
-};
 
 struct ModeView { // what a policy may know of the bond
     std::span<const Slave> slaves;
@@ -49,7 +28,7 @@ class ModePolicy {
 public:
     virtual ~ModePolicy() = default;
 
-    virtual const ModeTraits &traits() const = 0;
+    const ModeTraits &traits() const { return traits_; }
 
     // Positions for the data path: see xb_bank in abi.h.
     virtual std::vector<SlotId> pick(const ModeView &) const = 0;
@@ -65,6 +44,12 @@ public:
     virtual void on_became_active(Slave &) const {}
     virtual void on_stopped_active(Slave &, bool /*all_active*/) const {}
     virtual void on_bond_opened(Slave &, bool is_active, bool all_active) const;
+
+protected:
+    explicit ModePolicy(Mode mode) : traits_(core::traits(mode)) {}
+
+private:
+    const ModeTraits &traits_;
 };
 
 // Helpers of the policies.

@@ -8,10 +8,7 @@ namespace {
 
 class RoundRobin final : public ModePolicy {
 public:
-    const ModeTraits &traits() const override {
-        static constexpr ModeTraits traits{.mode = Mode::round_robin, .igmp_on_active = true};
-        return traits;
-    }
+    RoundRobin() : ModePolicy(Mode::round_robin) {}
 
     std::vector<SlotId> pick(const ModeView &view) const override {
         const auto &slaves = view.slaves;

@@ -2,26 +2,11 @@
 // The rows behind options.h: what each option accepts and where it is kept (6.2). Internal to user/core.
 #pragma once
 
-#include <initializer_list>
-
 #include "user/core/options/options.h"
 
 namespace xbond::core {
 
 using Warnings = std::vector<std::string>;
-
-class ModeSet {
-public:
-    constexpr ModeSet(std::initializer_list<Mode> modes) {
-        for (const Mode mode : modes) {
-            bits_ |= 1U << static_cast<unsigned>(mode);
-        }
-    }
-    constexpr bool contains(Mode mode) const { return (bits_ >> static_cast<unsigned>(mode) & 1U) != 0; }
-
-private:
-    unsigned bits_ = 0;
-};
 
 struct Keyword {
     std::string_view word;
@@ -35,7 +20,6 @@ struct NumberRange { // empty (first > last): only keywords, and the numbers of 
 
 struct OptionRule {
     OptionInfo info;
-    ModeSet modes;
     std::span<const Keyword> words;
     NumberRange range;
     Result<void> (*set)(Options &, std::uint32_t value, Warnings &) = nullptr; // messages without the option's name

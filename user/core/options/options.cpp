@@ -58,19 +58,9 @@ std::optional<std::uint32_t> parse_value(const OptionRule &rule, std::string_vie
 
 std::string option_text(std::string_view name) { return "option " + std::string(name); }
 
-std::string modes_text(const ModeSet &modes) {
-    std::string text;
-    for (const Keyword &mode : mode_words()) {
-        if (modes.contains(static_cast<Mode>(mode.value))) {
-            text += (text.empty() ? "" : ", ") + std::string(mode.word);
-        }
-    }
-    return text;
-}
-
-tl::unexpected<Error> wrong_mode(std::string_view name, Mode mode, const ModeSet &modes) {
+tl::unexpected<Error> wrong_mode(std::string_view name, Mode mode, ModeSet modes) {
     return fail(EACCES, option_text(name) + ": not in mode " + std::string(mode_name(mode)) +
-                            "; it belongs to: " + modes_text(modes));
+                            "; it belongs to: " + mode_names(modes));
 }
 
 Result<void> store_value(Options &options, const OptionRule &rule, std::string_view text, Warnings &warnings) {
@@ -101,11 +91,11 @@ std::span<const OptionInfo> option_table() {
 
 std::span<const OptionInfo> slave_option_table() {
     static constexpr OptionInfo table[] = {
-        {"prio", "", "-2147483648..2147483647", "0", "1,5,6", false, false,
+        {"prio", "", "-2147483648..2147483647", "0", modes_where(&ModeTraits::has_primary), false, false,
          "the usable slave with the highest prio becomes active where there is no primary"},
-        {"queue_id", "", "0..16", "0", "all", false, false,
+        {"queue_id", "", "0..16", "0", all_modes, false, false,
          "packets with this queue mapping leave on this slave (acts in modes 0 and 1); 0: none"},
-        {"actor_port_prio", "", "0..65535", "255", "4", false, false,
+        {"actor_port_prio", "", "0..65535", "255", modes_where(&ModeTraits::lacp), false, false,
          "priority of the port in LACPDUs; decides with max_ports and with ad_select actor_port_prio"},
     };
     return table;
@@ -132,8 +122,8 @@ Result<void> check_applicable(const Options &options, const OptionContext &conte
         return fail(EINVAL, "unknown bond option " + quoted(name) + ": see the option table of xbond");
     }
     const bool shared = rule->any_mode_with_monitors && options.monitors != Monitors::exclusive;
-    if (!rule->modes.contains(options.mode) && !shared) {
-        auto error = wrong_mode(name, options.mode, rule->modes);
+    if (!rule->info.modes.contains(options.mode) && !shared) {
+        auto error = wrong_mode(name, options.mode, rule->info.modes);
         if (rule->any_mode_with_monitors) {
             error.value().message += ", and with monitors any or all to every mode";
         }
@@ -180,7 +170,7 @@ std::optional<std::string> get_option(const Options &options, std::string_view n
     return is_number || word.empty() ? std::to_string(value) : std::string(word);
 }
 
-std::string_view mode_name(Mode mode) { return word_of(mode_words(), static_cast<std::uint32_t>(mode)); }
+std::string_view mode_name(Mode mode) { return traits(mode).keyword; }
 std::string_view policy_name(HashPolicy policy) { return word_of(policy_words(), static_cast<std::uint32_t>(policy)); }
 std::string_view name(PrimaryReselect value) {
     return word_of(primary_reselect_words(), static_cast<std::uint32_t>(value));

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "user/core/lacp/state.h"
+#include "user/core/modes/traits.h"
 #include "xbond/result.h"
 #include "xbond/types.h"
 
@@ -95,7 +96,7 @@ struct OptionInfo {
     std::string_view alias;    // other spellings, separated by blanks: "num_unsol_na num_peer_notif"; may be empty
     std::string_view values;   // for people: "0..255", "always|better|failure"
     std::string_view fallback; // default value as text
-    std::string_view modes;    // for people: "all", "1,5,6"
+    ModeSet modes;             // that know it
     bool needs_no_slaves;
     bool needs_down;
     std::string_view help; // one line

@@ -64,7 +64,7 @@ show::BondView BondController::view() const {
     if (lacp_) {
         v.lacp = lacp_->view();
     }
-    if (v.options.mode == Mode::balance_tlb || v.options.mode == Mode::balance_alb) {
+    if (core::traits(v.options.mode).balances_load) {
         v.balance = balance_table(path_);
     }
     for (const auto &slave : bond_.slaves()) {

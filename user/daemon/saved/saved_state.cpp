@@ -101,7 +101,7 @@ core::Options options_of(const json &j) {
     o.updelay_ticks = j.at("updelay_ticks");
     o.downdelay_ticks = j.at("downdelay_ticks");
     o.peer_notif_delay_ticks = j.at("peer_notif_delay_ticks");
-    o.xmit_hash_policy = enum_of(j.at("xmit_hash_policy"), HashPolicy::vlan_srcmac);
+    o.xmit_hash_policy = enum_of(j.at("xmit_hash_policy"), HashPolicy{XB_N_POLICIES - 1});
     o.packets_per_slave = j.at("packets_per_slave");
     o.lp_interval_s = j.at("lp_interval_s");
     o.tlb_dynamic_lb = j.at("tlb_dynamic_lb");
