@@ -54,7 +54,7 @@ ExplainTable::ExplainTable(const BondView &bond) {
 std::optional<std::uint32_t> balance_bucket(const core::Options &options, std::span<const std::uint8_t> frame,
                                             std::uint16_t vlan_tci) {
     const data_path::xb_frame view{frame, vlan_tci};
-    if (options.mode == Mode::balance_alb) {
+    if (core::traits(options.mode).buckets_by_destination) {
         const auto bucket = data_path::xb_alb_bucket(&view);
         return bucket < XB_BUCKETS ? std::optional(bucket) : std::nullopt;
     }
@@ -68,7 +68,7 @@ std::optional<ClientArp> client_arp(const BondView &bond, const ExplainTable &pu
                                     std::span<const std::uint8_t> frame) {
     const data_path::xb_frame view{frame, 0};
     xb_arp arp{};
-    if (bond.options.mode != Mode::balance_alb || !data_path::xb_is_arp(&view) ||
+    if (!core::traits(bond.options.mode).balances_clients || !data_path::xb_is_arp(&view) ||
         !data_path::xb_is_client_arp(&view, &published.table, &published.bank(), &arp)) {
         return std::nullopt;
     }
