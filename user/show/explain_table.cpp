@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "user/core/modes/traits.h"
 #include "user/show/render_util.h"
 #include "xbond/hash.h"
 
