@@ -28,14 +28,6 @@
 
 namespace xbond::loader {
 
-struct ProgramSet { // what is frozen into read-only data
-    Mode mode = Mode::round_robin;
-    HashPolicy policy = HashPolicy::layer2;
-    std::uint32_t packets_per_slave = 1;
-    bool tlb_dynamic_lb = true;
-    bool operator==(const ProgramSet &) const = default;
-};
-
 // How XDP sits on one slave; `why` says what decided (the table of drivers is in xdp_policy.h).
 struct XdpState {
     enum class Attached { none, native, generic } attached = Attached::none;
@@ -48,11 +40,6 @@ using Bank = xb_bank;
 struct Counters { // sums over CPUs
     xb_counters slot[XB_MAX_SLAVES];
     xb_counters bond;
-};
-
-struct Stamps { // when a slave last heard something that counts (4.3); zero: never
-    Time last_rx{};
-    std::array<Time, XB_MAX_TARGETS> target_rx{};
 };
 
 class DataPath {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "xbond/result.h"
+#include "xbond/types.h"
 
 namespace xbond::loader {
 
@@ -16,12 +17,6 @@ class HookKind; // loader/hook/hook.h
 // How the data path sees a slave's carrier, best first.
 enum class CarrierCheck { kfunc, probe_read, none };
 std::string_view name(CarrierCheck c); // "kfunc", "probe_read", "none"
-
-struct Feature {
-    std::string name; // "tcx", "carrier_kfunc", "carrier_probe_read", "bpf_timer", "freplace", "af_xdp", ...
-    bool available = false;
-    std::string detail; // the kernel's answer, or what is used instead
-};
 
 struct Features {
     std::vector<Feature> list;                 // every probe, in a fixed order

@@ -49,6 +49,27 @@ enum class HashPolicy : std::uint8_t {
 #undef XB_POLICY_NAME
 };
 
+// When a slave last heard something that counts for the ARP/NS monitor (CLOCK_MONOTONIC); zero: never. ARP target i and
+// NS target i share a stamp.
+struct Stamps {
+    Time last_rx{};
+    std::array<Time, XB_MAX_TARGETS> target_rx{};
+};
+
+struct Feature {      // of the running kernel, probed
+    std::string name; // "tcx", "carrier_kfunc", "carrier_probe_read", "bpf_timer", "freplace", "af_xdp", ...
+    bool available = false;
+    std::string detail; // the kernel's answer, or what is used instead
+};
+
+struct ProgramSet { // what is frozen into the programs' read-only data
+    Mode mode = Mode::round_robin;
+    HashPolicy policy = HashPolicy::layer2;
+    std::uint32_t packets_per_slave = 1;
+    bool tlb_dynamic_lb = true;
+    bool operator==(const ProgramSet &) const = default;
+};
+
 enum class XdpPolicy : std::uint8_t { automatic, native, generic, off };
 enum class Visibility : std::uint8_t { automatic, fast, full };
 

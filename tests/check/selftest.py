@@ -26,7 +26,7 @@ def run(check, files):
 
 class Layers(unittest.TestCase):
     tree = {"user/sys/netlink.h": MIT, "user/core/bond/bond.h": MIT, "user/show/render.h": MIT, "loader/datapath.h": MIT,
-            "include/xbond/abi.h": MIT}
+            "include/xbond/abi.h": MIT, "user/sys/link_info.h": MIT}
 
     def expect(self, name, text, finding):
         code, out = run("layers.py", self.tree | {name: text})
@@ -72,6 +72,11 @@ class Layers(unittest.TestCase):
         self.expect(encode, "#include <net/if.h>\n", "is pure")
         self.expect(encode, "#include <nlohmann/json.hpp>\n", "knows no JSON")
         self.expect(beside, '#include "loader/datapath.h"\n#include <net/if.h>\n', None)
+
+    def test_outputs_know_values_of_the_system_and_no_adapter(self):
+        self.expect("user/show/a.cpp", '#include "user/sys/link_info.h"\n', None)
+        self.expect("user/show/a.cpp", '#include "user/sys/netlink.h"\n', "user/show may not include user/sys/netlink.h")
+        self.expect("user/sys/link_info.h", "#include <net/if.h>\n", "is pure")
 
     def test_common_is_scanned(self):
         self.expect("common/a.h", '#include "user/sys/netlink.h"\n', "common may not include")

@@ -65,8 +65,7 @@ core::LinksObserved Lab::observe() const {
                              .carrier = world.carrier,
                              .speed = world.speed,
                              .duplex = world.duplex,
-                             .last_rx = world.last_rx,
-                             .target_rx = world.target_rx});
+                             .stamps = {.last_rx = world.last_rx, .target_rx = world.target_rx}});
     }
     return all;
 }

@@ -6,11 +6,10 @@
 namespace xbond::test {
 
 using show::BondView;
-using show::DeviceState;
 using show::SlaveView;
 
-DeviceState device(const std::string &name, std::uint32_t ifindex, const char *mac) {
-    DeviceState d;
+sys::LinkInfo device(const std::string &name, std::uint32_t ifindex, const char *mac) {
+    sys::LinkInfo d;
     d.ifindex = ifindex;
     d.name = name;
     d.flags = IFF_BROADCAST | IFF_MULTICAST | IFF_UP | IFF_RUNNING | IFF_LOWER_UP;

@@ -7,7 +7,7 @@
 
 namespace xbond::test {
 
-show::DeviceState device(const std::string &name, std::uint32_t ifindex, const char *mac);
+sys::LinkInfo device(const std::string &name, std::uint32_t ifindex, const char *mac);
 show::BondView bond_view(Mode mode); // bond0 over v0 (active where the mode has one) and v1, both up
 show::Snapshot snapshot_of(show::BondView);
 

@@ -77,7 +77,7 @@ std::string missing_feature_advice(const std::string &name) {
     return "the next best is used";
 }
 
-Finding feature_finding(const loader::Feature &f) {
+Finding feature_finding(const Feature &f) {
     if (f.available) {
         return {Severity::ok, f.name, f.detail.empty() ? "available" : f.detail, ""};
     }
@@ -118,7 +118,7 @@ void judge_access(const DoctorFacts &facts, std::vector<Finding> &out) {
 
 } // namespace
 
-DoctorFacts gather(std::vector<loader::Feature> features, std::optional<std::string> daemon) {
+DoctorFacts gather(std::vector<Feature> features, std::optional<std::string> daemon) {
     DoctorFacts out;
     utsname uts{};
     ::uname(&uts);

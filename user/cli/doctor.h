@@ -23,7 +23,7 @@ struct DoctorFacts {
     std::string kernel;
     bool root = false;
     std::optional<std::string> daemon; // socket of the daemon that answered
-    std::vector<loader::Feature> features;
+    std::vector<Feature> features;
     std::string probe_error;     // why there are none
     bool bpffs = false;          // on /sys/fs/bpf
     std::optional<long> backlog; // net.core.netdev_max_backlog; none: not visible in this namespace
@@ -41,7 +41,7 @@ struct Finding {
 };
 
 // `features`: of the running daemon; without them they are probed, which needs root.
-DoctorFacts gather(std::vector<loader::Feature> features, std::optional<std::string> daemon);
+DoctorFacts gather(std::vector<Feature> features, std::optional<std::string> daemon);
 std::vector<Finding> judge(const DoctorFacts &);
 bool usable(const std::vector<Finding> &); // no problem among them
 

@@ -200,7 +200,7 @@ int capture(const Invocation &in, const LacpCapture &what) {
 }
 
 int doctor(const Invocation &in) {
-    std::vector<loader::Feature> features;
+    std::vector<Feature> features;
     std::optional<std::string> daemon;
     if (const auto path = socket_path(in.globals)) {
         if (auto client = Client::connect(*path)) {

@@ -54,7 +54,7 @@ ordered_json flags_json(std::uint32_t flags) {
     return out;
 }
 
-ordered_json device_json(const DeviceState &d, std::uint32_t flags, const std::string &master, bool details) {
+ordered_json device_json(const sys::LinkInfo &d, std::uint32_t flags, const std::string &master, bool details) {
     ordered_json out{{"ifindex", d.ifindex}, {"ifname", d.name}, {"flags", flags_json(flags)}, {"mtu", d.mtu}};
     out["qdisc"] = d.qdisc;
     if (!master.empty()) {
@@ -62,7 +62,7 @@ ordered_json device_json(const DeviceState &d, std::uint32_t flags, const std::s
     }
     out["operstate"] = d.operstate;
     out["linkmode"] = d.linkmode == IF_LINK_MODE_DORMANT ? "DORMANT" : "DEFAULT";
-    out["group"] = d.group;
+    out["group"] = "default";
     if (d.txqlen != 0) {
         out["txqlen"] = d.txqlen;
     }
@@ -199,7 +199,7 @@ ordered_json stats_json(const xb_counters &c) {
 }
 
 ordered_json bond_link(const BondView &bond, bool details, bool statistics) {
-    DeviceState device = bond.device;
+    sys::LinkInfo device = bond.device;
     if (device.operstate == "LOWERLAYERDOWN") {
         device.operstate = "DOWN"; // the veth's other end is not what a bond's user sees
     }

@@ -14,29 +14,11 @@
 #include "user/core/lacp/effects.h"
 #include "user/core/lacp/history.h"
 #include "user/core/lacp/state.h"
+#include "user/sys/link_info.h"
 #include "xbond/abi.h"
+#include "xbond/types.h"
 
 namespace xbond::show {
-
-struct FeatureState {
-    std::string name;
-    bool available = false;
-    std::string detail;
-};
-
-struct DeviceState { // what `ip link show` prints of a device
-    std::uint32_t ifindex = 0;
-    std::string name;
-    std::uint32_t flags = 0; // IFF_*
-    std::uint32_t mtu = 0, min_mtu = 0, max_mtu = 0;
-    std::uint32_t txqlen = 0;
-    std::uint32_t promiscuity = 0, allmulti = 0;
-    std::string qdisc, operstate; // as ip prints them
-    std::uint8_t linkmode = 0;
-    std::string group = "default";
-    MacAddr mac;
-    std::string kind;
-};
 
 struct TargetView { // of the ARP/NS monitor, as one slave sees it
     std::string target;
@@ -46,7 +28,7 @@ struct TargetView { // of the ARP/NS monitor, as one slave sees it
 
 struct SlaveView {
     core::Slave slave;
-    DeviceState device;
+    sys::LinkInfo device;
     xb_counters counters{};
     bool active = false, primary = false;
     std::string driver;
@@ -82,7 +64,7 @@ using LacpHistory = std::vector<LacpHistoryEntry>; // oldest first
 
 struct BondView {
     std::string name;
-    DeviceState device;
+    sys::LinkInfo device;
     core::Options options;
     MacAddr mac;
     bool carrier = false, admin_up = false;
@@ -106,7 +88,7 @@ struct Snapshot {
     std::int64_t pid = 0;
     Time now{};
     Time started{};
-    std::vector<FeatureState> features;
+    std::vector<Feature> features;
     std::vector<BondView> bonds;
 };
 

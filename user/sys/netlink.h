@@ -13,34 +13,11 @@
 #include <vector>
 
 #include "common/fd.h"
+#include "user/sys/link_info.h"
 #include "xbond/result.h"
 #include "xbond/types.h"
 
 namespace xbond::sys {
-
-struct LinkInfo { // of one RTM_NEWLINK
-    std::uint32_t ifindex = 0;
-    std::string name;
-    std::uint16_t arp_type = 0; // ARPHRD_*
-    std::uint32_t flags = 0;    // IFF_*
-    bool carrier = false;       // IFLA_CARRIER
-    std::uint32_t mtu = 0;
-    std::uint32_t min_mtu = 0, max_mtu = 0;
-    std::uint32_t master = 0;         // IFLA_MASTER, 0 if none
-    std::uint32_t link = 0;           // IFLA_LINK: the device below (VLAN) or the peer (veth); 0 if none
-    bool link_in_other_netns = false; // IFLA_LINK_NETNSID present
-    std::string kind;                 // linkinfo kind: "veth", "vlan", "bridge"; empty for hardware
-    std::string slave_kind;
-    std::uint16_t vlan_id = 0;    // kind vlan
-    std::uint16_t vlan_proto = 0; // 0x8100 or 0x88a8, host order
-    std::uint32_t promiscuity = 0;
-    std::uint32_t allmulti = 0;
-    MacAddr mac;                     // zero when not 6 bytes
-    std::optional<MacAddr> perm_mac; // IFLA_PERM_ADDRESS
-    std::uint32_t txqlen = 0;
-    std::string qdisc, operstate; // as ip prints them: "noqueue", "UP"
-    std::uint8_t linkmode = 0;
-};
 
 struct AddressInfo {
     std::uint32_t ifindex = 0;

@@ -118,9 +118,9 @@ TEST_CASE("4.1 targets: a new one counts from now, the others keep their times w
     const auto at = [&](std::size_t i) { return lab.slave("e0").target_rx.at(i); };
     lab.advance(Ms(20));
     auto seen = lab.observe();
-    seen.links[0].last_rx = lab.now;
-    seen.links[0].target_rx[0] = lab.now - Ms(7);
-    seen.links[0].target_rx[1] = lab.now - Ms(5);
+    seen.links[0].stamps.last_rx = lab.now;
+    seen.links[0].stamps.target_rx[0] = lab.now - Ms(7);
+    seen.links[0].stamps.target_rx[1] = lab.now - Ms(5);
     lab.handle(seen);
     REQUIRE(at(0) == lab.now - Ms(7));
     REQUIRE(at(1) == lab.now - Ms(5));
@@ -133,7 +133,7 @@ TEST_CASE("4.1 targets: a new one counts from now, the others keep their times w
     lab.set("arp_ip_target", "+10.0.0.3");
     CHECK(at(0) == second);
     CHECK(at(1) == lab.now);
-    seen.links[0].target_rx[0] = lab.now + Ms(1);
+    seen.links[0].stamps.target_rx[0] = lab.now + Ms(1);
     lab.handle(seen);
     CHECK(at(0) == lab.now + Ms(1));
     CHECK(lab.slave("e0").last_rx == lab.now - Ms(10));
@@ -147,7 +147,7 @@ TEST_CASE("4.1 stamps: zero is never, and an older one changes nothing") {
     CHECK(lab.slave("e0").last_rx == fresh.last_rx);
     CHECK(lab.slave("e0").target_rx == fresh.target_rx);
     auto seen = lab.observe();
-    seen.links[0].last_rx = fresh.last_rx - Ms(1);
+    seen.links[0].stamps.last_rx = fresh.last_rx - Ms(1);
     lab.handle(seen);
     CHECK(lab.slave("e0").last_rx == fresh.last_rx);
 }

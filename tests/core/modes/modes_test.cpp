@@ -23,7 +23,7 @@ Lab three(const OptionList &options) {
 // Positions of the first frames with a fresh per-CPU counter: pre-incremented, divided by packets_per_slave (1.2).
 Names frames(const Lab &lab, unsigned count) {
     const auto picks = lab.picks();
-    const unsigned per_slave = lab.bond.desired().packets_per_slave;
+    const unsigned per_slave = lab.bond.desired().programs.packets_per_slave;
     Names slaves;
     for (unsigned counter = 1; counter <= count; ++counter) {
         slaves.push_back(picks[counter / per_slave % picks.size()]);
@@ -194,8 +194,8 @@ TEST_CASE("desired: queue ids, policy and xbond's own options are published") {
                      {"carrier_watch", "5"}});
     lab.set("queue_id", "e1:7");
     const auto desired = lab.bond.desired();
-    CHECK(desired.mode == Mode::balance_xor);
-    CHECK(desired.policy == HashPolicy::layer34);
+    CHECK(desired.programs.mode == Mode::balance_xor);
+    CHECK(desired.programs.policy == HashPolicy::layer34);
     CHECK(desired.xdp == XdpPolicy::native);
     CHECK(desired.visibility == Visibility::full);
     CHECK(desired.carrier_watch_ms == 5);

@@ -4,6 +4,7 @@
 #include <bit>
 #include <catch2/catch.hpp>
 #include <cstring>
+#include <type_traits>
 
 #include "user/daemon/bond/encode.h"
 #include "xbond/bank.h"
@@ -380,10 +381,7 @@ TEST_CASE("encode: more bridges than fit are counted, so that all ARP is left al
 TEST_CASE("encode: what concerns programs and devices is no part of a bank") {
     const Desired plain = bond_over({0, 1});
     Desired desired = plain;
-    desired.mode = Mode::balance_xor;
-    desired.policy = HashPolicy::layer34;
-    desired.packets_per_slave = 7;
-    desired.tlb_dynamic_lb = false;
+    desired.programs = {Mode::balance_xor, HashPolicy::layer34, 7, false};
     desired.carrier = true;
     desired.xdp = XdpPolicy::native;
     desired.visibility = Visibility::full;

@@ -38,13 +38,13 @@ void Bond::start_times(Slave &slave, Time now) const {
     change_times(slave, [&](Time &time) { time = now - Ms(options_.arp_interval_ms) - jiffy; });
 }
 
-void Bond::observe_stamps(Slave &slave, const LinkObservation &link) const {
-    if (link.last_rx != Time{}) {
-        slave.last_rx = std::max(slave.last_rx, link.last_rx);
+void Bond::observe_stamps(Slave &slave, const Stamps &stamps) const {
+    if (stamps.last_rx != Time{}) {
+        slave.last_rx = std::max(slave.last_rx, stamps.last_rx);
     }
-    for (std::size_t i = 0; i < link.target_rx.size(); ++i) {
-        if (link.target_rx[i] > target_since_[i]) {
-            slave.target_rx[i] = std::max(slave.target_rx[i], link.target_rx[i]);
+    for (std::size_t i = 0; i < stamps.target_rx.size(); ++i) {
+        if (stamps.target_rx[i] > target_since_[i]) {
+            slave.target_rx[i] = std::max(slave.target_rx[i], stamps.target_rx[i]);
         }
     }
 }

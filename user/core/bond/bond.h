@@ -31,9 +31,7 @@ struct LinkObservation {
     bool carrier = false;
     std::uint32_t speed = speed_unknown;
     std::uint8_t duplex = duplex_unknown;
-    // Stamps of the data path, CLOCK_MONOTONIC; zero: never.
-    Time last_rx{};
-    std::array<Time, XB_MAX_TARGETS> target_rx{};
+    Stamps stamps; // of the data path
 };
 // State of some slaves, just read. The daemon sends it when the deadline is reached (then with every slave) and
 // whenever the data path or netlink tells of a change (then with those concerned). If the monitor's tick is due it runs
@@ -240,7 +238,7 @@ private:
 
     // arp_link.cpp (4.1, 4.5, 4.6)
     void start_times(Slave &, Time now) const;
-    void observe_stamps(Slave &, const LinkObservation &) const;
+    void observe_stamps(Slave &, const Stamps &) const;
     Time rx(const Slave &) const; // rx(s) of 4.1
     void restart_arp(Time first_tick);
     void forgive_silence(Time now);

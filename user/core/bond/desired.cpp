@@ -82,10 +82,10 @@ DesiredSlave Bond::desired_slave(const Slave &slave, SlotId fallback) const {
 Desired Bond::desired() const {
     const ModeView seen = view();
     const FallbackTable fallback = policy().fallback(seen);
-    Desired desired{.mode = options_.mode,
-                    .policy = options_.xmit_hash_policy,
-                    .packets_per_slave = options_.packets_per_slave,
-                    .tlb_dynamic_lb = options_.tlb_dynamic_lb,
+    Desired desired{.programs = {.mode = options_.mode,
+                                 .policy = options_.xmit_hash_policy,
+                                 .packets_per_slave = options_.packets_per_slave,
+                                 .tlb_dynamic_lb = options_.tlb_dynamic_lb},
                     .balances_clients = policy().traits().balances_clients,
                     .bond_mac = mac_,
                     .carrier = carrier_,

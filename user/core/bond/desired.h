@@ -50,10 +50,7 @@ struct DesiredSlave {
 };
 
 struct Desired {
-    Mode mode = Mode::round_robin;
-    HashPolicy policy = HashPolicy::layer2;
-    std::uint32_t packets_per_slave = 1;
-    bool tlb_dynamic_lb = true;
+    ProgramSet programs;
     bool balances_clients = false; // ARP of bridges above the bond is to be left alone (5.6)
     MacAddr bond_mac;
     bool carrier = false; // of the bond (1.10)

@@ -57,7 +57,7 @@ void Bond::observe(Step &step, const LinkObservation &link) {
     slave->carrier = link.carrier;
     slave->speed = link.speed;
     slave->duplex = link.duplex;
-    observe_stamps(*slave, link);
+    observe_stamps(*slave, link.stamps);
 }
 
 void Bond::run_mii(Step &step) {

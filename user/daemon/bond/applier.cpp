@@ -11,10 +11,6 @@
 
 namespace xbond::daemon {
 
-loader::ProgramSet program_set(const core::Desired &desired) {
-    return {desired.mode, desired.policy, desired.packets_per_slave, desired.tlb_dynamic_lb};
-}
-
 // A capture makes the device promiscuous; so do the flag that we or the administrator set on a slave, and a bridge
 // above the bond.
 bool Applier::somebody_captures(std::uint32_t ifindex) const {
@@ -71,8 +67,8 @@ bool Applier::set_slow_to_xsk(SlotId slot, bool on) {
 }
 
 Result<void> Applier::publish(const core::Desired &desired) {
-    if (auto wanted = program_set(desired); !(wanted == path_.programs())) {
-        if (auto done = path_.reprogram(wanted); !done) {
+    if (desired.programs != path_.programs()) {
+        if (auto done = path_.reprogram(desired.programs); !done) {
             return done;
         }
     }

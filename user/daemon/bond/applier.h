@@ -18,8 +18,6 @@
 
 namespace xbond::daemon {
 
-loader::ProgramSet program_set(const core::Desired &);
-
 class Applier {
 public:
     // `originals`: what the slaves' own filters were, kept by the owner.

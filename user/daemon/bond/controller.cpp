@@ -22,7 +22,7 @@ constexpr Ms lists_max_age(100); // the kernel prints the lists of all devices: 
 bool is_search(const core::Transition &t) { return t.machine == "search"; }
 
 loader::DataPath::Config data_path_config(const Host &host, const core::Bond &bond, const BondDevice &device) {
-    return {host.pin_root / bond.name(), device.ifindex(), device.peer(), program_set(bond.desired())};
+    return {host.pin_root / bond.name(), device.ifindex(), device.peer(), bond.desired().programs};
 }
 
 } // namespace
@@ -237,9 +237,7 @@ void BondController::observe_and_handle(std::span<const core::Slave> slaves) {
 
 void BondController::handle_links(core::LinksObserved observed) {
     for (auto &link : observed.links) {
-        const auto stamps = path_.stamps(link.slot);
-        link.last_rx = stamps.last_rx;
-        link.target_rx = stamps.target_rx;
+        link.stamps = path_.stamps(link.slot);
     }
     (void)settle(bond_.handle(observed, sys::now()));
     // The data path tells once of a lost carrier; it may tell again when the carrier has been back.
@@ -293,8 +291,8 @@ Result<void> BondController::set_options(std::span<const core::OptionValue> opti
             return done;
         }
     }
-    if (!(program_set(after) == path_.programs())) {
-        if (auto done = path_.reprogram(program_set(after)); !done) {
+    if (after.programs != path_.programs()) {
+        if (auto done = path_.reprogram(after.programs); !done) {
             (void)applier_.try_xdp(before, before.xdp);
             return done;
         }

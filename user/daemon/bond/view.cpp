@@ -5,26 +5,6 @@
 #include "user/daemon/traffic/balancer.h"
 
 namespace xbond::daemon {
-
-show::DeviceState device_state(const sys::LinkInfo &link) {
-    show::DeviceState d;
-    d.ifindex = link.ifindex;
-    d.name = link.name;
-    d.flags = link.flags;
-    d.mtu = link.mtu;
-    d.min_mtu = link.min_mtu;
-    d.max_mtu = link.max_mtu;
-    d.txqlen = link.txqlen;
-    d.promiscuity = link.promiscuity;
-    d.allmulti = link.allmulti;
-    d.qdisc = link.qdisc;
-    d.operstate = link.operstate;
-    d.linkmode = link.linkmode;
-    d.mac = link.mac;
-    d.kind = link.kind;
-    return d;
-}
-
 namespace {
 
 std::optional<Time> age(Time then, Time now) { return then > Time{} ? std::optional(now - then) : std::nullopt; }
@@ -46,7 +26,7 @@ show::BondView BondController::view() const {
     const auto counters = path_.counters();
     v.name = name();
     if (auto link = host_.netlink.link(device_.ifindex())) {
-        v.device = device_state(*link);
+        v.device = *link;
     }
     v.options = bond_.options();
     v.mac = bond_.mac();
@@ -80,7 +60,7 @@ show::SlaveView BondController::view_of(const core::Slave &slave, const core::De
     const auto now = sys::now();
     s.slave = slave;
     if (auto link = host_.netlink.link(slave.ifindex)) {
-        s.device = device_state(*link);
+        s.device = *link;
     }
     if (const auto &options = bond_.options(); options.arp_interval_ms > 0) {
         s.heard_age = age(slave.last_rx, now);

@@ -229,9 +229,7 @@ show::Snapshot Daemon::snapshot() {
     s.pid = ::getpid();
     s.now = sys::now();
     s.started = started_;
-    for (const auto &feature : features_.list) {
-        s.features.push_back({feature.name, feature.available, feature.detail});
-    }
+    s.features = features_.list;
     for (const auto &[name, controller] : bonds_) {
         s.bonds.push_back(controller->view());
     }
