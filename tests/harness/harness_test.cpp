@@ -5,10 +5,10 @@
 #include <nlohmann/json.hpp>
 
 #include "tests/harness/daemon.h"
-#include "tests/harness/sniffer.h"
 #include "tests/harness/topology.h"
-#include "tests/harness/udp_stream.h"
-#include "tests/harness/wire_counter.h"
+#include "tests/harness/traffic/sniffer.h"
+#include "tests/harness/traffic/udp_stream.h"
+#include "tests/harness/traffic/wire_counter.h"
 
 using namespace xbond::harness;
 

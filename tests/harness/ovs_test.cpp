@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "tests/harness/ovs.h"
-#include "tests/harness/sniffer.h"
+#include "tests/harness/traffic/sniffer.h"
 #include "tests/harness/wait.h"
 
 using namespace xbond::harness;

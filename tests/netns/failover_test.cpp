@@ -4,8 +4,8 @@
 #include <catch2/catch.hpp>
 #include <iostream>
 
-#include "tests/harness/udp_stream.h"
-#include "tests/harness/wire_counter.h"
+#include "tests/harness/traffic/udp_stream.h"
+#include "tests/harness/traffic/wire_counter.h"
 #include "tests/netns/frames.h"
 #include "tests/netns/lab.h"
 

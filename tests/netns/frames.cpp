@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <array>
 
-#include "tests/harness/udp_stream.h"
+#include "tests/harness/traffic/udp_stream.h"
 
 namespace xbond::harness {
 

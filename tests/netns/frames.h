@@ -6,7 +6,7 @@
 #include <optional>
 
 #include "tests/harness/packet.h"
-#include "tests/harness/sniffer.h"
+#include "tests/harness/traffic/sniffer.h"
 #include "xbond/types.h"
 
 namespace xbond::harness {

@@ -3,7 +3,7 @@
 #include <catch2/catch.hpp>
 #include <iostream>
 
-#include "tests/harness/udp_stream.h"
+#include "tests/harness/traffic/udp_stream.h"
 #include "tests/netns/lab.h"
 #include "xbond/hash.h"
 

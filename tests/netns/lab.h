@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "tests/harness/daemon.h"
-#include "tests/harness/sniffer.h"
 #include "tests/harness/topology.h"
+#include "tests/harness/traffic/sniffer.h"
 #include "xbond/types.h"
 
 namespace xbond::harness {

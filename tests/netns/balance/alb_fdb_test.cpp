@@ -4,8 +4,8 @@
 
 #include <algorithm>
 
-#include "tests/harness/fdb_watch.h"
-#include "tests/harness/udp_stream.h"
+#include "tests/harness/traffic/fdb_watch.h"
+#include "tests/harness/traffic/udp_stream.h"
 #include "tests/netns/lab.h"
 #include "tests/netns/station.h"
 

@@ -5,7 +5,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
-#include "tests/harness/udp_stream.h"
+#include "tests/harness/traffic/udp_stream.h"
 #include "tests/netns/lab.h"
 
 using namespace xbond::harness;

@@ -4,7 +4,7 @@
 #include <catch2/catch.hpp>
 #include <iostream>
 
-#include "tests/harness/udp_stream.h"
+#include "tests/harness/traffic/udp_stream.h"
 #include "tests/netns/lacp/lab.h"
 
 using namespace xbond::harness;

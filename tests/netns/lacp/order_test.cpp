@@ -3,7 +3,7 @@
 // before.
 #include <catch2/catch.hpp>
 
-#include "tests/harness/udp_stream.h"
+#include "tests/harness/traffic/udp_stream.h"
 #include "tests/netns/frames.h"
 #include "tests/netns/lacp/partner.h"
 

@@ -15,7 +15,7 @@
 #include <thread>
 #include <vector>
 
-#include "tests/harness/sniffer.h"
+#include "tests/harness/traffic/sniffer.h"
 #include "tests/netns/lacp/lab.h"
 #include "user/core/lacp/pdu.h"
 

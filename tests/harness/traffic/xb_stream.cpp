@@ -12,7 +12,7 @@
 #include <string>
 #include <string_view>
 
-#include "tests/harness/udp_stream.h"
+#include "tests/harness/traffic/udp_stream.h"
 #include "tests/harness/wait.h"
 
 namespace {

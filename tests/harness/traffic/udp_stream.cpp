@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "tests/harness/udp_stream.h"
+#include "tests/harness/traffic/udp_stream.h"
 
 #include "tests/harness/netns.h"
 #include "tests/harness/throw_errno.h"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "tests/harness/fdb_watch.h"
+#include "tests/harness/traffic/fdb_watch.h"
 
 #include <algorithm>
 #include <cerrno>

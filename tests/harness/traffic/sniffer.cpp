@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "tests/harness/sniffer.h"
+#include "tests/harness/traffic/sniffer.h"
 
 #include <cerrno>
 #include <cstring>

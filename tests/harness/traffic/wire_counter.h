@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "tests/harness/sniffer.h"
-#include "tests/harness/udp_stream.h"
+#include "tests/harness/traffic/sniffer.h"
+#include "tests/harness/traffic/udp_stream.h"
 
 namespace xbond::harness {
 

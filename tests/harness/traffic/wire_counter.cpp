@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "tests/harness/wire_counter.h"
+#include "tests/harness/traffic/wire_counter.h"
 
 namespace xbond::harness {
 namespace {
