@@ -3,7 +3,7 @@
 #include <catch2/catch.hpp>
 #include <net/if.h>
 
-#include "tests/sys/private_netns.h"
+#include "tests/harness/netns.h"
 #include "user/daemon/bond/bond_device.h"
 #include "user/sys/sysctl.h"
 
@@ -41,7 +41,7 @@ struct DeviceLab {
 } // namespace
 
 TEST_CASE("a bond's device is made down, without carrier, with a silent peer, and known to the daemon") {
-    const sys::PrivateNetns netns;
+    const harness::PrivateNetns netns;
     if (!netns) {
         return;
     }
@@ -69,7 +69,7 @@ TEST_CASE("a bond's device is made down, without carrier, with a silent peer, an
 }
 
 TEST_CASE("a bond's device takes nobody's name, and leaves nothing behind where it is refused") {
-    const sys::PrivateNetns netns;
+    const harness::PrivateNetns netns;
     if (!netns) {
         return;
     }
@@ -84,7 +84,7 @@ TEST_CASE("a bond's device takes nobody's name, and leaves nothing behind where 
 }
 
 TEST_CASE("a bond's device is adopted with its carrier, and nothing else is taken for one") {
-    const sys::PrivateNetns netns;
+    const harness::PrivateNetns netns;
     if (!netns) {
         return;
     }
