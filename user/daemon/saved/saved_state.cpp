@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "common/fd.h"
+#include "user/daemon/saved/saved_options.h"
 
 namespace xbond::daemon {
 namespace {
@@ -27,50 +28,30 @@ template <std::size_t n> json list_of(const std::array<Time, n> &times) {
     return list;
 }
 
-template <typename Addr> json bytes_of(const std::vector<Addr> &addresses) {
-    json list = json::array();
-    for (const auto &address : addresses) {
-        list.push_back(json(address)); // its bytes
-    }
-    return list;
-}
-
-template <typename Addr> std::vector<Addr> addresses_of(const json &list) {
-    std::vector<Addr> addresses;
-    for (const auto &bytes : list) {
-        addresses.push_back(bytes.get<Addr>());
-    }
-    if (addresses.size() > XB_MAX_TARGETS) {
-        throw std::invalid_argument("too many targets: " + list.dump());
-    }
-    return addresses;
-}
-
 json to_json(const core::Slave &s) {
-    return {{"slot", s.slot},
-            {"ifindex", s.ifindex},
-            {"name", s.name},
-            {"perm_mac", s.perm_mac.str()},
-            {"mac", s.mac.str()},
-            {"running", s.running},
-            {"carrier", s.carrier},
-            {"speed", s.speed},
-            {"duplex", s.duplex},
-            {"link", static_cast<int>(s.link)},
-            {"mii", static_cast<int>(s.mii)},
-            {"arp", static_cast<int>(s.arp)},
-            {"reason", s.reason},
-            {"last_rx", s.last_rx.count()},
-            {"last_tx", s.last_tx.count()},
-            {"target_rx", list_of(s.target_rx)},
-            {"delay", s.delay},
-            {"failures", s.failures},
-            {"backup", s.backup},
-            {"inactive", s.inactive},
-            {"prio", s.prio},
-            {"queue_id", s.queue_id},
-            {"actor_port_prio", s.actor_port_prio},
-            {"last_link_up", s.last_link_up.count()}};
+    json out = {{"slot", s.slot},
+                {"ifindex", s.ifindex},
+                {"name", s.name},
+                {"perm_mac", s.perm_mac.str()},
+                {"mac", s.mac.str()},
+                {"running", s.running},
+                {"carrier", s.carrier},
+                {"speed", s.speed},
+                {"duplex", s.duplex},
+                {"link", static_cast<int>(s.link)},
+                {"mii", static_cast<int>(s.mii)},
+                {"arp", static_cast<int>(s.arp)},
+                {"reason", s.reason},
+                {"last_rx", s.last_rx.count()},
+                {"last_tx", s.last_tx.count()},
+                {"target_rx", list_of(s.target_rx)},
+                {"delay", s.delay},
+                {"failures", s.failures},
+                {"backup", s.backup},
+                {"inactive", s.inactive},
+                {"last_link_up", s.last_link_up.count()}};
+    save_slave_options(out, s);
+    return out;
 }
 
 MacAddr mac_of(const json &j) {
@@ -116,103 +97,9 @@ core::Slave slave_of(const json &j) {
     s.failures = j.at("failures");
     s.backup = j.at("backup");
     s.inactive = j.at("inactive");
-    s.prio = j.at("prio");
-    s.queue_id = j.at("queue_id");
-    s.actor_port_prio = j.at("actor_port_prio");
+    load_slave_options(j, s);
     s.last_link_up = time_of(j.at("last_link_up"));
     return s;
-}
-
-// The fields as they are, not as option text: a value may be one that the present mode would refuse (packets_per_slave
-// kept from mode 0), and delays are ticks that no longer show in milliseconds when miimon is 0.
-json to_json(const core::Options &o) {
-    return {{"mode", o.mode},
-            {"miimon_ms", o.miimon_ms},
-            {"updelay_ticks", o.updelay_ticks},
-            {"downdelay_ticks", o.downdelay_ticks},
-            {"peer_notif_delay_ticks", o.peer_notif_delay_ticks},
-            {"xmit_hash_policy", o.xmit_hash_policy},
-            {"packets_per_slave", o.packets_per_slave},
-            {"lp_interval_s", o.lp_interval_s},
-            {"tlb_dynamic_lb", o.tlb_dynamic_lb},
-            {"primary", o.primary},
-            {"primary_reselect", o.primary_reselect},
-            {"fail_over_mac", o.fail_over_mac},
-            {"all_slaves_active", o.all_slaves_active},
-            {"num_peer_notif", o.num_peer_notif},
-            {"resend_igmp", o.resend_igmp},
-            {"min_links", o.min_links},
-            {"arp_interval_ms", o.arp_interval_ms},
-            {"arp_ip_targets", bytes_of(o.arp_ip_targets)},
-            {"ns_ip6_targets", bytes_of(o.ns_ip6_targets)},
-            {"arp_validate", o.arp_validate},
-            {"arp_all_targets_all", o.arp_all_targets_all},
-            {"arp_missed_max", o.arp_missed_max},
-            {"lacp_fast", o.lacp_fast},
-            {"lacp_active", o.lacp_active},
-            {"lacp_strict", o.lacp_strict},
-            {"ad_select", o.ad_select},
-            {"ad_actor_sys_prio", o.ad_actor_sys_prio},
-            {"ad_user_port_key", o.ad_user_port_key},
-            {"ad_actor_system", o.ad_actor_system.str()},
-            {"coupled_control", o.coupled_control},
-            {"broadcast_neighbor", o.broadcast_neighbor},
-            {"max_ports", o.max_ports},
-            {"controller_lease_ms", o.controller_lease_ms},
-            {"monitors", o.monitors},
-            {"xdp", o.xdp},
-            {"visibility", o.visibility},
-            {"carrier_watch_ms", o.carrier_watch_ms}};
-}
-
-template <typename E> E enum_of(const json &j, E last) {
-    const auto value = j.get<unsigned>();
-    if (value > static_cast<unsigned>(last)) {
-        throw std::invalid_argument("out of range: " + j.dump());
-    }
-    return static_cast<E>(value);
-}
-
-core::Options options_of(const json &j) {
-    core::Options o;
-    o.mode = enum_of(j.at("mode"), Mode::balance_alb);
-    o.miimon_ms = j.at("miimon_ms");
-    o.updelay_ticks = j.at("updelay_ticks");
-    o.downdelay_ticks = j.at("downdelay_ticks");
-    o.peer_notif_delay_ticks = j.at("peer_notif_delay_ticks");
-    o.xmit_hash_policy = enum_of(j.at("xmit_hash_policy"), HashPolicy::vlan_srcmac);
-    o.packets_per_slave = j.at("packets_per_slave");
-    o.lp_interval_s = j.at("lp_interval_s");
-    o.tlb_dynamic_lb = j.at("tlb_dynamic_lb");
-    o.primary = j.at("primary");
-    o.primary_reselect = enum_of(j.at("primary_reselect"), core::PrimaryReselect::failure);
-    o.fail_over_mac = enum_of(j.at("fail_over_mac"), core::FailOverMac::follow);
-    o.all_slaves_active = j.at("all_slaves_active");
-    o.num_peer_notif = j.at("num_peer_notif");
-    o.resend_igmp = j.at("resend_igmp");
-    o.min_links = j.at("min_links");
-    o.arp_interval_ms = j.at("arp_interval_ms");
-    o.arp_ip_targets = addresses_of<Ipv4Addr>(j.at("arp_ip_targets"));
-    o.ns_ip6_targets = addresses_of<Ipv6Addr>(j.at("ns_ip6_targets"));
-    o.arp_validate = enum_of(j.at("arp_validate"), core::ArpValidate::filter_backup);
-    o.arp_all_targets_all = j.at("arp_all_targets_all");
-    o.arp_missed_max = j.at("arp_missed_max");
-    o.lacp_fast = j.at("lacp_fast");
-    o.lacp_active = j.at("lacp_active");
-    o.lacp_strict = j.at("lacp_strict");
-    o.ad_select = enum_of(j.at("ad_select"), lacp::AdSelect::actor_port_prio);
-    o.ad_actor_sys_prio = j.at("ad_actor_sys_prio");
-    o.ad_user_port_key = j.at("ad_user_port_key");
-    o.ad_actor_system = mac_of(j.at("ad_actor_system"));
-    o.coupled_control = j.at("coupled_control");
-    o.broadcast_neighbor = j.at("broadcast_neighbor");
-    o.max_ports = j.at("max_ports");
-    o.controller_lease_ms = j.at("controller_lease_ms");
-    o.monitors = enum_of(j.at("monitors"), core::Monitors::all);
-    o.xdp = enum_of(j.at("xdp"), XdpPolicy::off);
-    o.visibility = enum_of(j.at("visibility"), Visibility::full);
-    o.carrier_watch_ms = j.at("carrier_watch_ms");
-    return o;
 }
 
 json to_json(const SlaveOriginal &o) {
@@ -253,7 +140,7 @@ json to_json(const SavedController &bond) {
             {"ifindex", bond.ifindex},
             {"peer", bond.peer},
             {"mtu", bond.mtu},
-            {"options", to_json(bond.core.options)},
+            {"options", saved_options(bond.core.options)},
             {"mac", bond.core.mac.str()},
             {"mac_is_random", bond.core.mac_is_random},
             {"admin_up", bond.core.admin_up},
