@@ -3,6 +3,7 @@
 
 #include "tests/api/mutate.h"
 #include "user/api/protocol.h"
+#include "user/core/options/option_table.h"
 
 using namespace xbond;
 using namespace xbond::api;

@@ -3,6 +3,8 @@
 #include <catch2/catch.hpp>
 
 #include "tests/cli/words.h"
+#include "tests/core/options/extended_table.h"
+#include "user/cli/args.h"
 
 using namespace xbond;
 using namespace xbond::cli;
@@ -123,4 +125,62 @@ TEST_CASE("cli: link usage errors say what was expected") {
         CHECK(got.starts_with("usage: "));
         CHECK(got.find(says) != std::string::npos);
     }
+}
+
+TEST_CASE("cli: every option of the table may be abbreviated") {
+    for (const auto &row : core::option_table()) {
+        std::vector<std::string_view> words = core::aliases(row);
+        words.push_back(row.name);
+        for (const auto word : words) {
+            const std::string shortened(word.substr(0, word.size() - 1));
+            const auto in = test::parse_line("link set bond0 type bond " + shortened + " x");
+            REQUIRE(in);
+            const auto name = std::get<api::LinkSet>(std::get<api::Request>(in->action)).options.at(0).name;
+            INFO(shortened << " became " << name);
+            CHECK(core::find_option(name) == &row);
+        }
+    }
+    for (const auto &row : core::slave_option_table()) {
+        const std::string shortened(row.name.substr(0, row.name.size() - 1));
+        CHECK(request("link set eth0 type bond_slave " + shortened + " 1") ==
+              request("link set eth0 type bond_slave " + std::string(row.name) + " 1"));
+    }
+}
+
+TEST_CASE("cli: a beginning that several options share is the one that ip takes it for") {
+    for (const auto &[typed, means] :
+         std::vector<std::pair<std::string, std::string>>{{"m", "mode"},
+                                                          {"mon", "monitors"},
+                                                          {"mi", "miimon"},
+                                                          {"a", "active_slave"},
+                                                          {"ar", "arp_interval"},
+                                                          {"p", "peer_notify_delay"},
+                                                          {"peer_notif", "peer_notify_delay"},
+                                                          {"pr", "primary"},
+                                                          {"n", "ns_ip6_target"},
+                                                          {"num", "num_grat_arp"},
+                                                          {"l", "lp_interval"},
+                                                          {"lacp_", "lacp_rate"},
+                                                          {"lacp_a", "lacp_active"},
+                                                          {"ad", "ad_select"},
+                                                          {"ad_a", "ad_actor_sys_prio"},
+                                                          {"co", "coupled_control"},
+                                                          {"x", "xmit_hash_policy"},
+                                                          {"xd", "xdp"}}) {
+        INFO(typed);
+        CHECK(request("link set bond0 type bond " + typed + " 1") ==
+              request("link set bond0 type bond " + means + " 1"));
+    }
+    CHECK(request("link set bond0 type bond c") == request("link set bond0 type bond clear_active_slave"));
+}
+
+TEST_CASE("cli: a new row of the option table is a keyword, and so are its other spellings") {
+    const auto table = test::extended_table();
+    const auto words = bond_keywords(table);
+    CHECK(std::ranges::find(words, "spare") != words.end());
+    CHECK(std::ranges::find(words, "extra_tyre") != words.end());
+    CHECK(option_table_text({true}, table)
+              .find("| `spare` (extra_tyre) | 0..5 | 0 | 4 | bond down | wheels that wait for their turn |\n") !=
+          std::string::npos);
+    CHECK(option_table_text({}, table).find("  spare (extra_tyre)  0..5  [0]\n") != std::string::npos);
 }

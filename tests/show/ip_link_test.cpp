@@ -5,7 +5,9 @@
 #include <linux/if.h>
 #include <nlohmann/json.hpp>
 
+#include "tests/core/options/extended_table.h"
 #include "tests/show/view_builder.h"
+#include "user/show/ip_options.h"
 #include "user/show/render.h"
 
 using namespace xbond;
@@ -149,4 +151,14 @@ TEST_CASE("ip link: text of a slave with details and statistics") {
           "           266       3      0       0       0       0 \n"
           "    TX:  bytes packets errors dropped carrier collsns           \n"
           "            86       1      0       0       0       0 \n");
+}
+
+TEST_CASE("ip link: a new row of the option table is printed, where it says and under its own word") {
+    const auto table = test::extended_table();
+    auto bond = test::bond_view(Mode::active_backup);
+    bond.options.min_links = 2;
+    const auto json = show::ip_options(bond, table).dump();
+    CHECK(json.find(R"("miimon":100,"ad_spare":2,"updelay":0,)") != std::string::npos);
+    CHECK(show::ip_text_word("ad_spare", table) == "spare");
+    CHECK(show::ip_text_word("ad_spare") == "ad_spare");
 }

@@ -3,6 +3,7 @@
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
 
+#include "tests/core/options/changed_options.h"
 #include "tests/show/view_builder.h"
 #include "user/show/lacp_render.h"
 #include "user/show/render.h"
@@ -147,4 +148,31 @@ TEST_CASE("802.3ad the history as a capture: header, time of the wall clock, fra
     CHECK(pcap[36] == 124); // on the wire
     CHECK(pcap.back() == 3);
     CHECK(lacp_history_text(lacp_history_json({})) == "no frame yet\n");
+}
+
+TEST_CASE("ip link: every option with another value than its default, in mode 802.3ad") {
+    auto bond = lacp_view();
+    bond.options = test::changed_options();
+    bond.primary = bond.slaves[1].slave.slot;
+    const auto links = ip_link_json(test::snapshot_of(std::move(bond)), "bond0", true, false);
+    CHECK(links[0]["linkinfo"]["info_data"].dump() ==
+          R"({"mode":"802.3ad","miimon":50,"updelay":200,"downdelay":300,"peer_notify_delay":400,"use_carrier":1,)"
+          R"("arp_interval":500,"arp_missed_max":255,"arp_ip_target":["192.0.2.1","192.0.2.2"],)"
+          R"("ns_ip6_target":["fe80::1"],"arp_validate":"filter_backup","arp_all_targets":"all","primary":"v1",)"
+          R"("primary_reselect":"failure","fail_over_mac":"follow","xmit_hash_policy":"vlan+srcmac","resend_igmp":10,)"
+          R"("num_peer_notif":9,"all_slaves_active":1,"min_links":2,"lp_interval":7,"packets_per_slave":3,)"
+          R"("ad_lacp_active":"off","ad_lacp_rate":"fast","coupled_control":false,"broadcast_neighbor":true,)"
+          R"("ad_select":"actor_port_prio","ad_info":{"aggregator":1,"num_ports":2,"actor_key":15,"partner_key":10,)"
+          R"("partner_mac":"00:1c:73:00:00:01"},"ad_actor_sys_prio":4711,"ad_user_port_key":1023,)"
+          R"("ad_actor_system":"02:00:00:00:0a:01","tlb_dynamic_lb":0})");
+    CHECK_THAT(ip_link_text(links, true, false),
+               Catch::EndsWith(
+                   "    bond mode 802.3ad miimon 50 updelay 200 downdelay 300 peer_notify_delay 400 use_carrier 1 "
+                   "arp_interval 500 arp_missed_max 255 arp_ip_target 192.0.2.1,192.0.2.2 ns_ip6_target fe80::1 "
+                   "arp_validate filter_backup arp_all_targets all primary v1 primary_reselect failure fail_over_mac "
+                   "follow xmit_hash_policy vlan+srcmac resend_igmp 10 num_grat_arp 9 all_slaves_active 1 min_links 2 "
+                   "lp_interval 7 packets_per_slave 3 lacp_active off lacp_rate fast coupled_control off "
+                   "broadcast_neighbor on ad_select actor_port_prio ad_aggregator 1 ad_num_ports 2 ad_actor_key 15 "
+                   "ad_partner_key 10 ad_partner_mac 00:1c:73:00:00:01 ad_actor_sys_prio 4711 ad_user_port_key 1023 "
+                   "ad_actor_system 02:00:00:00:0a:01 tlb_dynamic_lb 0 \n"));
 }

@@ -6,24 +6,14 @@
 
 #include "user/api/json_reader.h"
 #include "user/api/protocol.h"
+#include "user/core/bond/slave_options.h"
+#include "user/core/options/option_table.h"
 
 namespace xbond::api {
 
 using nlohmann::ordered_json;
 
 namespace {
-
-constexpr std::uint32_t max_queue_id = 16; // tx queues of a bond (1.9)
-
-// The option table is in the order in which netlink applies the options of one request (6.3); unknown names come last.
-std::ptrdiff_t rank(const core::OptionValue &option) {
-    const auto table = core::option_table();
-    const auto is_it = [&](const core::OptionInfo &info) {
-        const std::string aliases = " " + std::string(info.alias) + " ";
-        return info.name == option.name || aliases.find(" " + option.name + " ") != std::string::npos;
-    };
-    return std::find_if(table.begin(), table.end(), is_it) - table.begin();
-}
 
 // Options may be written as string, number or true/false; the checks take what a command line would carry.
 std::optional<std::string> option_text(const ordered_json &value) {
@@ -93,8 +83,7 @@ private:
             }
             out.options.push_back({key, *text});
         }
-        std::stable_sort(out.options.begin(), out.options.end(),
-                         [](const auto &a, const auto &b) { return rank(a) < rank(b); });
+        out.options = core::in_apply_order(out.options);
         core::Options checked;
         for (const auto &option : out.options) {
             // A fresh bond, down and without slaves: whatever is refused here would be refused when it is applied.
@@ -136,11 +125,10 @@ private:
             ObjectReader slave(value, in.path_of(key));
             slave.require("name");
             out.name = slave.text("name").value_or("");
-            if (const auto *prio = slave.any("prio")) {
-                add_number(slave, "prio", *prio, INT32_MIN, INT32_MAX, out);
-            }
-            if (const auto *queue = slave.any("queue_id")) {
-                add_number(slave, "queue_id", *queue, 0, max_queue_id, out);
+            for (const char *option : {"prio", "queue_id"}) {
+                if (const auto *number = slave.any(option)) {
+                    add_number(slave, *core::find_slave_option(option), *number, out);
+                }
             }
             if (auto ok = slave.finish("name, prio, queue_id"); !ok) {
                 in.refuse_with(ok.error());
@@ -154,17 +142,16 @@ private:
         return true;
     }
 
-    static void add_number(ObjectReader &in, std::string_view key, const ordered_json &value, std::int64_t min,
-                           std::int64_t max, SlaveConfig &out) {
+    static void add_number(ObjectReader &in, const core::SlaveOptionRow &row, const ordered_json &value,
+                           SlaveConfig &out) {
         const auto text = option_text(value).value_or("");
         std::int64_t number = 0;
         const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-        if (value.is_boolean() || error != std::errc{} || end != text.data() + text.size() || number < min ||
-            number > max) {
-            return in.refuse(key, "expected a number " + std::to_string(min) + ".." + std::to_string(max) + ", got " +
-                                      shown(value));
+        if (value.is_boolean() || error != std::errc{} || end != text.data() + text.size() || number < row.first ||
+            number > row.last) {
+            return in.refuse(row.name, "expected a number " + std::string(row.values) + ", got " + shown(value));
         }
-        out.options.push_back({std::string(key), std::to_string(number)});
+        out.options.push_back({std::string(row.name), std::to_string(number)});
     }
 
     // A device has one role: one bond, one bond's other end, or slave of one bond.

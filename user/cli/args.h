@@ -7,6 +7,8 @@
 #include <string_view>
 
 #include "user/cli/command.h"
+#include "user/core/bond/slave_options.h"
+#include "user/core/options/option_table.h"
 
 namespace xbond::cli {
 
@@ -38,6 +40,10 @@ Result<MacAddr> parse_address(std::string_view text);
 
 // Takes one global option (-j, -n NS, ...) if the next argument is one.
 Result<bool> take_global(Args &, Globals &);
+
+// What may stand behind `type bond` and `type bond_slave`, in the order in which a beginning of it is tried.
+std::vector<std::string_view> bond_keywords(std::span<const core::OptionRow> = core::option_table());
+std::vector<std::string_view> slave_keywords(std::span<const core::SlaveOptionRow> = core::slave_option_table());
 
 Result<Invocation> parse_link(Args, Invocation);    // behind "link"
 Result<Invocation> parse_explain(Args, Invocation); // behind "explain"

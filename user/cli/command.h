@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "user/api/protocol.h"
+#include "user/core/options/option_table.h"
 #include "xbond/result.h"
 #include "xbond/types.h"
 
@@ -63,6 +64,6 @@ struct Invocation {
 Result<Invocation> parse_command(std::span<const std::string> args);
 
 std::string help_text(const Help &);
-std::string option_table_text(const OptionTable &);
+std::string option_table_text(const OptionTable &, std::span<const core::OptionRow> = core::option_table());
 
 } // namespace xbond::cli

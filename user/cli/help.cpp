@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "user/cli/command.h"
+#include "user/core/bond/slave_options.h"
 
 namespace xbond::cli {
 
@@ -29,6 +30,14 @@ Exit code: 0 done, 1 refused, 2 usage, 3 no daemon, 4 permission denied
 
 std::string bond_help() { return "... type bond [OPTION VALUE]..., where OPTION is\n" + option_table_text({}); }
 
+std::string slave_help() {
+    std::string out = "... type bond_slave";
+    for (const auto &o : core::slave_option_table()) {
+        out += " [" + std::string(o.name) + " " + std::string(o.values) + "]";
+    }
+    return out + "\n";
+}
+
 std::string cell(std::string_view text) { // a table cell: '|' would end it
     std::string out;
     for (const char c : text) {
@@ -37,15 +46,15 @@ std::string cell(std::string_view text) { // a table cell: '|' would end it
     return out;
 }
 
-std::string rules(const core::OptionInfo &o) {
+std::string rules(const core::OptionRow &o) {
     std::string out = o.needs_no_slaves ? "no slaves" : "";
     return out + (o.needs_down ? out.empty() ? "bond down" : ", bond down" : "");
 }
 
-std::string markdown_table() {
+std::string markdown_table(std::span<const core::OptionRow> table) {
     std::string out = "| option | values | default | modes | changeable only with | what it does |\n"
                       "|---|---|---|---|---|---|\n";
-    for (const auto &o : core::option_table()) {
+    for (const auto &o : table) {
         const std::string alias = o.alias.empty() ? "" : " (" + cell(o.alias) + ")";
         out += "| `" + cell(o.name) + "`" + alias + " | " + cell(o.values) + " | " + cell(o.fallback) + " | " +
                core::mode_numbers(o.modes) + " | " + rules(o) + " | " + cell(o.help) + " |\n";
@@ -55,12 +64,12 @@ std::string markdown_table() {
 
 } // namespace
 
-std::string option_table_text(const OptionTable &wanted) {
+std::string option_table_text(const OptionTable &wanted, std::span<const core::OptionRow> table) {
     if (wanted.markdown) {
-        return markdown_table();
+        return markdown_table(table);
     }
     std::string out;
-    for (const auto &o : core::option_table()) {
+    for (const auto &o : table) {
         out += "  " + std::string(o.name) + (o.alias.empty() ? "" : " (" + std::string(o.alias) + ")") + "  " +
                std::string(o.values) + (o.fallback.empty() ? "" : "  [" + std::string(o.fallback) + "]") + "\n      " +
                std::string(o.help);
@@ -76,8 +85,7 @@ std::string help_text(const Help &wanted) {
         return bond_help();
     }
     if (wanted.topic == "bond_slave") {
-        return "... type bond_slave [prio -2147483648..2147483647] [queue_id 0..16] "
-               "[actor_port_prio 0..65535]\n";
+        return slave_help();
     }
     return general;
 }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // `link add|set|delete|show` in iproute2's grammar: keywords in any order, a word that is no keyword is the device,
 // everything behind `type KIND` belongs to the kind.
-#include <array>
+#include <algorithm>
+#include <iterator>
 
 #include "user/cli/args.h"
 
@@ -10,49 +11,6 @@ namespace xbond::cli {
 namespace {
 
 using core::OptionValue;
-
-// iproute2's bond keywords in the order in which a prefix is tried, then xbond's own.
-constexpr std::array<std::string_view, 40> bond_keywords{"mode",
-                                                         "active_slave",
-                                                         "clear_active_slave",
-                                                         "miimon",
-                                                         "updelay",
-                                                         "downdelay",
-                                                         "peer_notify_delay",
-                                                         "use_carrier",
-                                                         "arp_interval",
-                                                         "arp_ip_target",
-                                                         "ns_ip6_target",
-                                                         "arp_validate",
-                                                         "arp_all_targets",
-                                                         "primary",
-                                                         "primary_reselect",
-                                                         "fail_over_mac",
-                                                         "xmit_hash_policy",
-                                                         "resend_igmp",
-                                                         "num_grat_arp",
-                                                         "num_unsol_na",
-                                                         "all_slaves_active",
-                                                         "min_links",
-                                                         "lp_interval",
-                                                         "packets_per_slave",
-                                                         "lacp_rate",
-                                                         "lacp_active",
-                                                         "ad_select",
-                                                         "ad_user_port_key",
-                                                         "ad_actor_sys_prio",
-                                                         "ad_actor_system",
-                                                         "tlb_dynamic_lb",
-                                                         "arp_missed_max",
-                                                         "coupled_control",
-                                                         "broadcast_neighbor",
-                                                         "lacp_strict",
-                                                         "max_ports",
-                                                         "controller_lease",
-                                                         "xdp",
-                                                         "visibility",
-                                                         "carrier_watch"};
-constexpr std::array<std::string_view, 3> slave_keywords{"queue_id", "prio", "actor_port_prio"};
 
 // The keyword that a word means; a word that is none goes to the daemon as it is, which knows what to say.
 std::string keyword(std::string_view word, std::span<const std::string_view> known) {
@@ -119,8 +77,7 @@ Result<void> parse_kind(Args &args, LinkWords &out) {
         out.help = true;
         return {};
     }
-    auto options = parse_options(args, *kind == "bond" ? std::span<const std::string_view>(bond_keywords)
-                                                       : std::span<const std::string_view>(slave_keywords));
+    auto options = parse_options(args, *kind == "bond" ? bond_keywords() : slave_keywords());
     if (!options) {
         return tl::unexpected(options.error());
     }
@@ -308,6 +265,25 @@ Result<Invocation> parse_show(Args args, Invocation out) {
 }
 
 } // namespace
+
+std::vector<std::string_view> bond_keywords(std::span<const core::OptionRow> table) {
+    std::vector<std::string_view> out;
+    for (const core::OptionRow *row :
+         core::rows_in_order(table, &core::OptionRow::name, &core::OptionRow::typed_behind)) {
+        out.push_back(row->name);
+        std::ranges::copy(core::aliases(*row), std::back_inserter(out));
+        if (row->name == "active_slave") {
+            out.emplace_back("clear_active_slave"); // takes no value
+        }
+    }
+    return out;
+}
+
+std::vector<std::string_view> slave_keywords(std::span<const core::SlaveOptionRow> table) {
+    std::vector<std::string_view> out;
+    std::ranges::transform(table, std::back_inserter(out), &core::SlaveOptionRow::name);
+    return out;
+}
 
 Result<Invocation> parse_link(Args args, Invocation out) {
     if (args.empty()) {

@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: MIT
-// What `ip link show` says of a kernel bond and its slaves, in iproute2's order and spelling, which
-// differs from the option keywords: peer_notify_delay, num_peer_notif, ad_lacp_active, ad_lacp_rate, arp_validate null.
+// What `ip link show` says of a kernel bond and its slaves, in iproute2's order and spelling.
 #include <algorithm>
 #include <array>
 #include <linux/if.h>
 #include <nlohmann/json.hpp>
 
-#include "user/core/lacp/aggregator.h"
-#include "user/core/options/targets.h"
+#include "user/show/ip_options.h"
 #include "user/show/render.h"
 #include "user/show/render_util.h"
 
@@ -54,7 +52,7 @@ ordered_json flags_json(std::uint32_t flags) {
     return out;
 }
 
-ordered_json device_json(const sys::LinkInfo &d, std::uint32_t flags, const std::string &master, bool details) {
+ordered_json device_json(const DeviceState &d, std::uint32_t flags, const std::string &master, bool details) {
     ordered_json out{{"ifindex", d.ifindex}, {"ifname", d.name}, {"flags", flags_json(flags)}, {"mtu", d.mtu}};
     out["qdisc"] = d.qdisc;
     if (!master.empty()) {
@@ -62,7 +60,7 @@ ordered_json device_json(const sys::LinkInfo &d, std::uint32_t flags, const std:
     }
     out["operstate"] = d.operstate;
     out["linkmode"] = d.linkmode == IF_LINK_MODE_DORMANT ? "DORMANT" : "DEFAULT";
-    out["group"] = "default";
+    out["group"] = d.group;
     if (d.txqlen != 0) {
         out["txqlen"] = d.txqlen;
     }
@@ -76,27 +74,6 @@ ordered_json device_json(const sys::LinkInfo &d, std::uint32_t flags, const std:
         out["max_mtu"] = d.max_mtu;
     }
     return out;
-}
-
-template <typename Addr> void add_targets(ordered_json &out, const char *key, const std::vector<Addr> &targets) {
-    for (const auto &target : targets) {
-        out[key].push_back(core::ip_text(target));
-    }
-}
-
-// Mode 4 with an active aggregator, as the kernel tells a privileged reader.
-void add_lacp(ordered_json &out, const BondView &bond) {
-    const auto &state = bond.lacp->state;
-    if (const auto *active = state.aggregator(state.active)) {
-        out["ad_info"] = {{"aggregator", active->id},
-                          {"num_ports", lacp::figures_of(state, *active).up_ports},
-                          {"actor_key", active->actor_key},
-                          {"partner_key", active->partner_key},
-                          {"partner_mac", active->partner_system.str()}};
-    }
-    out["ad_actor_sys_prio"] = bond.options.ad_actor_sys_prio;
-    out["ad_user_port_key"] = bond.options.ad_user_port_key;
-    out["ad_actor_system"] = bond.options.ad_actor_system.str();
 }
 
 ordered_json port_state_words(std::uint8_t state) {
@@ -123,64 +100,21 @@ void add_port(ordered_json &out, const lacp::Port &port) {
     out["actor_port_prio"] = port.actor.port_priority;
 }
 
-ordered_json info_data(const BondView &bond) {
-    const auto &o = bond.options;
-    const auto option = [&o](std::string_view name) { return core::get_option(o, name).value_or(""); };
-    ordered_json out{{"mode", core::mode_name(o.mode)}};
-    if (const auto *active = slave_in_slot(bond, bond.active); active && core::traits(o.mode).has_primary) {
-        out["active_slave"] = active->slave.name;
-    }
-    out["miimon"] = o.miimon_ms;
-    out["updelay"] = o.updelay_ms();
-    out["downdelay"] = o.downdelay_ms();
-    out["peer_notify_delay"] = o.peer_notif_delay_ms();
-    out["use_carrier"] = 1;
-    out["arp_interval"] = o.arp_interval_ms;
-    out["arp_missed_max"] = o.arp_missed_max;
-    add_targets(out, "arp_ip_target", o.arp_ip_targets);
-    add_targets(out, "ns_ip6_target", o.ns_ip6_targets);
-    out["arp_validate"] =
-        o.arp_validate == core::ArpValidate::none ? ordered_json() : ordered_json(option("arp_validate"));
-    out["arp_all_targets"] = option("arp_all_targets");
-    if (const auto *primary = slave_in_slot(bond, bond.primary)) {
-        out["primary"] = primary->slave.name;
-    }
-    out["primary_reselect"] = core::name(o.primary_reselect);
-    out["fail_over_mac"] = core::name(o.fail_over_mac);
-    out["xmit_hash_policy"] = core::policy_name(o.xmit_hash_policy);
-    out["resend_igmp"] = o.resend_igmp;
-    out["num_peer_notif"] = o.num_peer_notif;
-    out["all_slaves_active"] = o.all_slaves_active ? 1 : 0;
-    out["min_links"] = o.min_links;
-    out["lp_interval"] = o.lp_interval_s;
-    out["packets_per_slave"] = o.packets_per_slave;
-    out["ad_lacp_active"] = option("lacp_active");
-    out["ad_lacp_rate"] = option("lacp_rate");
-    out["coupled_control"] = o.coupled_control;
-    out["broadcast_neighbor"] = o.broadcast_neighbor;
-    out["ad_select"] = option("ad_select");
-    if (bond.lacp) {
-        add_lacp(out, bond);
-    }
-    out["tlb_dynamic_lb"] = o.tlb_dynamic_lb ? 1 : 0;
-    return out;
-}
-
 ordered_json info_slave_data(const BondView &bond, const core::Slave &s) {
     constexpr std::array<const char *, 4> mii{"UP", "GOING_DOWN", "DOWN", "GOING_BACK"};
     ordered_json out{{"state", s.backup ? "BACKUP" : "ACTIVE"},
                      {"mii_status", mii.at(static_cast<std::size_t>(s.link))},
                      {"link_failure_count", s.failures},
-                     {"perm_hwaddr", s.perm_mac.str()},
-                     {"queue_id", s.queue_id},
-                     {"prio", s.prio}};
+                     {"perm_hwaddr", s.perm_mac.str()}};
+    add_ip_slave_options(out, s);
     if (const auto *port = bond.lacp ? bond.lacp->state.port(s.slot) : nullptr) {
         add_port(out, *port);
     }
     return out;
 }
 
-// xbond's own counters: the kernel's see only part of the traffic. A slave's are what it carried for the bond.
+// xbond's own counters: the kernel's see only part of the traffic (design.md section 2). A slave's are what it carried
+// for the bond.
 ordered_json stats_json(const xb_counters &c) {
     return {{"rx",
              {{"bytes", c.rx_bytes},
@@ -199,13 +133,13 @@ ordered_json stats_json(const xb_counters &c) {
 }
 
 ordered_json bond_link(const BondView &bond, bool details, bool statistics) {
-    sys::LinkInfo device = bond.device;
+    DeviceState device = bond.device;
     if (device.operstate == "LOWERLAYERDOWN") {
         device.operstate = "DOWN"; // the veth's other end is not what a bond's user sees
     }
     auto out = device_json(device, device.flags | IFF_MASTER, "", details);
     if (details) {
-        out["linkinfo"] = {{"info_kind", "bond"}, {"info_data", info_data(bond)}};
+        out["linkinfo"] = {{"info_kind", "bond"}, {"info_data", ip_options(bond)}};
     }
     if (statistics) {
         auto counters = bond_counters(bond);
@@ -233,14 +167,6 @@ ordered_json slave_link(const BondView &bond, const SlaveView &s, bool details, 
 }
 
 // ---- text, from the JSON ----
-
-// JSON keys whose word in the text differs.
-std::string text_word(const std::string &key) {
-    if (key == "num_peer_notif") {
-        return "num_grat_arp";
-    }
-    return key.starts_with("ad_lacp_") ? key.substr(3) : key;
-}
 
 std::string joined(const ordered_json &list) {
     std::string out;
@@ -273,7 +199,7 @@ std::string words(const ordered_json &object) {
             out += key + " <" + joined(value) + "> ";
             continue;
         }
-        out += text_word(key) + " " + text_value(value) + " ";
+        out += std::string(ip_text_word(key)) + " " + text_value(value) + " ";
     }
     return out;
 }

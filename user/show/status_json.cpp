@@ -4,6 +4,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "user/core/options/option_table.h"
 #include "user/show/balance_render.h"
 #include "user/show/lacp_render.h"
 #include "user/show/render.h"
@@ -58,7 +59,7 @@ bool is_digits(std::string_view s) {
 ordered_json options_json(const core::Options &options) {
     auto out = ordered_json::object();
     for (const auto &info : core::option_table()) {
-        const auto text = core::get_option(options, info.name);
+        const auto text = core::get_option(options, info);
         if (!text) {
             continue; // active_slave: an action, its state is the bond's active_slave
         }

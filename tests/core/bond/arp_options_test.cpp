@@ -5,6 +5,7 @@
 #include <random>
 
 #include "tests/core/lab.h"
+#include "user/core/options/option_table.h"
 #include "user/core/options/targets.h"
 
 using namespace xbond;

@@ -5,6 +5,8 @@
 #include <random>
 
 #include "tests/core/lab.h"
+#include "user/core/bond/slave_options.h"
+#include "user/core/options/option_table.h"
 
 using namespace xbond;
 using namespace xbond::test;

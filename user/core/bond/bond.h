@@ -21,6 +21,8 @@
 
 namespace xbond::core {
 
+struct SlaveOptionRow;
+
 class ModePolicy;
 struct ModeView;
 
@@ -296,9 +298,9 @@ private:
     void report_settings(Step &, const Options &before, const std::string &written) const;
     Result<void> apply_slave_option(Step &, SlotId, const OptionValue &);
     Result<void> set_active_slave(Step &, std::string_view name);
-    Result<void> set_prio(Step &, Slave &, std::string_view value);
-    Result<void> set_queue_id(Step &, Slave &, std::string_view value);
-    Result<void> set_actor_port_prio(Step &, Slave &, std::string_view value);
+    Result<void> set_slave_option(Step &, Slave &, const SlaveOptionRow &, std::string_view value);
+    Result<void> check_queue_is_free(const Slave &, std::int64_t queue_id) const;
+    void follow_prio(Step &, const Slave &);
 
     // enslave.cpp (1.5)
     SlotId free_slot() const;

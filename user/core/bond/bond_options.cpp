@@ -1,17 +1,16 @@
 // SPDX-License-Identifier: MIT
-// Options written to a bond and to a slave: actions (3.5, 1.9) and what follows from a setting (6.2).
+// Options written to a bond and to a slave: actions and what follows from a setting.
 #include <algorithm>
-#include <limits>
 
+#include "user/core/bond/slave_options.h"
 #include "user/core/bond/step.h"
+#include "user/core/options/option_table.h"
 #include "user/core/options/text.h"
 
 namespace xbond::core {
 namespace {
 
-constexpr std::int64_t tx_queues = 16; // of a bond device (1.9)
-
-// 6.3: one request asks for one monitor, unless they share.
+// One request asks for one monitor, unless they share.
 Result<void> check_beside_mii(const Options &options, std::string_view name) {
     const bool other = (name == "arp_interval" && options.arp_interval_ms > 0) ||
                        (name == "arp_validate" && options.arp_validate != ArpValidate::none);
@@ -20,6 +19,15 @@ Result<void> check_beside_mii(const Options &options, std::string_view name) {
                                 ": not together with miimon; leave one of them out, or set monitors any or all");
     }
     return {};
+}
+
+std::string slave_option_names() { // "a, b or c"
+    const auto table = slave_option_table();
+    std::string text;
+    for (const SlaveOptionRow &row : table) {
+        text += (text.empty() ? "" : &row == &table.back() ? " or " : ", ") + std::string(row.name);
+    }
+    return text;
 }
 
 } // namespace
@@ -72,7 +80,7 @@ Result<void> Bond::apply_option(Step &step, const OptionValue &option) {
         return fail(EPERM, "option queue_id: bad value " + quoted(option.value) +
                                ": expected SLAVE:0..16 with a slave of this bond");
     }
-    return set_queue_id(step, *find(target->slot), text.substr(colon + 1));
+    return set_slave_option(step, *find(target->slot), *find_slave_option("queue_id"), text.substr(colon + 1));
 }
 
 // What a written option sets in motion, also when the value is the old one.
@@ -105,9 +113,9 @@ Result<void> Bond::apply_setting(Step &step, const OptionValue &option) {
 
 // The option that was written, and those that follow from it.
 void Bond::report_settings(Step &step, const Options &before, const std::string &written) const {
-    for (const OptionInfo &info : option_table()) {
-        const std::string name(info.name);
-        const std::string from = get_option(before, name).value_or(""), to = get_option(options_, name).value_or("");
+    for (const OptionRow &row : option_table()) {
+        const std::string name(row.name);
+        const std::string from = get_option(before, row).value_or(""), to = get_option(options_, row).value_or("");
         if (from != to) {
             step.report("option", "", from, to, name == written ? name + " set by user" : name + " follows " + written);
         }
@@ -145,76 +153,52 @@ Result<void> Bond::apply_slave_option(Step &step, SlotId slot, const OptionValue
     if (target == nullptr) {
         return fail(ENODEV, "slot " + std::to_string(slot) + " of bond " + name_ + " holds no slave");
     }
-    if (option.name == "prio") {
-        return set_prio(step, *target, option.value);
+    const SlaveOptionRow *row = find_slave_option(option.name);
+    if (row == nullptr) {
+        return fail(EINVAL, "unknown slave option " + quoted(option.name) + ": expected " + slave_option_names());
     }
-    if (option.name == "queue_id") {
-        return set_queue_id(step, *target, option.value);
-    }
-    if (option.name == "actor_port_prio") {
-        return set_actor_port_prio(step, *target, option.value);
-    }
-    return fail(EINVAL, "unknown slave option " + quoted(option.name) + ": expected prio, queue_id or actor_port_prio");
+    return set_slave_option(step, *target, *row, option.value);
 }
 
-Result<void> Bond::set_prio(Step &step, Slave &target, std::string_view text) {
-    if (!policy().traits().has_primary) {
-        return fail(EACCES, "slave option prio: not in mode " + std::string(mode_name(options_.mode)) +
-                                "; it belongs to: " + mode_names(modes_where(&ModeTraits::has_primary)));
+Result<void> Bond::set_slave_option(Step &step, Slave &target, const SlaveOptionRow &row, std::string_view text) {
+    const auto value = check_slave_option(row, options_.mode, text);
+    if (!value) {
+        return tl::unexpected(value.error());
     }
-    using Limits = std::numeric_limits<std::int32_t>;
-    const auto value = signed_number(text);
-    if (!value || *value < Limits::min() || *value > Limits::max()) {
-        return fail(EINVAL, "slave option prio: bad value " + quoted(text) + ": expected -2147483648..2147483647");
+    const std::string name(row.name);
+    if (name == "queue_id") {
+        if (auto is_free = check_queue_is_free(target, *value); !is_free) {
+            return is_free;
+        }
     }
-    if (target.prio != *value) {
-        step.report("option", target.name, std::to_string(target.prio), std::to_string(*value), "prio set by user");
+    const std::int64_t old = slave_option(target, row);
+    if (old != *value) {
+        step.report("option", target.name, std::to_string(old), std::to_string(*value), name + " set by user");
     }
-    target.prio = static_cast<std::int32_t>(*value);
+    store_slave_option(target, row, *value);
+    if (name == "prio") {
+        follow_prio(step, target);
+    }
+    return {};
+}
+
+Result<void> Bond::check_queue_is_free(const Slave &target, std::int64_t queue_id) const {
+    const auto taken = std::ranges::find_if(slaves_, [&](const Slave &slave) {
+        return queue_id != 0 && slave.slot != target.slot && slave.queue_id == queue_id;
+    });
+    if (taken != slaves_.end()) {
+        return fail(EPERM, "option queue_id: " + std::to_string(queue_id) + " is already that of " + taken->name +
+                               "; take another one");
+    }
+    return {};
+}
+
+void Bond::follow_prio(Step &step, const Slave &target) {
     if (primary_ != no_slot) {
         step.warn("prio of " + target.name + " has no effect while there is a primary");
     } else {
         select(step, "prio of " + target.name + " set by user");
     }
-    return {};
-}
-
-Result<void> Bond::set_actor_port_prio(Step &step, Slave &target, std::string_view text) {
-    if (!policy().traits().lacp) {
-        return fail(EACCES, "slave option actor_port_prio: not in mode " + std::string(mode_name(options_.mode)) +
-                                "; it belongs to: " + mode_names(modes_where(&ModeTraits::lacp)));
-    }
-    const auto value = signed_number(text);
-    if (!value || *value < 0 || *value > std::numeric_limits<std::uint16_t>::max()) {
-        return fail(EINVAL, "slave option actor_port_prio: bad value " + quoted(text) + ": expected 0..65535");
-    }
-    if (target.actor_port_prio != *value) {
-        step.report("option", target.name, std::to_string(target.actor_port_prio), std::to_string(*value),
-                    "actor_port_prio set by user");
-    }
-    target.actor_port_prio = static_cast<std::uint16_t>(*value);
-    return {};
-}
-
-// Any problem is EPERM (6.2).
-Result<void> Bond::set_queue_id(Step &step, Slave &target, std::string_view text) {
-    const auto value = signed_number(text);
-    if (!value || *value < 0 || *value > tx_queues) {
-        return fail(EPERM, "option queue_id: bad value " + quoted(text) + ": expected 0..16");
-    }
-    const auto taken = std::ranges::find_if(slaves_, [&](const Slave &slave) {
-        return *value != 0 && slave.slot != target.slot && slave.queue_id == *value;
-    });
-    if (taken != slaves_.end()) {
-        return fail(EPERM, "option queue_id: " + std::to_string(*value) + " is already that of " + taken->name +
-                               "; take another one");
-    }
-    if (target.queue_id != *value) {
-        step.report("option", target.name, std::to_string(target.queue_id), std::to_string(*value),
-                    "queue_id set by user");
-    }
-    target.queue_id = static_cast<std::uint16_t>(*value);
-    return {};
 }
 
 } // namespace xbond::core

@@ -39,9 +39,7 @@ std::string_view name(Selected selected) {
     return text(std::array<std::string_view, 3>{"UNSELECTED", "SELECTED", "STANDBY"}, selected);
 }
 
-std::string_view name(AdSelect policy) {
-    return text(std::array<std::string_view, 4>{"stable", "bandwidth", "count", "actor_port_prio"}, policy);
-}
+std::string_view name(AdSelect policy) { return text(ad_select_names, policy); }
 
 std::vector<std::string_view> flag_names(std::uint8_t state) {
     constexpr std::array<std::string_view, 8> names{"activity",   "timeout",      "aggregation", "synchronization",

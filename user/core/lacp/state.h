@@ -22,6 +22,7 @@ enum class MuxState : std::uint8_t { detached, waiting, attached, collecting, di
 enum class ChurnState : std::uint8_t { monitor, churn, no_churn };
 enum class Selected : std::uint8_t { unselected, selected, standby };
 enum class AdSelect : std::uint8_t { stable = 0, bandwidth = 1, count = 2, actor_port_prio = 3 };
+inline constexpr std::array<std::string_view, 4> ad_select_names{"stable", "bandwidth", "count", "actor_port_prio"};
 
 std::string_view name(RxState);                               // "CURRENT"
 std::string_view name(PeriodicState);                         // "SLOW_PERIODIC"

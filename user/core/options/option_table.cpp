@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: MIT
-// One row an option, in the order in which the kernel applies the attributes of one request (6.3). xbond's own options
-// come last. A new option is a row here and a member of Options.
+// The rows, in the order in which the kernel applies the attributes of one request; xbond's own come last.
 #include "user/core/options/option_table.h"
 
-#include <algorithm>
-#include <array>
+#include <limits>
 #include <type_traits>
 
 #include "user/core/modes/registry.h"
@@ -17,49 +15,85 @@ namespace {
 
 constexpr std::uint32_t int_max = 2147483647;
 
-constexpr ModeSet arp_modes = modes_where(&ModeTraits::arp_alone);
-constexpr ModeSet lacp_modes = modes_where(&ModeTraits::lacp);
-constexpr ModeSet balance_modes = modes_where(&ModeTraits::balances_load);
-constexpr ModeSet primary_modes = modes_where(&ModeTraits::has_primary);
-constexpr ModeSet turn_modes = modes_where(&ModeTraits::takes_turns);
+// ---- the parts of a row ----
 
-constexpr std::array mode_keywords = [] {
-    std::array<Keyword, mode_table.size()> words{};
-    std::ranges::transform(mode_table, words.begin(), [](const ModeTraits &row) {
-        return Keyword{row.keyword, number_of(row.mode)};
-    });
-    return words;
-}();
-constexpr std::array policy_keywords{
-#define XB_KEYWORD(number, constant, name, keyword, function) Keyword{keyword, number},
-    XB_POLICIES(XB_KEYWORD)
-#undef XB_KEYWORD
+struct Names {
+    constexpr Names(const char *keyword, const char *aliases = "", const char *abbreviated_behind = "")
+        : name(keyword), alias(aliases), typed_behind(abbreviated_behind) {}
+    std::string_view name, alias, typed_behind;
 };
-constexpr std::array reselect_keywords{Keyword{"always", 0}, Keyword{"better", 1}, Keyword{"failure", 2}};
-constexpr std::array fail_over_mac_keywords{Keyword{"none", 0}, Keyword{"active", 1}, Keyword{"follow", 2}};
-constexpr std::array arp_validate_keywords{
-    Keyword{"none", 0},   Keyword{"active", 1},        Keyword{"backup", 2},       Keyword{"all", 3},
-    Keyword{"filter", 4}, Keyword{"filter_active", 5}, Keyword{"filter_backup", 6}};
-constexpr std::array arp_all_targets_keywords{Keyword{"any", 0}, Keyword{"all", 1}};
-constexpr std::array monitors_keywords{Keyword{"exclusive", 0}, Keyword{"any", 1}, Keyword{"all", 2}};
-constexpr std::array xdp_keywords{Keyword{"auto", 0}, Keyword{"native", 1}, Keyword{"generic", 2}, Keyword{"off", 3}};
-constexpr std::array visibility_keywords{Keyword{"auto", 0}, Keyword{"fast", 1}, Keyword{"full", 2}};
-constexpr std::array lacp_rate_keywords{Keyword{"slow", 0}, Keyword{"fast", 1}};
-constexpr std::array ad_select_keywords{Keyword{"stable", 0}, Keyword{"bandwidth", 1}, Keyword{"count", 2},
-                                        Keyword{"actor_port_prio", 3}};
-constexpr std::array hold_word{Keyword{"hold", 0}};
-constexpr std::array off_word{Keyword{"off", 0}};
-constexpr std::array off_on_words{Keyword{"off", 0}, Keyword{"on", 1}};
-constexpr std::array on_word{Keyword{"on", 1}};
 
-template <auto Member> std::uint32_t load(const Options &options) {
-    return static_cast<std::uint32_t>(options.*Member);
+struct Takes { // text; words and their numbers; numbers, where one of them may have a word
+    constexpr Takes(const char *for_people) : values(for_people) {}
+    constexpr Takes(std::string_view for_people, std::span<const Keyword> keywords)
+        : values(for_people), words(keywords) {}
+    constexpr Takes(std::string_view for_people, std::uint32_t first, std::uint32_t last,
+                    std::span<const Keyword> keywords = {})
+        : values(for_people), range{first, last}, words(keywords) {}
+    std::string_view values;
+    NumberRange range;
+    std::span<const Keyword> words;
+};
+
+struct When {
+    ModeSet modes = all_modes;
+    bool any_mode_with_monitors = false, needs_no_slaves = false, needs_down = false;
+};
+constexpr When always, no_slaves{.needs_no_slaves = true}, fresh{.needs_no_slaves = true, .needs_down = true};
+constexpr When in(ModeSet modes) { return {.modes = modes}; }
+constexpr When in_or_shared(ModeSet modes) { return {.modes = modes, .any_mode_with_monitors = true}; }
+constexpr When while_down(ModeSet modes) { return {.modes = modes, .needs_down = true}; }
+
+template <typename> struct ValueOf;
+template <typename Value> struct ValueOf<Value Options::*> { using type = Value; };
+
+// In that member of Options, under that key in the saved state.
+template <auto Member> constexpr OptionStorage kept(std::string_view saved) {
+    using Value = typename ValueOf<decltype(Member)>::type;
+    if constexpr (std::is_enum_v<Value> || (std::is_integral_v<Value> && !std::is_same_v<Value, bool>)) {
+        NumberMember number{.get = [](const Options &o) { return static_cast<std::uint32_t>(o.*Member); },
+                            .set = [](Options &o, std::uint32_t value) { o.*Member = static_cast<Value>(value); },
+                            .is_enum = std::is_enum_v<Value>};
+        if constexpr (!std::is_enum_v<Value>) {
+            number.last = std::numeric_limits<Value>::max();
+        }
+        return {.member = number, .saved = saved};
+    } else {
+        return {.member = Member, .saved = saved};
+    }
+}
+template <auto Member> constexpr OptionStorage kept(std::string_view saved, SetNumber set) {
+    OptionStorage storage = kept<Member>(saved);
+    storage.set = set;
+    return storage;
+}
+template <auto Member> constexpr OptionStorage kept(std::string_view saved, SetText set) {
+    OptionStorage storage = kept<Member>(saved);
+    storage.set_text = set;
+    return storage;
 }
 
-template <auto Member> Result<void> store(Options &options, std::uint32_t value, Warnings &) {
-    options.*Member = static_cast<std::remove_reference_t<decltype(options.*Member)>>(value);
-    return {};
+constexpr IpOutput with_lacp(IpForm form) { return {.form = form, .with_lacp = true}; }
+
+constexpr OptionRow row(Names names, Takes takes, std::string_view fallback, When when, OptionStorage storage,
+                        IpOutput ip, std::string_view help) {
+    return {.name = names.name,
+            .alias = names.alias,
+            .values = takes.values,
+            .fallback = fallback,
+            .modes = when.modes,
+            .any_mode_with_monitors = when.any_mode_with_monitors,
+            .needs_no_slaves = when.needs_no_slaves,
+            .needs_down = when.needs_down,
+            .words = takes.words,
+            .range = takes.range,
+            .storage = storage,
+            .typed_behind = names.typed_behind,
+            .ip = ip,
+            .help = help};
 }
+
+// ---- rules of those that are more than a value ----
 
 Result<void> store_mode(Options &options, std::uint32_t value, Warnings &) {
     const Mode mode = static_cast<Mode>(value);
@@ -77,7 +111,7 @@ Result<void> store_mode(Options &options, std::uint32_t value, Warnings &) {
     return {};
 }
 
-// 4.8: unless the monitors share, the one that is set ends the other.
+// Unless the monitors share, the one that is set ends the other.
 Result<void> store_miimon(Options &options, std::uint32_t value, Warnings &) {
     options.miimon_ms = value;
     if (value > 0 && options.arp_interval_ms > 0 && options.monitors == Monitors::exclusive) {
@@ -112,7 +146,7 @@ Result<void> store_monitors(Options &options, std::uint32_t value, Warnings &) {
     return {};
 }
 
-// Delays are kept as tick counts, so they scale when miimon changes later (3.1).
+// Delays are kept as tick counts, so they scale when miimon changes later.
 template <auto Member> Result<void> store_delay(Options &options, std::uint32_t value, Warnings &warnings) {
     if (options.miimon_ms == 0) {
         return fail(EPERM, "delays are counted in ticks of the MII monitor, which is off: set miimon above 0 first, or "
@@ -127,8 +161,14 @@ template <auto Member> Result<void> store_delay(Options &options, std::uint32_t 
     return {};
 }
 
-Result<void> keep_use_carrier(Options &, std::uint32_t, Warnings &) { return {}; }
-std::uint32_t use_carrier(const Options &) { return 1; }
+template <auto Member> constexpr OptionStorage delay(std::string_view saved) {
+    OptionStorage storage = kept<Member>(saved, store_delay<Member>);
+    storage.get = [](const Options &o) { return o.*Member * o.miimon_ms; };
+    return storage;
+}
+
+constexpr OptionStorage use_carrier{.set = [](Options &, std::uint32_t, Warnings &) { return Result<void>{}; },
+                                    .get = [](const Options &) { return std::uint32_t{1}; }};
 
 Result<void> store_primary(Options &options, std::string_view text) {
     constexpr std::size_t longest = 15; // IFNAMSIZ - 1
@@ -141,7 +181,6 @@ Result<void> store_primary(Options &options, std::string_view text) {
     options.primary = name;
     return {};
 }
-std::string primary_name(const Options &options) { return options.primary; }
 
 Result<void> store_actor_system(Options &options, std::string_view text) {
     const auto mac = first_word(text) == "default" ? std::optional(MacAddr{}) : MacAddr::parse(without_newline(text));
@@ -153,268 +192,127 @@ Result<void> store_actor_system(Options &options, std::string_view text) {
     options.ad_actor_system = *mac;
     return {};
 }
-std::string actor_system_text(const Options &options) { return options.ad_actor_system.str(); }
 
-// name, alias, values, fallback, modes, needs_no_slaves, needs_down, help
-constexpr OptionRule rules[] = {
-    {{"mode", "", numbered<mode_keywords>, "balance-rr", all_modes, true, true,
-      "how a slave is chosen for each packet"},
-     mode_keywords,
-     {},
-     store_mode,
-     load<&Options::mode>},
-    {{"monitors", "", one_of<monitors_keywords>, "exclusive", all_modes, false, false,
-      "whether miimon and arp_interval can both be on, in every mode; then a slave is up if any or all of them say so"},
-     monitors_keywords,
-     {},
-     store_monitors,
-     load<&Options::monitors>},
-    {{"active_slave", "", "name of a slave, or empty", "", primary_modes, false, false,
-      "make this slave the active one now; empty: choose anew"},
-     {},
-     {}},
-    {{"miimon", "", "0..2147483647 ms, off", "100", all_modes, false, false,
-      "interval of the MII monitor; 0: no monitor"},
-     off_word,
-     {0, int_max},
-     store_miimon,
-     load<&Options::miimon_ms>},
-    {{"updelay", "", "0..2147483647 ms", "0", all_modes, false, false, "wait before a link that came back is used"},
-     off_word,
-     {0, int_max},
-     store_delay<&Options::updelay_ticks>,
-     [](const Options &o) { return o.updelay_ms(); }},
-    {{"downdelay", "", "0..2147483647 ms", "0", all_modes, false, false,
-      "wait before a link without carrier counts as down"},
-     off_word,
-     {0, int_max},
-     store_delay<&Options::downdelay_ticks>,
-     [](const Options &o) { return o.downdelay_ms(); }},
-    {{"peer_notify_delay", "peer_notif_delay", "0..300000 ms", "0", all_modes, false, false,
-      "distance between two announcements after a failover"},
-     off_word,
-     {0, 300000},
-     store_delay<&Options::peer_notif_delay_ticks>,
-     [](const Options &o) { return o.peer_notif_delay_ms(); }},
-    {{"use_carrier", "", "1, on", "1", all_modes, false, false, "kept for compatibility: the carrier is always used"},
-     on_word,
-     {},
-     keep_use_carrier,
-     use_carrier},
-    {{"arp_interval", "", "0..2147483647 ms, off; works down to 5 ms", "0", arp_modes, false, false,
-      "interval of the ARP/NS monitor, which takes the place of the MII monitor; 0: no monitor"},
-     off_word,
-     {0, int_max},
-     store_arp_interval,
-     load<&Options::arp_interval_ms>,
-     nullptr,
-     nullptr,
-     true},
-    {{"arp_ip_target", "", "up to 16 IPv4 addresses a.b.c.d,...; +a.b.c.d adds one, -a.b.c.d removes one", "",
-      all_modes, false, false, "hosts whose answers to ARP requests keep a slave up"},
-     {},
-     {},
-     nullptr,
-     nullptr,
-     set_arp_targets,
-     arp_targets_text},
-    {{"ns_ip6_target", "", "up to 16 IPv6 addresses, separated by commas", "", all_modes, false, false,
-      "hosts whose answers to neighbour solicitations keep a slave up"},
-     {},
-     {},
-     nullptr,
-     nullptr,
-     set_ns_targets,
-     ns_targets_text},
-    {{"arp_validate", "", numbered<arp_validate_keywords>, "none", arp_modes, false, false,
-      "on which slaves only answers of the targets count, not any frame; filter: any ARP or IPv6 frame"},
-     arp_validate_keywords,
-     {},
-     store<&Options::arp_validate>,
-     load<&Options::arp_validate>,
-     nullptr,
-     nullptr,
-     true},
-    {{"arp_all_targets", "", numbered<arp_all_targets_keywords>, "any", all_modes, false, false,
-      "active-backup: whether one target that answers is enough"},
-     arp_all_targets_keywords,
-     {},
-     store<&Options::arp_all_targets_all>,
-     load<&Options::arp_all_targets_all>},
-    {{"primary", "", "interface name, or empty", "", primary_modes, false, false,
-      "slave that is active whenever it can be; the name may belong to a slave of the future"},
-     {},
-     {},
-     nullptr,
-     nullptr,
-     store_primary,
-     primary_name},
-    {{"primary_reselect", "", numbered<reselect_keywords>, "always", all_modes, false, false,
-      "when a primary that came back takes over again"},
-     reselect_keywords,
-     {},
-     store<&Options::primary_reselect>,
-     load<&Options::primary_reselect>},
-    {{"fail_over_mac", "", numbered<fail_over_mac_keywords>, "none", all_modes, true, false,
-      "active-backup: who has which MAC address"},
-     fail_over_mac_keywords,
-     {},
-     store<&Options::fail_over_mac>,
-     load<&Options::fail_over_mac>},
-    {{"xmit_hash_policy", "", numbered<policy_keywords>, "layer2", all_modes, false, false,
-      "what of a packet decides on its slave in balance-xor"},
-     policy_keywords,
-     {},
-     store<&Options::xmit_hash_policy>,
-     load<&Options::xmit_hash_policy>},
-    {{"resend_igmp", "", "0..255", "1", all_modes, false, false, "IGMP membership reports repeated after a failover"},
-     off_word,
-     {0, 255},
-     store<&Options::resend_igmp>,
-     load<&Options::resend_igmp>},
-    {{"num_grat_arp", "num_unsol_na num_peer_notif", "0..255", "1", all_modes, false, false,
-      "gratuitous ARPs and unsolicited NAs after a failover of active-backup"},
-     off_word,
-     {0, 255},
-     store<&Options::num_peer_notif>,
-     load<&Options::num_peer_notif>},
-    {{"all_slaves_active", "", "0, 1, off, on", "0", all_modes, false, false,
-      "1: frames that arrive on backup slaves are taken in too"},
-     off_on_words,
-     {},
-     store<&Options::all_slaves_active>,
-     load<&Options::all_slaves_active>},
-    {{"min_links", "", "0..2147483647", "0", all_modes, false, false,
-      "802.3ad: links that the active aggregator must have for the bond to have carrier; 0 counts as 1"},
-     off_word,
-     {0, int_max},
-     store<&Options::min_links>,
-     load<&Options::min_links>},
-    {{"lp_interval", "", "1..2147483647 s", "1", all_modes, false, false,
-      "balance-tlb, balance-alb: how often each slave shows its address to the switch"},
-     {},
-     {1, int_max},
-     store<&Options::lp_interval_s>,
-     load<&Options::lp_interval_s>},
-    {{"packets_per_slave", "", "0..65535", "1", turn_modes, false, false,
-      "balance-rr: packets in a row on one slave; 0: a random slave for each"},
-     {},
-     {0, 65535},
-     store<&Options::packets_per_slave>,
-     load<&Options::packets_per_slave>},
-    {{"lacp_active", "", "on|off (1, 0)", "on", lacp_modes, false, false, "off: wait for the partner to speak first"},
-     off_on_words,
-     {},
-     store<&Options::lacp_active>,
-     load<&Options::lacp_active>},
-    {{"lacp_rate", "", numbered<lacp_rate_keywords>, "slow", lacp_modes, false, false,
-      "how often the partner is to send: every 30 s or every second; it counts as lost after three times that"},
-     lacp_rate_keywords,
-     {},
-     store<&Options::lacp_fast>,
-     load<&Options::lacp_fast>},
-    {{"ad_select", "", numbered<ad_select_keywords>, "stable", all_modes, false, true,
-      "802.3ad: which aggregator carries the traffic if there are several"},
-     ad_select_keywords,
-     {},
-     store<&Options::ad_select>,
-     load<&Options::ad_select>},
-    {{"ad_actor_sys_prio", "", "1..65535", "65535", lacp_modes, false, false, "priority of the system in LACPDUs"},
-     {},
-     {1, 65535},
-     store<&Options::ad_actor_sys_prio>,
-     load<&Options::ad_actor_sys_prio>},
-    {{"ad_user_port_key", "", "0..1023", "0", lacp_modes, false, true, "upper ten bits of the port key in LACPDUs"},
-     {},
-     {0, 1023},
-     store<&Options::ad_user_port_key>,
-     load<&Options::ad_user_port_key>},
-    {{"ad_actor_system", "", "MAC address, not multicast", "00:00:00:00:00:00", lacp_modes, false, false,
-      "address of the system in LACPDUs; all zeroes: that of the bond"},
-     {},
-     {},
-     nullptr,
-     nullptr,
-     store_actor_system,
-     actor_system_text},
-    {{"tlb_dynamic_lb", "", "0, 1, off, on", "1", balance_modes, false, true,
-      "flows go where load is least, anew every 10 s; 0: where xmit_hash_policy says"},
-     off_on_words,
-     {},
-     store<&Options::tlb_dynamic_lb>,
-     load<&Options::tlb_dynamic_lb>},
-    {{"arp_missed_max", "missed_max", "1..255", "2", arp_modes, false, false,
-      "intervals without an answer, and a half, after which a slave is down"},
-     {},
-     {1, 255},
-     store<&Options::arp_missed_max>,
-     load<&Options::arp_missed_max>,
-     nullptr,
-     nullptr,
-     true},
-    {{"coupled_control", "", "on|off (1, 0)", "on", lacp_modes, false, true,
-      "off: a port collects before its partner does (independent mux machine)"},
-     off_on_words,
-     {},
-     store<&Options::coupled_control>,
-     load<&Options::coupled_control>},
-    {{"broadcast_neighbor", "", numbered<off_on_words>, "off", lacp_modes, false, false,
-      "ARP and neighbour discovery that leave the bond go to every port, and each port that joins announces the bond"},
-     off_on_words,
-     {},
-     store<&Options::broadcast_neighbor>,
-     load<&Options::broadcast_neighbor>},
-    {{"lacp_strict", "", numbered<off_on_words>, "off", lacp_modes, false, false,
-      "on: without a port that LACP has negotiated the bond has no carrier"},
-     off_on_words,
-     {},
-     store<&Options::lacp_strict>,
-     load<&Options::lacp_strict>},
-    {{"max_ports", "", "0..32", "0", lacp_modes, false, false,
-      "ports of one aggregator that may be used, the others stand by; 0: all"},
-     {},
-     {0, XB_MAX_SLAVES},
-     store<&Options::max_ports>,
-     load<&Options::max_ports>},
-    {{"controller_lease", "", "hold, or 100..2147483647 ms", "hold", lacp_modes, false, false,
-      "how long the data path goes on sending when xbondd is dead or stuck; hold (0): for ever"},
-     hold_word,
-     {100, int_max},
-     store<&Options::controller_lease_ms>,
-     load<&Options::controller_lease_ms>},
-    {{"queue_id", "", "SLAVE:0..16", "", all_modes, false, false,
-      "packets with this queue mapping leave on that slave (acts in modes 0 and 1)"},
-     {},
-     {}},
-    {{"xdp", "", one_of<xdp_keywords>, "auto", all_modes, false, false, "where the early receive filter runs"},
-     xdp_keywords,
-     {},
-     store<&Options::xdp>,
-     load<&Options::xdp>},
-    {{"visibility", "", one_of<visibility_keywords>, "auto", all_modes, false, false,
-      "full: counters of and captures on the bond device see every packet"},
-     visibility_keywords,
-     {},
-     store<&Options::visibility>,
-     load<&Options::visibility>},
-    {{"carrier_watch", "", "0..1000 ms, off", "1", all_modes, false, false,
-      "how often the data path itself looks at the carrier; 0: never"},
-     off_word,
-     {0, 1000},
-     store<&Options::carrier_watch_ms>,
-     load<&Options::carrier_watch_ms>},
+// ---- the rows ----
+
+// Names, what they take, the default, when it may change, where it is kept, how ip prints it, what it does.
+constexpr OptionRow rows[] = {
+    row("mode", {numbered<mode_keywords>, mode_keywords}, "balance-rr", fresh, kept<&Options::mode>("mode", store_mode),
+        {IpForm::text}, "how a slave is chosen for each packet"),
+    row("monitors", {one_of<monitors_keywords>, monitors_keywords}, "exclusive", always,
+        kept<&Options::monitors>("monitors", store_monitors), {},
+        "whether miimon and arp_interval can both be on, in every mode; then a slave is up if any or all of them "
+        "say so"),
+    row("active_slave", "name of a slave, or empty", "", in(primary_modes), {}, {IpForm::active_slave},
+        "make this slave the active one now; empty: choose anew"),
+    row("miimon", {"0..2147483647 ms, off", 0, int_max, off_word}, "100", always,
+        kept<&Options::miimon_ms>("miimon_ms", store_miimon), {IpForm::number},
+        "interval of the MII monitor; 0: no monitor"),
+    row("updelay", {"0..2147483647 ms", 0, int_max, off_word}, "0", always,
+        delay<&Options::updelay_ticks>("updelay_ticks"), {IpForm::number}, "wait before a link that came back is used"),
+    row("downdelay", {"0..2147483647 ms", 0, int_max, off_word}, "0", always,
+        delay<&Options::downdelay_ticks>("downdelay_ticks"), {IpForm::number},
+        "wait before a link without carrier counts as down"),
+    row({"peer_notify_delay", "peer_notif_delay"}, {"0..300000 ms", 0, 300000, off_word}, "0", always,
+        delay<&Options::peer_notif_delay_ticks>("peer_notif_delay_ticks"), {IpForm::number},
+        "distance between two announcements after a failover"),
+    row("use_carrier", {"1, on", on_word}, "1", always, use_carrier, {IpForm::number},
+        "kept for compatibility: the carrier is always used"),
+    row("arp_interval", {"0..2147483647 ms, off; works down to 5 ms", 0, int_max, off_word}, "0",
+        in_or_shared(arp_modes), kept<&Options::arp_interval_ms>("arp_interval_ms", store_arp_interval),
+        {IpForm::number}, "interval of the ARP/NS monitor, which takes the place of the MII monitor; 0: no monitor"),
+    row("arp_ip_target", "up to 16 IPv4 addresses a.b.c.d,...; +a.b.c.d adds one, -a.b.c.d removes one", "", always,
+        kept<&Options::arp_ip_targets>("arp_ip_targets", set_arp_targets), {IpForm::list},
+        "hosts whose answers to ARP requests keep a slave up"),
+    row("ns_ip6_target", "up to 16 IPv6 addresses, separated by commas", "", always,
+        kept<&Options::ns_ip6_targets>("ns_ip6_targets", set_ns_targets), {IpForm::list},
+        "hosts whose answers to neighbour solicitations keep a slave up"),
+    row("arp_validate", {numbered<arp_validate_keywords>, arp_validate_keywords}, "none", in_or_shared(arp_modes),
+        kept<&Options::arp_validate>("arp_validate"), {IpForm::text_or_null},
+        "on which slaves only answers of the targets count, not any frame; filter: any ARP or IPv6 frame"),
+    row("arp_all_targets", {numbered<arp_all_targets_keywords>, arp_all_targets_keywords}, "any", always,
+        kept<&Options::arp_all_targets_all>("arp_all_targets_all"), {IpForm::text},
+        "active-backup: whether one target that answers is enough"),
+    row("primary", "interface name, or empty", "", in(primary_modes), kept<&Options::primary>("primary", store_primary),
+        {IpForm::primary_slave},
+        "slave that is active whenever it can be; the name may belong to a slave of the future"),
+    row("primary_reselect", {numbered<reselect_keywords>, reselect_keywords}, "always", always,
+        kept<&Options::primary_reselect>("primary_reselect"), {IpForm::text},
+        "when a primary that came back takes over again"),
+    row("fail_over_mac", {numbered<fail_over_mac_keywords>, fail_over_mac_keywords}, "none", no_slaves,
+        kept<&Options::fail_over_mac>("fail_over_mac"), {IpForm::text}, "active-backup: who has which MAC address"),
+    row("xmit_hash_policy", {numbered<policy_keywords>, policy_keywords}, "layer2", always,
+        kept<&Options::xmit_hash_policy>("xmit_hash_policy"), {IpForm::text},
+        "what of a packet decides on its slave in balance-xor"),
+    row("resend_igmp", {"0..255", 0, 255, off_word}, "1", always, kept<&Options::resend_igmp>("resend_igmp"),
+        {IpForm::number}, "IGMP membership reports repeated after a failover"),
+    row({"num_grat_arp", "num_unsol_na num_peer_notif"}, {"0..255", 0, 255, off_word}, "1", always,
+        kept<&Options::num_peer_notif>("num_peer_notif"), {IpForm::number, "num_peer_notif"},
+        "gratuitous ARPs and unsolicited NAs after a failover of active-backup"),
+    row("all_slaves_active", {"0, 1, off, on", off_on_words}, "0", always,
+        kept<&Options::all_slaves_active>("all_slaves_active"), {IpForm::number},
+        "1: frames that arrive on backup slaves are taken in too"),
+    row("min_links", {"0..2147483647", 0, int_max, off_word}, "0", always, kept<&Options::min_links>("min_links"),
+        {IpForm::number},
+        "802.3ad: links that the active aggregator must have for the bond to have carrier; 0 counts as 1"),
+    row("lp_interval", {"1..2147483647 s", 1, int_max}, "1", always, kept<&Options::lp_interval_s>("lp_interval_s"),
+        {IpForm::number}, "balance-tlb, balance-alb: how often each slave shows its address to the switch"),
+    row("packets_per_slave", {"0..65535", 0, 65535}, "1", in(turn_modes),
+        kept<&Options::packets_per_slave>("packets_per_slave"), {IpForm::number},
+        "balance-rr: packets in a row on one slave; 0: a random slave for each"),
+    row({"lacp_active", "", "lacp_rate"}, {"on|off (1, 0)", off_on_words}, "on", in(lacp_modes),
+        kept<&Options::lacp_active>("lacp_active"), {IpForm::text, "ad_lacp_active"},
+        "off: wait for the partner to speak first"),
+    row("lacp_rate", {numbered<lacp_rate_keywords>, lacp_rate_keywords}, "slow", in(lacp_modes),
+        kept<&Options::lacp_fast>("lacp_fast"), {IpForm::text, "ad_lacp_rate"},
+        "how often the partner is to send: every 30 s or every second; it counts as lost after three times that"),
+    row("ad_select", {numbered<ad_select_keywords>, ad_select_keywords}, "stable", while_down(all_modes),
+        kept<&Options::ad_select>("ad_select"), {IpForm::text},
+        "802.3ad: which aggregator carries the traffic if there are several"),
+    row("ad_actor_sys_prio", {"1..65535", 1, 65535}, "65535", in(lacp_modes),
+        kept<&Options::ad_actor_sys_prio>("ad_actor_sys_prio"), with_lacp(IpForm::number),
+        "priority of the system in LACPDUs"),
+    row("ad_user_port_key", {"0..1023", 0, 1023}, "0", while_down(lacp_modes),
+        kept<&Options::ad_user_port_key>("ad_user_port_key"), with_lacp(IpForm::number),
+        "upper ten bits of the port key in LACPDUs"),
+    row("ad_actor_system", "MAC address, not multicast", "00:00:00:00:00:00", in(lacp_modes),
+        kept<&Options::ad_actor_system>("ad_actor_system", store_actor_system), with_lacp(IpForm::text),
+        "address of the system in LACPDUs; all zeroes: that of the bond"),
+    row("tlb_dynamic_lb", {"0, 1, off, on", off_on_words}, "1", while_down(balance_modes),
+        kept<&Options::tlb_dynamic_lb>("tlb_dynamic_lb"), {IpForm::number},
+        "flows go where load is least, anew every 10 s; 0: where xmit_hash_policy says"),
+    row({"arp_missed_max", "missed_max"}, {"1..255", 1, 255}, "2", in_or_shared(arp_modes),
+        kept<&Options::arp_missed_max>("arp_missed_max"), {IpForm::number, "", "arp_interval"},
+        "intervals without an answer, and a half, after which a slave is down"),
+    row("coupled_control", {"on|off (1, 0)", off_on_words}, "on", while_down(lacp_modes),
+        kept<&Options::coupled_control>("coupled_control"), {IpForm::yes_no, "", "ad_lacp_rate"},
+        "off: a port collects before its partner does (independent mux machine)"),
+    row("broadcast_neighbor", {"off|on (0..1)", off_on_words}, "off", in(lacp_modes),
+        kept<&Options::broadcast_neighbor>("broadcast_neighbor"), {IpForm::yes_no, "", "coupled_control"},
+        "ARP and neighbour discovery that leave the bond go to every port, and each port that joins announces the "
+        "bond"),
+    row("lacp_strict", {"off|on (0..1)", off_on_words}, "off", in(lacp_modes),
+        kept<&Options::lacp_strict>("lacp_strict"), {},
+        "on: without a port that LACP has negotiated the bond has no carrier"),
+    row("max_ports", {"0..32", 0, XB_MAX_SLAVES}, "0", in(lacp_modes), kept<&Options::max_ports>("max_ports"), {},
+        "ports of one aggregator that may be used, the others stand by; 0: all"),
+    row("controller_lease", {"hold, or 100..2147483647 ms", 100, int_max, hold_word}, "hold", in(lacp_modes),
+        kept<&Options::controller_lease_ms>("controller_lease_ms"), {},
+        "how long the data path goes on sending when xbondd is dead or stuck; hold (0): for ever"),
+    row("queue_id", "SLAVE:0..16", "", always, {}, {},
+        "packets with this queue mapping leave on that slave (acts in modes 0 and 1)"),
+    row("xdp", {one_of<xdp_keywords>, xdp_keywords}, "auto", always, kept<&Options::xdp>("xdp"), {},
+        "where the early receive filter runs"),
+    row("visibility", {one_of<visibility_keywords>, visibility_keywords}, "auto", always,
+        kept<&Options::visibility>("visibility"), {},
+        "full: counters of and captures on the bond device see every packet"),
+    row("carrier_watch", {"0..1000 ms, off", 0, 1000, off_word}, "1", always,
+        kept<&Options::carrier_watch_ms>("carrier_watch_ms"), {},
+        "how often the data path itself looks at the carrier; 0: never"),
 };
 
 } // namespace
 
-std::span<const OptionRule> option_rules() { return rules; }
-std::span<const Keyword> mode_words() { return mode_keywords; }
-std::span<const Keyword> policy_words() { return policy_keywords; }
-std::span<const Keyword> primary_reselect_words() { return reselect_keywords; }
-std::span<const Keyword> fail_over_mac_words() { return fail_over_mac_keywords; }
-std::span<const Keyword> arp_validate_words() { return arp_validate_keywords; }
-std::span<const Keyword> monitors_words() { return monitors_keywords; }
-std::span<const Keyword> xdp_words() { return xdp_keywords; }
-std::span<const Keyword> visibility_words() { return visibility_keywords; }
+std::span<const OptionRow> option_table() { return rows; }
 
 } // namespace xbond::core

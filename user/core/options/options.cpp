@@ -1,56 +1,24 @@
 // SPDX-License-Identifier: MIT
-#include "user/core/options/options.h"
-
+// What is done with any row of the option table.
 #include <algorithm>
 #include <iterator>
 
 #include "user/core/options/option_table.h"
+#include "user/core/options/targets.h"
 #include "user/core/options/text.h"
 
 namespace xbond::core {
 namespace {
 
-bool has_name(const OptionInfo &info, std::string_view name) {
-    std::string_view aliases = info.alias;
-    while (!aliases.empty()) {
-        const std::string_view alias = first_word(aliases);
-        if (alias == name) {
-            return true;
-        }
-        aliases.remove_prefix(std::min(aliases.size(), alias.size() + 1));
-    }
-    return info.name == name;
-}
-
-const OptionRule *find_rule(std::string_view name) {
-    const auto rules = option_rules();
-    const auto found = std::ranges::find_if(rules, [&](const OptionRule &rule) { return has_name(rule.info, name); });
-    return found == rules.end() ? nullptr : &*found;
-}
-
-std::string_view word_of(std::span<const Keyword> words, std::uint32_t value) {
-    const auto found = std::ranges::find(words, value, &Keyword::value);
-    return found == words.end() ? std::string_view{} : found->word;
-}
-
-// A word, or the number of a word (6.1).
-std::optional<std::uint32_t> value_of(std::span<const Keyword> words, std::string_view text) {
-    const auto number = plain_number(text);
-    const auto found = std::ranges::find_if(words, [&](const Keyword &keyword) {
-        return number ? keyword.value == *number : keyword.word == first_word(text);
-    });
-    return found == words.end() ? std::nullopt : std::optional(found->value);
-}
-
-std::optional<std::uint32_t> parse_value(const OptionRule &rule, std::string_view text) {
-    if (const auto value = value_of(rule.words, text)) {
+std::optional<std::uint32_t> parse_value(const OptionRow &row, std::string_view text) {
+    if (const auto value = value_of(row.words, text)) {
         return value;
     }
-    if (first_word(text) == "default" && rule.info.fallback != "default") {
-        return parse_value(rule, rule.info.fallback);
+    if (first_word(text) == "default" && row.fallback != "default") {
+        return parse_value(row, row.fallback);
     }
     const auto number = plain_number(text);
-    if (number && *number >= rule.range.first && *number <= rule.range.last) {
+    if (number && *number >= row.range.first && *number <= row.range.last) {
         return static_cast<std::uint32_t>(*number);
     }
     return std::nullopt;
@@ -63,88 +31,115 @@ tl::unexpected<Error> wrong_mode(std::string_view name, Mode mode, ModeSet modes
                             "; it belongs to: " + mode_names(modes));
 }
 
-Result<void> store_value(Options &options, const OptionRule &rule, std::string_view text, Warnings &warnings) {
-    if (rule.set_text != nullptr) {
-        return rule.set_text(options, text);
+bool is_action(const OptionRow &row) {
+    return std::holds_alternative<std::monostate>(row.storage.member) && row.storage.get == nullptr;
+}
+
+void store_number(Options &options, const OptionMember &member, std::uint32_t value) {
+    if (const auto *number = std::get_if<NumberMember>(&member)) {
+        number->set(options, value);
+    } else if (const auto *flag = std::get_if<bool Options::*>(&member)) {
+        options.**flag = value != 0;
     }
-    if (rule.set == nullptr) {
+}
+
+Result<void> store_value(Options &options, const OptionRow &row, std::string_view text, Warnings &warnings) {
+    if (is_action(row)) {
         return fail(EINVAL, "acts on a slave of a bond; it is no setting");
     }
-    const auto value = parse_value(rule, text);
-    if (!value) {
-        return fail(EINVAL,
-                    "bad value " + quoted(text) + ": expected " + std::string(rule.info.values) + ", or default");
+    if (row.storage.set_text != nullptr) {
+        return row.storage.set_text(options, text);
     }
-    return rule.set(options, *value, warnings);
+    const auto value = parse_value(row, text);
+    if (!value) {
+        return fail(EINVAL, "bad value " + quoted(text) + ": expected " + std::string(row.values) + ", or default");
+    }
+    if (row.storage.set != nullptr) {
+        return row.storage.set(options, *value, warnings);
+    }
+    store_number(options, row.storage.member, *value);
+    return {};
 }
+
+std::string number_text(const Options &options, const OptionRow &row) {
+    const std::uint32_t value = option_number(options, row);
+    // Options that are numbers stay numbers, even where a value also has a word ("off").
+    const bool is_number = row.fallback.find_first_not_of("0123456789") == std::string_view::npos;
+    const auto word = word_of(row.words, value);
+    return is_number || word.empty() ? std::to_string(value) : std::string(word);
+}
+
+struct ValueText {
+    const Options &options;
+    const OptionRow &row;
+
+    std::string operator()(std::string Options::*member) const { return options.*member; }
+    std::string operator()(MacAddr Options::*member) const { return (options.*member).str(); }
+    std::string operator()(std::vector<Ipv4Addr> Options::*member) const { return ip_text(options.*member); }
+    std::string operator()(std::vector<Ipv6Addr> Options::*member) const { return ip_text(options.*member); }
+    template <typename Number> std::string operator()(const Number &) const { return number_text(options, row); }
+};
 
 } // namespace
 
-std::span<const OptionInfo> option_table() {
-    static const std::vector<OptionInfo> table = [] {
-        std::vector<OptionInfo> infos;
-        std::ranges::transform(option_rules(), std::back_inserter(infos), &OptionRule::info);
-        return infos;
-    }();
-    return table;
+std::vector<std::string_view> aliases(const OptionRow &row) {
+    std::vector<std::string_view> out;
+    std::string_view rest = row.alias;
+    while (!rest.empty()) {
+        out.push_back(rest.substr(0, rest.find(' ')));
+        rest.remove_prefix(std::min(rest.size(), out.back().size() + 1));
+    }
+    return out;
 }
 
-std::span<const OptionInfo> slave_option_table() {
-    static constexpr OptionInfo table[] = {
-        {"prio", "", "-2147483648..2147483647", "0", modes_where(&ModeTraits::has_primary), false, false,
-         "the usable slave with the highest prio becomes active where there is no primary"},
-        {"queue_id", "", "0..16", "0", all_modes, false, false,
-         "packets with this queue mapping leave on this slave (acts in modes 0 and 1); 0: none"},
-        {"actor_port_prio", "", "0..65535", "255", modes_where(&ModeTraits::lacp), false, false,
-         "priority of the port in LACPDUs; decides with max_ports and with ad_select actor_port_prio"},
-    };
-    return table;
+const OptionRow *find_option(std::string_view name, std::span<const OptionRow> table) {
+    const auto found = std::ranges::find_if(table, [&](const OptionRow &row) {
+        const auto others = aliases(row);
+        return row.name == name || std::ranges::find(others, name) != others.end();
+    });
+    return found == table.end() ? nullptr : &*found;
 }
 
-const OptionInfo *find_option(std::string_view name) {
-    const OptionRule *rule = find_rule(name);
-    return rule == nullptr ? nullptr : &rule->info;
-}
-
-std::vector<OptionValue> in_apply_order(std::span<const OptionValue> options) {
-    const auto rank = [](const OptionValue &option) {
-        const OptionRule *rule = find_rule(option.name);
-        return rule == nullptr ? option_rules().size() : static_cast<std::size_t>(rule - option_rules().data());
+std::vector<OptionValue> in_apply_order(std::span<const OptionValue> options, std::span<const OptionRow> table) {
+    const auto rank = [&](const OptionValue &option) {
+        const OptionRow *row = find_option(option.name, table);
+        return row == nullptr ? table.size() : static_cast<std::size_t>(row - table.data());
     };
     std::vector<OptionValue> sorted(options.begin(), options.end());
     std::ranges::stable_sort(sorted, {}, rank);
     return sorted;
 }
 
-Result<void> check_applicable(const Options &options, const OptionContext &context, std::string_view name) {
-    const OptionRule *rule = find_rule(name);
-    if (rule == nullptr) {
+Result<void> check_applicable(const Options &options, const OptionContext &context, std::string_view name,
+                              std::span<const OptionRow> table) {
+    const OptionRow *row = find_option(name, table);
+    if (row == nullptr) {
         return fail(EINVAL, "unknown bond option " + quoted(name) + ": see the option table of xbond");
     }
-    const bool shared = rule->any_mode_with_monitors && options.monitors != Monitors::exclusive;
-    if (!rule->info.modes.contains(options.mode) && !shared) {
-        auto error = wrong_mode(name, options.mode, rule->info.modes);
-        if (rule->any_mode_with_monitors) {
+    const bool shared = row->any_mode_with_monitors && options.monitors != Monitors::exclusive;
+    if (!row->modes.contains(options.mode) && !shared) {
+        auto error = wrong_mode(name, options.mode, row->modes);
+        if (row->any_mode_with_monitors) {
             error.value().message += ", and with monitors any or all to every mode";
         }
         return error;
     }
-    if (rule->info.needs_no_slaves && context.has_slaves) {
+    if (row->needs_no_slaves && context.has_slaves) {
         return fail(ENOTEMPTY, option_text(name) + ": cannot change while the bond has slaves; release them first");
     }
-    if (rule->info.needs_down && context.is_up) {
+    if (row->needs_down && context.is_up) {
         return fail(EBUSY, option_text(name) + ": cannot change while the bond is up; set it down first");
     }
     return {};
 }
 
-Result<void> set_option(Options &options, const OptionContext &context, const OptionValue &option, Warnings *warnings) {
-    if (auto applicable = check_applicable(options, context, option.name); !applicable) {
+Result<void> set_option(Options &options, const OptionContext &context, const OptionValue &option, Warnings *warnings,
+                        std::span<const OptionRow> table) {
+    if (auto applicable = check_applicable(options, context, option.name, table); !applicable) {
         return applicable;
     }
-    const OptionRule &rule = *find_rule(option.name);
     Warnings new_warnings;
-    auto done = store_value(options, rule, option.value, new_warnings);
+    auto done = store_value(options, *find_option(option.name, table), option.value, new_warnings);
     if (!done) {
         done.error().message = option_text(option.name) + ": " + done.error().message;
     }
@@ -155,40 +150,24 @@ Result<void> set_option(Options &options, const OptionContext &context, const Op
     return done;
 }
 
-std::optional<std::string> get_option(const Options &options, std::string_view name) {
-    const OptionRule *rule = find_rule(name);
-    if (rule == nullptr || (rule->get == nullptr && rule->get_text == nullptr)) {
-        return std::nullopt;
+std::uint32_t option_number(const Options &options, const OptionRow &row) {
+    if (row.storage.get != nullptr) {
+        return row.storage.get(options);
     }
-    if (rule->get_text != nullptr) {
-        return rule->get_text(options);
+    if (const auto *number = std::get_if<NumberMember>(&row.storage.member)) {
+        return number->get(options);
     }
-    const std::uint32_t value = rule->get(options);
-    // Options that are numbers stay numbers, even where a value also has a word ("off").
-    const bool is_number = rule->info.fallback.find_first_not_of("0123456789") == std::string_view::npos;
-    const auto word = word_of(rule->words, value);
-    return is_number || word.empty() ? std::to_string(value) : std::string(word);
+    const auto *flag = std::get_if<bool Options::*>(&row.storage.member);
+    return flag != nullptr && options.**flag ? 1 : 0;
 }
 
-std::string_view mode_name(Mode mode) { return traits(mode).keyword; }
-std::string_view policy_name(HashPolicy policy) { return word_of(policy_words(), static_cast<std::uint32_t>(policy)); }
-std::string_view name(PrimaryReselect value) {
-    return word_of(primary_reselect_words(), static_cast<std::uint32_t>(value));
-}
-std::string_view name(FailOverMac value) { return word_of(fail_over_mac_words(), static_cast<std::uint32_t>(value)); }
-std::string_view name(ArpValidate value) { return word_of(arp_validate_words(), static_cast<std::uint32_t>(value)); }
-std::string_view name(Monitors value) { return word_of(monitors_words(), static_cast<std::uint32_t>(value)); }
-std::string_view name(XdpPolicy value) { return word_of(xdp_words(), static_cast<std::uint32_t>(value)); }
-std::string_view name(Visibility value) { return word_of(visibility_words(), static_cast<std::uint32_t>(value)); }
-
-std::optional<Mode> parse_mode(std::string_view text) {
-    const auto value = value_of(mode_words(), text);
-    return value ? std::optional(static_cast<Mode>(*value)) : std::nullopt;
+std::optional<std::string> get_option(const Options &options, const OptionRow &row) {
+    return is_action(row) ? std::nullopt : std::optional(std::visit(ValueText{options, row}, row.storage.member));
 }
 
-std::optional<HashPolicy> parse_policy(std::string_view text) {
-    const auto value = value_of(policy_words(), text);
-    return value ? std::optional(static_cast<HashPolicy>(*value)) : std::nullopt;
+std::optional<std::string> get_option(const Options &options, std::string_view name, std::span<const OptionRow> table) {
+    const OptionRow *row = find_option(name, table);
+    return row == nullptr ? std::nullopt : get_option(options, *row);
 }
 
 } // namespace xbond::core

@@ -1,17 +1,14 @@
 // SPDX-License-Identifier: MIT
-// Bond options: their names, values, ranges and rules, in one table from which parsing, error messages, JSON,
-// `xbond help` and the README's option table come.
+// The options of a bond as values. What each is called, takes and means: option_table.h.
 #pragma once
 
 #include <cstdint>
 #include <optional>
-#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "user/core/lacp/state.h"
-#include "user/core/modes/traits.h"
 #include "xbond/result.h"
 #include "xbond/types.h"
 
@@ -85,45 +82,11 @@ struct OptionValue { // as typed
     std::string value;
 };
 
-// What an option's checks need to know of the bond (6.1).
+// What an option's checks need to know of the bond.
 struct OptionContext {
     bool has_slaves = false;
     bool is_up = false;
 };
-
-struct OptionInfo {
-    std::string_view name;     // iproute2's keyword; aliases apart
-    std::string_view alias;    // other spellings, separated by blanks: "num_unsol_na num_peer_notif"; may be empty
-    std::string_view values;   // for people: "0..255", "always|better|failure"
-    std::string_view fallback; // default value as text
-    ModeSet modes;             // that know it
-    bool needs_no_slaves;
-    bool needs_down;
-    std::string_view help; // one line
-};
-
-// Every option of a bond, in the order in which one request applies them (6.3). active_slave and queue_id are actions
-// on slaves: Bond carries them out, here they have no value to set or get.
-std::span<const OptionInfo> option_table();
-std::span<const OptionInfo> slave_option_table(); // prio, queue_id, actor_port_prio
-
-// The entry for a name or alias; null if there is none.
-const OptionInfo *find_option(std::string_view name);
-
-// The same options in the order in which the kernel applies the attributes of one request (6.3), stable.
-std::vector<OptionValue> in_apply_order(std::span<const OptionValue>);
-
-// Everything that does not depend on the value: EINVAL unknown name, EACCES, ENOTEMPTY, EBUSY, in that order (6.1).
-Result<void> check_applicable(const Options &, const OptionContext &, std::string_view name);
-
-// Checks and sets one option in the kernel's order: EACCES, ENOTEMPTY, EBUSY, EINVAL, own rule (6.1). Options that only
-// exist as actions (active_slave, queue_id) and per-slave options are handled by Bond. `warnings` collects what the
-// kernel would log (rounding). On error `options` is untouched.
-Result<void> set_option(Options &options, const OptionContext &, const OptionValue &,
-                        std::vector<std::string> *warnings);
-
-// The value as text: keyword options give the word.
-std::optional<std::string> get_option(const Options &, std::string_view name);
 
 std::string_view mode_name(Mode);         // "balance-rr"
 std::string_view policy_name(HashPolicy); // "layer3+4"

@@ -201,7 +201,7 @@ Result<void> set_ns_targets(Options &options, std::string_view text) {
     return replace(options.ns_ip6_targets, without_newline(text), parse_ipv6, "IPv6 addresses separated by commas");
 }
 
-std::string arp_targets_text(const Options &options) { return list_text(options.arp_ip_targets); }
-std::string ns_targets_text(const Options &options) { return list_text(options.ns_ip6_targets); }
+std::string ip_text(const std::vector<Ipv4Addr> &addresses) { return list_text(addresses); }
+std::string ip_text(const std::vector<Ipv6Addr> &addresses) { return list_text(addresses); }
 
 } // namespace xbond::core

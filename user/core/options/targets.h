@@ -13,8 +13,8 @@ namespace xbond::core {
 // "a,b,..." replaces the list, "" empties it, "+a" adds, "-a" removes (arp_ip_target only, like sysfs).
 Result<void> set_arp_targets(Options &, std::string_view text);
 Result<void> set_ns_targets(Options &, std::string_view text);
-std::string arp_targets_text(const Options &); // comma separated
-std::string ns_targets_text(const Options &);
+std::string ip_text(const std::vector<Ipv4Addr> &); // comma separated
+std::string ip_text(const std::vector<Ipv6Addr> &);
 
 std::optional<Ipv4Addr> parse_ipv4(std::string_view); // a.b.c.d
 std::optional<Ipv6Addr> parse_ipv6(std::string_view); // RFC 4291 2.2, without zone

@@ -7,6 +7,7 @@
 #include <set>
 #include <sstream>
 
+#include "user/core/options/option_table.h"
 #include "user/daemon/daemon.h"
 
 namespace xbond::daemon {

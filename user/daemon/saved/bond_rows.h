@@ -3,13 +3,19 @@
 #pragma once
 
 #include "user/daemon/saved/fields.h"
+#include "user/daemon/saved/saved_options.h"
 #include "user/daemon/saved/saved_state.h"
 
 namespace xbond::daemon::saved {
 
+// The options of a bond and of a slave: from the rows of their tables.
 template <> struct Codec<core::Options> {
-    static json write(const core::Options &);
-    static core::Options read(const json &);
+    static json write(const core::Options &options) { return saved_options(options); }
+    static core::Options read(const json &j) { return options_of(j); }
+};
+template <> struct Besides<core::Slave> {
+    static void write_into(json &j, const core::Slave &slave) { save_slave_options(j, slave); }
+    static void read_from(const json &j, core::Slave &slave) { load_slave_options(j, slave); }
 };
 
 template <>
@@ -35,9 +41,10 @@ inline constexpr auto rows<core::Slave> = std::tuple{
     field("target_rx", &core::Slave::target_rx),
     field("backup", &core::Slave::backup),
     field("inactive", &core::Slave::inactive),
-    field("prio", &core::Slave::prio),
-    field("queue_id", &core::Slave::queue_id),
-    field("actor_port_prio", &core::Slave::actor_port_prio),
+    // Its options have rows of their own.
+    unsaved(&core::Slave::prio),
+    unsaved(&core::Slave::queue_id),
+    unsaved(&core::Slave::actor_port_prio),
 };
 
 template <>

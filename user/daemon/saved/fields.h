@@ -61,6 +61,12 @@ template <typename Struct, typename Member> constexpr auto unsaved(Member Struct
     return Unsaved<Struct, Member>{member};
 }
 
+// What such a somebody adds to the struct's object, and takes from it.
+template <typename Struct> struct Besides {
+    static void write_into(json &, const Struct &) {}
+    static void read_from(const json &, Struct &) {}
+};
+
 // ---- how many members a struct has ----
 
 struct Anything {
@@ -269,10 +275,12 @@ template <Saved Struct> struct Codec<Struct> {
 
     static void write_into(json &j, const Struct &object) {
         std::apply([&](const auto &...row) { (write_row(j, row, object), ...); }, rows<Struct>);
+        Besides<Struct>::write_into(j, object);
     }
     static void read_from(const json &j, Struct &object) {
         std::size_t place = 0;
         std::apply([&](const auto &...row) { (read_row(j, place++, row, object), ...); }, rows<Struct>);
+        Besides<Struct>::read_from(j, object);
     }
 
 private:
