@@ -70,8 +70,9 @@ class Cases {
 public:
     Cases() {
         enter_bond_netns();
-        for (const char *slave : {"a0", "a1"})
+        for (const char *slave : {"a0", "a1"}) {
             add_veth(slave);
+        }
         list_.push_back({baseline, empty_program(), udp()});
         add_carrier_checks();
         add_modes();
@@ -100,8 +101,9 @@ private:
         bank.pick[0] = 0;
         bank.pick[1] = mode == XB_MODE_ACTIVEBACKUP ? XB_NO_SLOT : 1;
         bank.active = bank.igmp = 0;
-        for (xb_bank_slot &slot : bank.slot)
+        for (xb_bank_slot &slot : bank.slot) {
             slot.fallback = XB_NO_SLOT;
+        }
         bank.slot[0].fallback = 1;
         bank.slot[1].fallback = 0;
         return set;
@@ -122,33 +124,40 @@ private:
 #define XB_SET(number, constant, name, keyword, function) Set{"balance-xor/" keyword, XB_MODE_XOR, constant, 1},
                              XB_POLICIES(XB_SET)
 #undef XB_SET
-                                 Set{"broadcast", XB_MODE_BROADCAST, 0, 1}}) // sends its copies for real
-            if (s.policy != XB_POLICY_LAYER34)                               // that one is among the carrier checks
+                                 Set{"broadcast", XB_MODE_BROADCAST, 0, 1}}) { // sends its copies for real
+            if (s.policy != XB_POLICY_LAYER34) {                               // that one is among the carrier checks
                 add_tx(s.name, load(s.mode, s.policy, s.per_slave, best_carrier()), udp());
+            }
+        }
     }
 
     // Beside balance-xor/layer3+4: a bucket of the active slave, and of the other one, whose address the frame then
     // gets.
     void add_balance() {
-        for (const auto &[mode, name] : {std::pair{XB_MODE_TLB, "balance-tlb"}, std::pair{XB_MODE_ALB, "balance-alb"}})
+        for (const auto &[mode, name] :
+             {std::pair{XB_MODE_TLB, "balance-tlb"}, std::pair{XB_MODE_ALB, "balance-alb"}}) {
             for (const auto &[owner, slave] : {std::pair{1U, "/active"}, std::pair{2U, "/other"}}) {
                 DataPath &set = load(mode, XB_POLICY_LAYER34, 1, best_carrier());
-                for (xb_bucket &bucket : set.lb().bucket)
+                for (xb_bucket &bucket : set.lb().bucket) {
                     bucket.owner = owner;
+                }
                 add_tx(std::string(name) + slave, set, udp());
             }
+        }
     }
 
     void add_carrier_checks() {
         for (const auto &[carrier, check] :
              {std::pair{Carrier::kfunc, "/check=kfunc"}, std::pair{Carrier::probe, "/check=probe_read"},
               std::pair{Carrier::none, "/check=none"}}) {
-            if (!carrier_available(carrier))
+            if (!carrier_available(carrier)) {
                 continue;
+            }
             for (const Set &s :
                  {Set{"balance-rr", XB_MODE_ROUNDROBIN, 0, 1}, Set{"active-backup", XB_MODE_ACTIVEBACKUP, 0, 1},
-                  Set{"balance-xor/layer3+4", XB_MODE_XOR, XB_POLICY_LAYER34, 1}})
+                  Set{"balance-xor/layer3+4", XB_MODE_XOR, XB_POLICY_LAYER34, 1}}) {
                 add_tx(std::string(s.name) + check, load(s.mode, s.policy, s.per_slave, carrier), udp());
+            }
         }
     }
 
@@ -174,8 +183,9 @@ private:
     }
 
     void add_failover() { // the chosen slave has no carrier: the packet takes the fallback
-        if (best_carrier() == Carrier::none)
+        if (best_carrier() == Carrier::none) {
             return;
+        }
         add_veth("dead0");
         set_carrier("dead0", false);
         DataPath &set = load(XB_MODE_ACTIVEBACKUP, 0, 1, best_carrier());
@@ -249,8 +259,9 @@ public:
         std::printf("%-46s %8s %8s %8s %8s %8s\n", "ns per packet", "median", "min", "max", "+empty", "ratio");
         for (const Row &row : rows_) {
             std::printf("%-46s %8.0f %8.0f %8.0f", row.name.c_str(), row.median(), row.ns.front(), row.ns.back());
-            if (base > 0)
+            if (base > 0) {
                 std::printf(" %+8.0f %8.2f", row.median() - base, row.median() / base);
+            }
             std::printf("\n");
         }
     }
@@ -267,9 +278,11 @@ private:
 
 std::string cpu_model() {
     std::ifstream info("/proc/cpuinfo");
-    for (std::string line; std::getline(info, line);)
-        if (line.starts_with("model name"))
+    for (std::string line; std::getline(info, line);) {
+        if (line.starts_with("model name")) {
             return line.substr(line.find(": ") + 2);
+        }
+    }
     return "unknown";
 }
 
@@ -284,8 +297,9 @@ std::vector<char *> arguments(int argc, char **argv) {
             continue;
         }
         const auto [end, error] = std::from_chars(arg.begin() + key.size(), arg.end(), packets);
-        if (error != std::errc() || end != arg.end() || packets == 0)
+        if (error != std::errc() || end != arg.end() || packets == 0) {
             throw std::runtime_error("'" + std::string(arg) + "': expected a number of packets");
+        }
     }
     return args;
 }
@@ -294,8 +308,9 @@ int run(int argc, char **argv) {
     std::vector<char *> args = arguments(argc, argv);
     int count = static_cast<int>(args.size());
     benchmark::Initialize(&count, args.data());
-    if (benchmark::ReportUnrecognizedArguments(count, args.data()))
+    if (benchmark::ReportUnrecognizedArguments(count, args.data())) {
         return 2;
+    }
     utsname kernel{};
     uname(&kernel);
     benchmark::AddCustomContext("kernel", kernel.release);
@@ -303,8 +318,9 @@ int run(int argc, char **argv) {
     const char *revision = std::getenv("XB_REVISION"); // from bench/run
     benchmark::AddCustomContext("revision", revision ? revision : "unknown");
     const Cases cases;
-    for (const Case &c : cases.list())
+    for (const Case &c : cases.list()) {
         benchmark::RegisterBenchmark(c.name.c_str(), measure, c)->UseManualTime()->Iterations(1);
+    }
     Table table;
     benchmark::RunSpecifiedBenchmarks(&table);
     return table.failed ? 1 : 0;

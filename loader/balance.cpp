@@ -29,8 +29,9 @@ bool same_entry(const xb_client &a, const xb_client &b) {
 
 // A controller that was killed may have left locks behind.
 void DataPath::Impl::free_clients() {
-    for (xb_client &client : lb->client)
+    for (xb_client &client : lb->client) {
         __atomic_store_n(&client.lock, 0U, __ATOMIC_RELEASE);
+    }
 }
 
 void DataPath::read_balance(xb_lb &copy) const {
@@ -38,8 +39,9 @@ void DataPath::read_balance(xb_lb &copy) const {
     __atomic_store_n(&shared.latched, 0U, __ATOMIC_RELEASE); // what happens from here on is told again
     copy.unbalanced = __atomic_load_n(&shared.unbalanced, __ATOMIC_RELAXED);
     copy.last_slot = __atomic_load_n(&shared.last_slot, __ATOMIC_RELAXED);
-    for (std::size_t i = 0; i < XB_MAX_SLAVES; ++i)
+    for (std::size_t i = 0; i < XB_MAX_SLAVES; ++i) {
         copy.load[i] = __atomic_load_n(&shared.load[i], __ATOMIC_RELAXED);
+    }
     for (std::size_t i = 0; i < XB_BUCKETS; ++i) {
         copy.bucket[i].owner = __atomic_load_n(&shared.bucket[i].owner, __ATOMIC_RELAXED);
         copy.bucket[i].tx_bytes = __atomic_load_n(&shared.bucket[i].tx_bytes, __ATOMIC_RELAXED);
@@ -52,8 +54,9 @@ void DataPath::read_balance(xb_lb &copy) const {
 }
 
 void DataPath::set_load(SlotId slot, std::uint64_t load) {
-    if (slot < XB_MAX_SLAVES)
+    if (slot < XB_MAX_SLAVES) {
         __atomic_store_n(&impl_->lb->load[slot], __u64{load}, __ATOMIC_RELAXED);
+    }
 }
 
 void DataPath::take_unbalanced(std::uint64_t counted) {
@@ -71,8 +74,9 @@ void DataPath::release_bucket(std::size_t index, SlotId owner, std::uint64_t cou
 void DataPath::change_client(std::size_t index, const xb_client &from, const xb_client &to) {
     xb_client &client = impl_->lb->client[index % XB_CLIENTS];
     const ClientLock lock(client);
-    if (!same_entry(client, from))
+    if (!same_entry(client, from)) {
         return;
+    }
     const auto fresh = client.flags & ~from.flags; // what the programs have set meanwhile stays
     client.slot = to.slot;
     client.flags = static_cast<__u8>((to.flags & XB_CLIENT_ASSIGNED) != 0 ? to.flags | fresh : 0);

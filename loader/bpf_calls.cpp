@@ -32,19 +32,22 @@ void remember(const char *format, std::va_list args) {
     std::vsnprintf(text.data(), text.size() + 1, format, args);
     std::string &log = library_log();
     log += text;
-    if (log.size() > log_limit)
+    if (log.size() > log_limit) {
         log.erase(0, log.size() - log_limit);
+    }
 }
 
 int libbpf_print(enum libbpf_print_level level, const char *format, std::va_list args) {
-    if (level == LIBBPF_WARN)
+    if (level == LIBBPF_WARN) {
         remember(format, args);
+    }
     return 0;
 }
 
 int libxdp_print(enum libxdp_print_level level, const char *format, std::va_list args) {
-    if (level == LIBXDP_WARN)
+    if (level == LIBXDP_WARN) {
         remember(format, args);
+    }
     return 0;
 }
 
@@ -59,10 +62,12 @@ tl::unexpected<Error> kernel_error(int code, std::string_view what) {
     code = std::abs(code);
     std::string message = std::string(what) + ": " + std::strerror(code);
     std::string &log = library_log();
-    while (!log.empty() && log.back() == '\n')
+    while (!log.empty() && log.back() == '\n') {
         log.pop_back();
-    if (!log.empty())
+    }
+    if (!log.empty()) {
         message += "; " + log;
+    }
     log.clear();
     return fail(code, std::move(message));
 }
@@ -71,8 +76,9 @@ std::string describe(HookPoint where) {
     const int code = errno; // the caller is about to report it
     std::array<char, IF_NAMESIZE> name{};
     std::string text = where.direction == Direction::ingress ? "ingress of " : "egress of ";
-    if (if_indextoname(where.ifindex, name.data()) != nullptr)
+    if (if_indextoname(where.ifindex, name.data()) != nullptr) {
         text += std::string(name.data()) + " ";
+    }
     errno = code;
     return text + "(ifindex " + std::to_string(where.ifindex) + ")";
 }
@@ -80,8 +86,9 @@ std::string describe(HookPoint where) {
 Result<LinkInfo> link_info(int link_fd) {
     struct bpf_link_info info {};
     std::uint32_t size = sizeof(info);
-    if (bpf_obj_get_info_by_fd(link_fd, &info, &size) != 0)
+    if (bpf_obj_get_info_by_fd(link_fd, &info, &size) != 0) {
         return kernel_error(errno, "cannot read a BPF link");
+    }
     // The tcx part of the union starts with the ifindex, as xdp's does.
     return LinkInfo{info.type, info.prog_id, info.xdp.ifindex};
 }
@@ -92,8 +99,9 @@ Result<ProgramInfo> program_info(int prog_fd) {
     info.nr_map_ids = ids.size();
     info.map_ids = reinterpret_cast<std::uintptr_t>(ids.data());
     std::uint32_t size = sizeof(info);
-    if (bpf_obj_get_info_by_fd(prog_fd, &info, &size) != 0)
+    if (bpf_obj_get_info_by_fd(prog_fd, &info, &size) != 0) {
         return kernel_error(errno, "cannot read a BPF program");
+    }
     ProgramInfo result;
     result.id = info.id;
     std::memcpy(&result.tag, info.tag, sizeof(result.tag));
@@ -103,8 +111,9 @@ Result<ProgramInfo> program_info(int prog_fd) {
 
 Result<ProgramInfo> program_info_by_id(std::uint32_t prog_id) {
     const Fd fd(bpf_prog_get_fd_by_id(prog_id));
-    if (!fd)
+    if (!fd) {
         return kernel_error(errno, "cannot open BPF program " + std::to_string(prog_id));
+    }
     return program_info(fd.get());
 }
 
@@ -112,8 +121,9 @@ std::uint32_t map_id(int map_fd) {
     std::array<char, 64> target{};
     const std::string path = "/proc/self/fd/" + std::to_string(map_fd);
     if (readlink(path.c_str(), target.data(), target.size() - 1) < 0 ||
-        std::string_view(target.data()) != "anon_inode:bpf-map")
+        std::string_view(target.data()) != "anon_inode:bpf-map") {
         return 0;
+    }
     struct bpf_map_info info {};
     std::uint32_t size = sizeof(info);
     return bpf_obj_get_info_by_fd(map_fd, &info, &size) == 0 ? info.id : 0;
@@ -126,8 +136,9 @@ Result<std::uint32_t> run_once(int prog_fd, std::uint32_t ifindex, std::uint32_t
     context.mark = mark;
     LIBBPF_OPTS(bpf_test_run_opts, options, .data_in = frame.data(), .data_size_in = frame.size(), .ctx_in = &context,
                 .ctx_size_in = sizeof(context), .repeat = 1);
-    if (bpf_prog_test_run_opts(prog_fd, &options) != 0)
+    if (bpf_prog_test_run_opts(prog_fd, &options) != 0) {
         return kernel_error(errno, "cannot run a BPF program for ifindex " + std::to_string(ifindex));
+    }
     return options.retval;
 }
 

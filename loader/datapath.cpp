@@ -20,9 +20,10 @@ namespace {
 using Attached = XdpState::Attached;
 
 Result<void> check_slot(SlotId slot) {
-    if (slot >= XB_MAX_SLAVES)
+    if (slot >= XB_MAX_SLAVES) {
         return fail(EINVAL,
                     "slot " + std::to_string(slot) + " is out of range (0.." + std::to_string(XB_MAX_SLAVES - 1) + ")");
+    }
     return {};
 }
 
@@ -55,102 +56,109 @@ DataPath &DataPath::operator=(DataPath &&) noexcept = default;
 DataPath::~DataPath() = default;
 
 Result<void> DataPath::set_slot(SlotId slot, std::uint32_t ifindex) {
-    if (auto ok = check_slot(slot); !ok)
-        return ok;
+    XB_TRY_VOID(check_slot(slot));
     char ifname[IF_NAMESIZE];
-    if (if_indextoname(ifindex, ifname) == nullptr)
+    if (if_indextoname(ifindex, ifname) == nullptr) {
         return fail(ENODEV, "cannot give slot " + std::to_string(slot) + " to ifindex " + std::to_string(ifindex) +
                                 ": no such device in this network namespace");
+    }
     Table &table = impl_->table;
     if (table.slot_ifindex(slot) != ifindex) {
         table.clear_slot(slot);
         const std::uint32_t key = slot;
-        if (bpf_map_update_elem(impl_->maps.fd(XB_MAP_STATS), &key, per_cpu_counters().data(), BPF_ANY) != 0)
+        if (bpf_map_update_elem(impl_->maps.fd(XB_MAP_STATS), &key, per_cpu_counters().data(), BPF_ANY) != 0) {
             return kernel_error(errno, "cannot reset the counters of slot " + std::to_string(slot));
+        }
         impl_->forget_stamps(slot);
     }
     if (impl_->programs.learn) {
-        auto learned = run_once(impl_->programs.learn.get(), ifindex, slot);
-        if (!learned)
-            return tl::unexpected(learned.error());
-        if (*learned != 0 || !table.slot_has_device(slot))
+        XB_TRY(learned, run_once(impl_->programs.learn.get(), ifindex, slot));
+        if (*learned != 0 || !table.slot_has_device(slot)) {
             return fail(EIO, std::string("xb_learn found no device behind ") + ifname);
+        }
     }
     table.name_slot(slot, ifindex);
     return {};
 }
 
 void DataPath::clear_slot(SlotId slot) {
-    if (check_slot(slot))
+    if (check_slot(slot)) {
         impl_->table.clear_slot(slot);
+    }
 }
 
 Result<void> DataPath::attach_slave(SlotId slot, std::uint32_t ifindex) {
-    if (auto ok = check_slot(slot); !ok)
-        return ok;
+    XB_TRY_VOID(check_slot(slot));
     auto &hook = impl_->rx[slot];
-    if (hook && hook->where().ifindex == ifindex && hook->prog_id() != 0)
+    if (hook && hook->where().ifindex == ifindex && hook->prog_id() != 0) {
         return {};
-    if (hook)
+    }
+    if (hook) {
         hook->detach();
+    }
     hook.reset();
-    auto attached = impl_->features.hook->attach(impl_->rx_place(slot, ifindex), impl_->programs.rx.get());
-    if (!attached)
-        return tl::unexpected(attached.error());
+    XB_TRY(attached, impl_->features.hook->attach(impl_->rx_place(slot, ifindex), impl_->programs.rx.get()));
     hook = std::move(*attached);
     return {};
 }
 
 void DataPath::detach_slave(SlotId slot, std::uint32_t ifindex) {
-    if (!check_slot(slot) || !impl_->rx[slot] || impl_->rx[slot]->where().ifindex != ifindex)
+    if (!check_slot(slot) || !impl_->rx[slot] || impl_->rx[slot]->where().ifindex != ifindex) {
         return;
+    }
     impl_->rx[slot]->detach();
     impl_->rx[slot].reset();
 }
 
 Result<XdpState> DataPath::set_xdp(SlotId slot, std::uint32_t ifindex, XdpPolicy policy, std::string_view driver) {
-    if (auto ok = check_slot(slot); !ok)
-        return tl::unexpected(ok.error());
+    XB_TRY_VOID(check_slot(slot));
     const IsOurs ours = [this](std::uint32_t id) { return impl_->is_ours(id); };
     XdpState state = wanted_xdp(policy, driver);
     const Attached before = find_xdp(ifindex, ours);
-    if (before == state.attached)
+    if (before == state.attached) {
         return state;
+    }
     // The kernel refuses native and generic at once. In between, xb_rx does all of xb_xdp's work.
-    if (auto detached = detach_xdp(ifindex, ours); !detached)
-        return tl::unexpected(detached.error());
-    if (state.attached == Attached::none)
+    XB_TRY_VOID(detach_xdp(ifindex, ours));
+    if (state.attached == Attached::none) {
         return state;
+    }
     const xb_config config = make_config(impl_->config, impl_->set);
     auto attached = attach_xdp(ifindex, state.attached, config, impl_->maps);
-    if (attached)
+    if (attached) {
         return state;
-    if (policy == XdpPolicy::automatic)
+    }
+    if (policy == XdpPolicy::automatic) {
         return XdpState{Attached::none, state.why + "; refused: " + attached.error().message};
-    if (before != Attached::none)
+    }
+    if (before != Attached::none) {
         (void)attach_xdp(ifindex, before, config, impl_->maps);
+    }
     return tl::unexpected(attached.error());
 }
 
 Result<void> DataPath::set_xsk(SlotId slot, unsigned queue, int xsk_fd) {
-    if (auto ok = check_slot(slot); !ok)
-        return ok;
-    if (queue >= XB_XSK_QUEUES)
+    XB_TRY_VOID(check_slot(slot));
+    if (queue >= XB_XSK_QUEUES) {
         return fail(EINVAL, "queue " + std::to_string(queue) + " is out of range (0.." +
                                 std::to_string(XB_XSK_QUEUES - 1) + ")");
+    }
     const int map = impl_->maps.fd(XB_MAP_XSK);
-    if (map < 0)
+    if (map < 0) {
         return fail(ENOTSUP, "this kernel has no AF_XDP");
+    }
     const std::uint32_t key = slot * XB_XSK_QUEUES + queue;
-    if (bpf_map_update_elem(map, &key, &xsk_fd, BPF_ANY) != 0)
+    if (bpf_map_update_elem(map, &key, &xsk_fd, BPF_ANY) != 0) {
         return kernel_error(errno, "cannot give an AF_XDP socket to xb_xdp");
+    }
     return {};
 }
 
 void DataPath::clear_xsk(SlotId slot, unsigned queue) {
     const std::uint32_t key = slot * XB_XSK_QUEUES + queue;
-    if (check_slot(slot) && queue < XB_XSK_QUEUES)
+    if (check_slot(slot) && queue < XB_XSK_QUEUES) {
         bpf_map_delete_elem(impl_->maps.fd(XB_MAP_XSK), &key);
+    }
 }
 
 Bank DataPath::Impl::with_entry(Bank bank) const {
@@ -176,11 +184,13 @@ const ProgramSet &DataPath::programs() const { return impl_->set; }
 bool DataPath::programs_outdated() const { return impl_->outdated; }
 
 Result<void> DataPath::set_watch(Ms interval) {
-    if (interval < Ms(0))
+    if (interval < Ms(0)) {
         return fail(EINVAL, "carrier_watch " + std::to_string(interval.count()) + " is below 0");
-    if (!impl_->programs.watch_arm)
+    }
+    if (!impl_->programs.watch_arm) {
         return interval == Ms(0) ? Result<void>{}
                                  : fail(EOPNOTSUPP, "this kernel offers no carrier watch: set carrier_watch 0");
+    }
     return arm_watch(impl_->programs.watch_arm.get(), interval);
 }
 
@@ -192,9 +202,10 @@ std::uint64_t DataPath::watch_runs() const {
 
 void DataPath::set_lease(Time until) { impl_->table.set_lease(static_cast<std::uint64_t>(until.count())); }
 
-void DataPath::rearm(SlotId slot) {
-    if (check_slot(slot))
-        impl_->table.rearm(slot);
+void DataPath::clear_latch(SlotId slot) {
+    if (check_slot(slot)) {
+        impl_->table.clear_latch(slot);
+    }
 }
 
 int DataPath::events_fd() const { return impl_->events.fd(); }
@@ -208,10 +219,12 @@ Counters DataPath::counters() const {
     Counters counters{};
     std::vector<xb_counters> values = per_cpu_counters();
     for (std::uint32_t entry = 0; entry < XB_STATS_ENTRIES; ++entry) {
-        if (bpf_map_lookup_elem(impl_->maps.fd(XB_MAP_STATS), &entry, values.data()) != 0)
+        if (bpf_map_lookup_elem(impl_->maps.fd(XB_MAP_STATS), &entry, values.data()) != 0) {
             continue;
-        for (const xb_counters &value : values)
+        }
+        for (const xb_counters &value : values) {
             add(entry == XB_STATS_BOND ? counters.bond : counters.slot[entry], value);
+        }
     }
     return counters;
 }

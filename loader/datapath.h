@@ -96,7 +96,7 @@ public:
     Result<void> set_watch(Ms interval);
     std::uint64_t watch_runs() const; // times the timer has run since it was set
     // Lets the next packet that meets this slot without carrier tell again.
-    void rearm(SlotId);
+    void clear_latch(SlotId);
 
     // With XB_BANK_LEASED: nothing is sent after this (CLOCK_MONOTONIC).
     void set_lease(Time until);

@@ -55,7 +55,7 @@ private:
     Result<void> use_programs(Programs next);
     Result<void> pin_programs(const Programs &which) const;
     Result<void> swap_hooks(const Programs &which);
-    void judge_age();
+    void compare_build();
 };
 
 } // namespace xbond::loader

@@ -22,19 +22,22 @@ std::string carrier_mark(CarrierCheck check) { return "carrier_" + std::string(n
 Result<void> expect_shape(int map_fd, std::string_view map, std::size_t value_size, std::uint32_t entries) {
     bpf_map_info info{};
     std::uint32_t size = sizeof(info);
-    if (bpf_obj_get_info_by_fd(map_fd, &info, &size) != 0)
+    if (bpf_obj_get_info_by_fd(map_fd, &info, &size) != 0) {
         return kernel_error(errno, "cannot read map " + std::string(map));
-    if (info.value_size != value_size || info.max_entries != entries)
+    }
+    if (info.value_size != value_size || info.max_entries != entries) {
         return fail(EPROTO, "pinned map " + std::string(map) + " has " + std::to_string(info.max_entries) +
                                 " values of " + std::to_string(info.value_size) + " bytes, expected " +
                                 std::to_string(entries) + " of " + std::to_string(value_size) +
                                 ": tear the bond down and create it anew");
+    }
     return {};
 }
 
 std::vector<ObjectKind> every_kind(CarrierCheck carrier) {
-    if (carrier == CarrierCheck::none)
+    if (carrier == CarrierCheck::none) {
         return {ObjectKind::tx, ObjectKind::rx};
+    }
     return {ObjectKind::tx, ObjectKind::rx, ObjectKind::watch};
 }
 
@@ -68,113 +71,90 @@ bool DataPath::Impl::is_ours(std::uint32_t prog_id) const {
 }
 
 Result<void> DataPath::Impl::open_maps() {
-    auto mapped = Table::map(maps.fd(XB_MAP_TABLE));
-    if (!mapped)
-        return tl::unexpected(mapped.error());
+    XB_TRY(mapped, Table::map(maps.fd(XB_MAP_TABLE)));
     table = std::move(*mapped);
-    auto seen = Mapped<xb_stamps>::map(maps.fd(XB_MAP_STAMPS), XB_MAP_STAMPS);
-    if (!seen)
-        return tl::unexpected(seen.error());
+    XB_TRY(seen, Mapped<xb_stamps>::map(maps.fd(XB_MAP_STAMPS), XB_MAP_STAMPS));
     stamps = std::move(*seen);
-    auto balance = Mapped<xb_lb>::map(maps.fd(XB_MAP_LB), XB_MAP_LB);
-    if (!balance)
-        return tl::unexpected(balance.error());
+    XB_TRY(balance, Mapped<xb_lb>::map(maps.fd(XB_MAP_LB), XB_MAP_LB));
     lb = std::move(*balance);
-    auto reader = EventReader::open(maps.fd(XB_MAP_EVENTS));
-    if (!reader)
-        return tl::unexpected(reader.error());
+    XB_TRY(reader, EventReader::open(maps.fd(XB_MAP_EVENTS)));
     events = std::move(*reader);
     return {};
 }
 
 Result<void> DataPath::Impl::pin_programs(const Programs &which) const {
-    for (const auto &[program, place] : Programs::all)
-        if (which.*place)
-            if (auto pinned = replace_pin((which.*place).get(), config.pin_dir / program); !pinned)
-                return pinned;
+    for (const auto &[program, place] : Programs::all) {
+        if (which.*place) {
+            XB_TRY_VOID(replace_pin((which.*place).get(), config.pin_dir / program));
+        }
+    }
     return {};
 }
 
 Result<void> DataPath::Impl::create() {
-    if (auto made = make_pin_dir(config.pin_dir); !made)
-        return made;
-    auto loaded = load_programs(every_kind(features.carrier), make_config(config, set), features.carrier, maps);
-    if (!loaded)
-        return tl::unexpected(loaded.error());
+    XB_TRY_VOID(make_pin_dir(config.pin_dir));
+    XB_TRY(loaded, load_programs(every_kind(features.carrier), make_config(config, set), features.carrier, maps));
     programs = std::move(*loaded);
     if (features.af_xdp) { // for its map, which the XDP programs of all slaves share
         auto xdp = Object::open(ObjectKind::xdp, CarrierCheck::none, make_config(config, set));
         auto ready = xdp ? xdp->load(maps) : tl::unexpected(xdp.error());
-        if (!ready)
+        if (!ready) {
             return ready;
+        }
     }
-    if (auto opened = open_maps(); !opened)
-        return opened;
+    XB_TRY_VOID(open_maps());
     table.initialise(with_entry(empty_bank()));
-    if (auto pinned = maps.pin_all(config.pin_dir); !pinned)
-        return pinned;
-    if (auto pinned = pin_programs(programs); !pinned)
-        return pinned;
-    if (auto marked = make_pin_dir(config.pin_dir / carrier_mark(features.carrier)); !marked)
-        return marked;
+    XB_TRY_VOID(maps.pin_all(config.pin_dir));
+    XB_TRY_VOID(pin_programs(programs));
+    XB_TRY_VOID(make_pin_dir(config.pin_dir / carrier_mark(features.carrier)));
     return attach_bond();
 }
 
 Result<void> DataPath::Impl::attach_bond() {
     for (const auto &[hook, place] : {std::pair{&tx_bond, tx_bond_place()}, std::pair{&tx_peer, tx_peer_place()}}) {
-        auto attached = features.hook->attach(place, programs.tx.get());
-        if (!attached) {
-            return tl::unexpected(attached.error());
-        }
+        XB_TRY(attached, features.hook->attach(place, programs.tx.get()));
         *hook = std::move(*attached);
     }
     return {};
 }
 
 Result<void> DataPath::Impl::adopt() {
-    auto opened = Maps::open_pins(config.pin_dir);
-    if (!opened)
-        return tl::unexpected(opened.error());
+    XB_TRY(opened, Maps::open_pins(config.pin_dir));
     maps = std::move(*opened);
     for (const auto &[map, size, entries] :
          {std::tuple{XB_MAP_TABLE, sizeof(xb_table), 1U}, std::tuple{XB_MAP_STAMPS, sizeof(xb_stamps), 1U},
           std::tuple{XB_MAP_LB, sizeof(xb_lb), 1U},
           std::tuple{XB_MAP_STATS, sizeof(xb_counters), unsigned{XB_STATS_ENTRIES}},
-          std::tuple{XB_MAP_WATCH, sizeof(xb_watch), 1U}})
-        if (maps.fd(map) >= 0)
-            if (auto shape = expect_shape(maps.fd(map), map, size, entries); !shape)
-                return shape;
-    if (auto ready = open_maps(); !ready)
-        return ready;
-    if (table.layout() != XB_LAYOUT_VERSION)
+          std::tuple{XB_MAP_WATCH, sizeof(xb_watch), 1U}}) {
+        if (maps.fd(map) >= 0) {
+            XB_TRY_VOID(expect_shape(maps.fd(map), map, size, entries));
+        }
+    }
+    XB_TRY_VOID(open_maps());
+    if (table.layout() != XB_LAYOUT_VERSION) {
         return fail(EPROTO, "the pinned data path has layout version " + std::to_string(table.layout()) +
                                 ", expected " + std::to_string(XB_LAYOUT_VERSION) +
                                 ": tear the bond down and create it anew");
+    }
     free_clients();
-    if (auto adopted = adopt_programs(); !adopted)
+    if (auto adopted = adopt_programs(); !adopted) {
         return tl::unexpected(to_proto(adopted.error()));
+    }
     if (auto adopted = adopt_bond(); !adopted) {
         return tl::unexpected(to_proto(adopted.error()));
     }
-    if (auto adopted = adopt_slaves(); !adopted)
-        return adopted;
-    judge_age();
+    XB_TRY_VOID(adopt_slaves());
+    compare_build();
     return finish_swap();
 }
 
 // The hook on the bond tells the kind in use, for the slaves' hooks too.
 Result<void> DataPath::Impl::adopt_bond() {
     const std::uint32_t table_id = map_id(maps.fd(XB_MAP_TABLE));
-    auto kind = find_hook_kind(tx_bond_place(), table_id);
-    if (!kind) {
-        return tl::unexpected(kind.error());
-    }
+    XB_TRY(kind, find_hook_kind(tx_bond_place(), table_id));
     features.hook = *kind;
     for (const auto &[hook, place] : {std::pair{&tx_bond, tx_bond_place()}, std::pair{&tx_peer, tx_peer_place()}}) {
-        auto adopted = features.hook->adopt(place, table_id);
-        if (!adopted) {
-            return tl::unexpected(adopted.error());
-        }
+        XB_TRY(adopted, features.hook->adopt(place, table_id));
         if ((*adopted)->where().ifindex != place.where.ifindex) {
             return fail(EPROTO, place.name + " is attached to ifindex " + std::to_string((*adopted)->where().ifindex) +
                                     ", expected " + std::to_string(place.where.ifindex));
@@ -186,23 +166,25 @@ Result<void> DataPath::Impl::adopt_bond() {
 
 Result<void> DataPath::Impl::adopt_programs() {
     std::error_code ignored;
-    for (const CarrierCheck check : {CarrierCheck::kfunc, CarrierCheck::probe_read, CarrierCheck::none})
-        if (fs::exists(config.pin_dir / carrier_mark(check), ignored))
+    for (const CarrierCheck check : {CarrierCheck::kfunc, CarrierCheck::probe_read, CarrierCheck::none}) {
+        if (fs::exists(config.pin_dir / carrier_mark(check), ignored)) {
             features.carrier = check;
+        }
+    }
     for (const auto &[program, place] : Programs::all) {
         auto fd = open_pin(config.pin_dir / program);
-        if (fd)
+        if (fd) {
             programs.*place = std::move(*fd);
-        else if (features.carrier != CarrierCheck::none || place == &Programs::tx || place == &Programs::rx)
+        } else if (features.carrier != CarrierCheck::none || place == &Programs::tx || place == &Programs::rx) {
             return tl::unexpected(fd.error());
+        }
     }
-    auto frozen = read_config(programs.tx.get());
-    if (!frozen)
-        return tl::unexpected(frozen.error());
-    if (frozen->bond_ifindex != config.bond_ifindex || frozen->peer_ifindex != config.peer_ifindex)
+    XB_TRY(frozen, read_config(programs.tx.get()));
+    if (frozen->bond_ifindex != config.bond_ifindex || frozen->peer_ifindex != config.peer_ifindex) {
         return fail(EPROTO, "the pinned programs serve ifindexes " + std::to_string(frozen->bond_ifindex) + " and " +
                                 std::to_string(frozen->peer_ifindex) + ", the bond has " +
                                 std::to_string(config.bond_ifindex) + " and " + std::to_string(config.peer_ifindex));
+    }
     set = {static_cast<Mode>(frozen->mode), static_cast<HashPolicy>(frozen->policy), frozen->packets_per_slave,
            frozen->tlb_dynamic_lb != 0};
     return {};
@@ -212,25 +194,29 @@ Result<void> DataPath::Impl::adopt_slaves() {
     for (unsigned slot = 0; slot < XB_MAX_SLAVES; ++slot) {
         const auto id = static_cast<SlotId>(slot);
         auto hook = features.hook->adopt(rx_place(id, table.slot_ifindex(id)), map_id(maps.fd(XB_MAP_TABLE)));
-        if (!hook && hook.error().code != ENOENT)
+        if (!hook && hook.error().code != ENOENT) {
             return tl::unexpected(hook.error());
-        if (!hook)
+        }
+        if (!hook) {
             continue;
-        if ((*hook)->where().ifindex == 0)
+        }
+        if ((*hook)->where().ifindex == 0) {
             (*hook)->detach(); // the device has gone while nobody looked
-        else
+        } else {
             rx[slot] = std::move(*hook);
+        }
     }
     return {};
 }
 
 // Whether this build would load other instructions than those that run. Loading is the only way to know: the tag is
 // taken after relocation against the running kernel.
-void DataPath::Impl::judge_age() {
+void DataPath::Impl::compare_build() {
     const auto fresh = load_programs(every_kind(features.carrier), make_config(config, set), features.carrier, maps);
     outdated = !fresh || std::ranges::any_of(Programs::all, [&](const auto &named) {
-        if (!(programs.*named.place) || !((*fresh).*named.place))
+        if (!(programs.*named.place) || !((*fresh).*named.place)) {
             return false;
+        }
         const auto running = program_info((programs.*named.place).get());
         const auto built = program_info(((*fresh).*named.place).get());
         return !running || !built || running->tag != built->tag;
@@ -242,22 +228,22 @@ Result<void> DataPath::Impl::finish_swap() {
     const auto rx_config = read_config(programs.rx.get());
     const auto wanted = make_config(config, set);
     if (rx_config && rx_config->mode == wanted.mode && rx_config->policy == wanted.policy &&
-        rx_config->packets_per_slave == wanted.packets_per_slave && rx_config->tlb_dynamic_lb == wanted.tlb_dynamic_lb)
+        rx_config->packets_per_slave == wanted.packets_per_slave &&
+        rx_config->tlb_dynamic_lb == wanted.tlb_dynamic_lb) {
         return swap_hooks(programs);
+    }
     outdated = true; // xb_tx and xb_rx of two sets: load a whole one
     return reprogram(set);
 }
 
 Result<void> DataPath::Impl::reprogram(const ProgramSet &next) {
-    if (next == set && !outdated)
+    if (next == set && !outdated) {
         return {};
+    }
     const std::vector<ObjectKind> kinds =
         outdated ? every_kind(features.carrier) : std::vector{ObjectKind::tx, ObjectKind::rx};
-    auto loaded = load_programs(kinds, make_config(config, next), features.carrier, maps);
-    if (!loaded)
-        return tl::unexpected(loaded.error());
-    if (auto used = use_programs(std::move(*loaded)); !used)
-        return used;
+    XB_TRY(loaded, load_programs(kinds, make_config(config, next), features.carrier, maps));
+    XB_TRY_VOID(use_programs(std::move(*loaded)));
     set = next;
     outdated = false;
     return {};
@@ -265,23 +251,28 @@ Result<void> DataPath::Impl::reprogram(const ProgramSet &next) {
 
 Result<void> DataPath::Impl::use_programs(Programs next) {
     auto swapped = pin_programs(next);
-    if (swapped)
+    if (swapped) {
         swapped = swap_hooks(next);
+    }
     if (!swapped) { // both were possible a moment ago
         (void)swap_hooks(programs);
         (void)pin_programs(programs);
         return swapped;
     }
     const bool new_watch = static_cast<bool>(next.watch_arm);
-    for (const auto &[program, place] : Programs::all)
-        if (next.*place)
+    for (const auto &[program, place] : Programs::all) {
+        if (next.*place) {
             programs.*place = std::move(next.*place);
-    if (!new_watch)
+        }
+    }
+    if (!new_watch) {
         return {};
+    }
     const std::uint32_t key = 0;
     xb_watch watch{};
-    if (bpf_map_lookup_elem(maps.fd(XB_MAP_WATCH), &key, &watch) != 0)
+    if (bpf_map_lookup_elem(maps.fd(XB_MAP_WATCH), &key, &watch) != 0) {
         return kernel_error(errno, "cannot read " XB_MAP_WATCH);
+    }
     // The timer that runs goes on with the new callback.
     return arm_watch(programs.watch_arm.get(),
                      std::chrono::duration_cast<Ms>(std::chrono::nanoseconds(watch.interval_ns)));
@@ -290,20 +281,22 @@ Result<void> DataPath::Impl::use_programs(Programs next) {
 Result<void> DataPath::Impl::swap_hooks(const Programs &which) {
     const auto swap = [](const std::unique_ptr<Hook> &hook, const Fd &program) -> Result<void> {
         const auto info = program_info(program.get());
-        if (!hook || (info && hook->prog_id() == info->id))
+        if (!hook || (info && hook->prog_id() == info->id)) {
             return {};
+        }
         auto updated = hook->update(program.get());
         // A device that has just gone took its hook along; the controller hears of it and detaches.
-        if (!updated && !device_exists(hook->where().ifindex))
+        if (!updated && !device_exists(hook->where().ifindex)) {
             return {};
+        }
         return updated;
     };
-    for (auto *const hook : {&tx_bond, &tx_peer})
-        if (auto swapped = swap(*hook, which.tx); !swapped)
-            return swapped;
-    for (auto &hook : rx)
-        if (auto swapped = swap(hook, which.rx); !swapped)
-            return swapped;
+    for (auto *const hook : {&tx_bond, &tx_peer}) {
+        XB_TRY_VOID(swap(*hook, which.tx));
+    }
+    for (auto &hook : rx) {
+        XB_TRY_VOID(swap(hook, which.rx));
+    }
     return {};
 }
 
@@ -311,8 +304,9 @@ Result<DataPath> DataPath::create(const Config &config, const Features &features
     capture_library_log();
     prepare_libxdp(features.freplace);
     std::error_code ignored;
-    if (fs::exists(config.pin_dir, ignored) && !fs::is_empty(config.pin_dir, ignored))
+    if (fs::exists(config.pin_dir, ignored) && !fs::is_empty(config.pin_dir, ignored)) {
         return fail(EEXIST, config.pin_dir.string() + " holds pins of a data path: adopt it, or remove it first");
+    }
     auto impl = std::make_unique<Impl>(config, features);
     if (auto created = impl->create(); !created) {
         impl.reset();
@@ -326,8 +320,7 @@ Result<DataPath> DataPath::adopt(const Config &config, const Features &features)
     capture_library_log();
     prepare_libxdp(features.freplace);
     auto impl = std::make_unique<Impl>(config, features);
-    if (auto adopted = impl->adopt(); !adopted)
-        return tl::unexpected(adopted.error());
+    XB_TRY_VOID(impl->adopt());
     return DataPath(std::move(impl));
 }
 

@@ -23,10 +23,11 @@ Result<Fd> load_nothing() {
     code[0].imm = -1;
     code[1].code = BPF_JMP | BPF_EXIT;
     Fd program(bpf_prog_load(BPF_PROG_TYPE_SCHED_CLS, "xb_probe", "GPL", code.data(), code.size(), nullptr));
-    if (!program)
+    if (!program) {
         return kernel_error(errno,
                             "cannot load a BPF program (CAP_BPF, CAP_NET_ADMIN and a kernel with BPF_SYSCALL and "
                             "NET_CLS_BPF are needed)");
+    }
     return program;
 }
 
@@ -50,9 +51,9 @@ void probe_hooks(int prog_fd, Features &features) {
 Result<Object> load_object(ObjectKind kind, CarrierCheck check) {
     Maps maps;
     auto object = Object::open(kind, check, {});
-    if (object)
-        if (auto loaded = object->load(maps); !loaded)
-            return tl::unexpected(loaded.error());
+    if (object) {
+        XB_TRY_VOID(object->load(maps));
+    }
     return object;
 }
 
@@ -65,31 +66,37 @@ struct CarrierProbe {
 CarrierProbe probe_carrier(CarrierCheck check, bool would_be_used) {
     const std::string feature = "carrier_" + std::string(name(check));
     auto watch = load_object(ObjectKind::watch, check);
-    if (!watch)
+    if (!watch) {
         return {{feature, false, watch.error().message}, watch};
-    if (would_be_used)
-        if (const auto tx = load_object(ObjectKind::tx, check); !tx)
+    }
+    if (would_be_used) {
+        if (const auto tx = load_object(ObjectKind::tx, check); !tx) {
             return {{feature, false, tx.error().message}, std::move(watch)};
+        }
+    }
     return {{feature, true, "loads"}, std::move(watch)};
 }
 
 Feature probe_timer(const Result<Object> &watch) {
     auto arm = watch ? watch->program("xb_watch_arm") : tl::unexpected(watch.error());
     const auto armed = arm ? arm_watch(arm->get(), Ms(1)) : tl::unexpected(arm.error());
-    if (armed)
+    if (armed) {
         return {"bpf_timer", true, "carrier watch without traffic"};
+    }
     return {"bpf_timer", false, "no carrier watch: " + armed.error().message};
 }
 
 Feature probe_freplace() {
-    if (libbpf_probe_bpf_prog_type(BPF_PROG_TYPE_EXT, nullptr) == 1)
+    if (libbpf_probe_bpf_prog_type(BPF_PROG_TYPE_EXT, nullptr) == 1) {
         return {"freplace", true, "XDP programs share a device through libxdp's dispatcher"};
+    }
     return {"freplace", false, "one XDP program a device, without libxdp's dispatcher"};
 }
 
 Feature probe_af_xdp() {
-    if (const Fd socket(::socket(AF_XDP, SOCK_RAW | SOCK_CLOEXEC, 0)); socket)
+    if (const Fd socket(::socket(AF_XDP, SOCK_RAW | SOCK_CLOEXEC, 0)); socket) {
         return {"af_xdp", true, "slow protocols can be read through AF_XDP"};
+    }
     return {"af_xdp", false,
             std::string("no xdp, slow protocols are read through AF_PACKET (") + std::strerror(errno) + ")"};
 }
@@ -110,9 +117,7 @@ std::string_view name(CarrierCheck c) {
 
 Result<Features> probe_features() {
     capture_library_log();
-    const auto nothing = load_nothing();
-    if (!nothing)
-        return tl::unexpected(nothing.error());
+    XB_TRY(nothing, load_nothing());
     Features features;
     const auto add = [&features](Feature feature) {
         features.list.push_back(std::move(feature));
@@ -123,8 +128,9 @@ Result<Features> probe_features() {
     for (const CarrierCheck check : {CarrierCheck::kfunc, CarrierCheck::probe_read}) {
         const bool first = features.carrier == CarrierCheck::none;
         CarrierProbe probe = probe_carrier(check, first);
-        if (!add(probe.feature) || !first)
+        if (!add(probe.feature) || !first) {
             continue;
+        }
         features.carrier = check;
         watch = std::move(probe.watch);
     }

@@ -16,8 +16,9 @@ public:
     Mapped() = default;
     static Result<Mapped> map(int fd, const char *name) {
         void *const memory = mmap(nullptr, sizeof(T), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-        if (memory == MAP_FAILED)
+        if (memory == MAP_FAILED) {
             return kernel_error(errno, std::string("cannot map ") + name);
+        }
         return Mapped(static_cast<T *>(memory));
     }
     Mapped(Mapped &&other) noexcept : value_(std::exchange(other.value_, nullptr)) {}
@@ -26,8 +27,9 @@ public:
         return *this;
     }
     ~Mapped() {
-        if (value_ != nullptr)
+        if (value_ != nullptr) {
             munmap(value_, sizeof(T));
+        }
     }
 
     T *operator->() const { return value_; }

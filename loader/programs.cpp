@@ -36,15 +36,17 @@ std::string name_in_object(std::string_view name) {
 }
 std::string_view name_of(const bpf_map *map) {
     std::string_view name = bpf_map__name(map);
-    if (name.starts_with(section_prefix))
+    if (name.starts_with(section_prefix)) {
         name.remove_prefix(section_prefix.size());
+    }
     return name;
 }
 
 Result<Fd> duplicate(int fd, std::string_view what) {
     Fd copy(fcntl(fd, F_DUPFD_CLOEXEC, 0));
-    if (!copy)
+    if (!copy) {
         return kernel_error(errno, what);
+    }
     return copy;
 }
 
@@ -52,14 +54,16 @@ Result<Fd> duplicate(int fd, std::string_view what) {
 Result<std::uint32_t> config_offset(const bpf_map_info &info) {
     const std::unique_ptr<btf, decltype(&btf__free)> types(btf__load_from_kernel_by_id(info.btf_id), btf__free);
     const btf_type *const section = types ? btf__type_by_id(types.get(), info.btf_value_type_id) : nullptr;
-    if (section == nullptr || !btf_is_datasec(section))
+    if (section == nullptr || !btf_is_datasec(section)) {
         return fail(EPROTO, "a program's read-only data has no type information");
+    }
     const btf_var_secinfo *const variables = btf_var_secinfos(section);
     for (unsigned i = 0; i < btf_vlen(section); ++i) {
         const btf_type *const variable = btf__type_by_id(types.get(), variables[i].type);
         if (std::string_view(btf__name_by_offset(types.get(), variable->name_off)) == "xb_cfg" &&
-            variables[i].size == sizeof(xb_config) && variables[i].offset + sizeof(xb_config) <= info.value_size)
+            variables[i].size == sizeof(xb_config) && variables[i].offset + sizeof(xb_config) <= info.value_size) {
             return variables[i].offset;
+        }
     }
     return fail(EPROTO, "a program's read-only data has no xb_cfg of this layout");
 }
@@ -74,10 +78,11 @@ int Maps::fd(std::string_view name) const {
 void Maps::add(std::string_view name, Fd fd) { fds_.at(index_of(name)) = std::move(fd); }
 
 Result<void> Maps::pin_all(const std::filesystem::path &dir) const {
-    for (std::size_t i = 0; i < names.size(); ++i)
-        if (fds_[i])
-            if (auto pinned = pin(fds_[i].get(), dir / names[i]); !pinned)
-                return pinned;
+    for (std::size_t i = 0; i < names.size(); ++i) {
+        if (fds_[i]) {
+            XB_TRY_VOID(pin(fds_[i].get(), dir / names[i]));
+        }
+    }
     return {};
 }
 
@@ -85,23 +90,26 @@ Result<Maps> Maps::open_pins(const std::filesystem::path &dir) {
     Maps maps;
     for (const std::string_view name : names) {
         auto fd = open_pin(dir / name);
-        if (fd)
+        if (fd) {
             maps.add(name, std::move(*fd));
-        else if (fd.error().code != ENOENT || (name != XB_MAP_WATCH && name != XB_MAP_XSK))
+        } else if (fd.error().code != ENOENT || (name != XB_MAP_WATCH && name != XB_MAP_XSK)) {
             return tl::unexpected(fd.error());
+        }
     }
     return maps;
 }
 
 template <typename Skeleton> Result<Object> Object::open_skeleton(const xb_config &config) {
     Skeleton *const skeleton = Skeleton::open();
-    if (skeleton == nullptr)
+    if (skeleton == nullptr) {
         return kernel_error(errno, "cannot open a BPF object");
+    }
     Object object;
     object.skeleton_ = std::shared_ptr<void>(skeleton, [](void *p) { Skeleton::destroy(static_cast<Skeleton *>(p)); });
     object.object_ = skeleton->obj;
-    if constexpr (requires { skeleton->rodata->xb_cfg; })
+    if constexpr (requires { skeleton->rodata->xb_cfg; }) {
         std::memcpy(const_cast<xb_config *>(&skeleton->rodata->xb_cfg), &config, sizeof(config));
+    }
     return object;
 }
 
@@ -114,8 +122,9 @@ Result<Object> Object::open(ObjectKind kind, CarrierCheck carrier, const xb_conf
                : probe ? open_skeleton<xb_tx_probe>(config)
                        : open_skeleton<xb_tx_none>(config);
     case ObjectKind::watch:
-        if (!kfunc && !probe)
+        if (!kfunc && !probe) {
             return fail(EOPNOTSUPP, "this kernel offers no carrier check, so there is no carrier watch");
+        }
         return kfunc ? open_skeleton<xb_watch_kfunc>(config) : open_skeleton<xb_watch_probe>(config);
     case ObjectKind::rx:
         return open_skeleton<xb_rx>(config);
@@ -129,10 +138,12 @@ Result<void> Object::reuse_maps(const Maps &maps) {
     bpf_map *map = nullptr;
     bpf_object__for_each_map(map, object_) {
         const int fd = maps.fd(name_of(map));
-        if (fd < 0)
+        if (fd < 0) {
             continue;
-        if (const int error = bpf_map__reuse_fd(map, fd); error != 0)
+        }
+        if (const int error = bpf_map__reuse_fd(map, fd); error != 0) {
             return kernel_error(error, std::string("cannot share map ") + bpf_map__name(map));
+        }
     }
     return {};
 }
@@ -140,28 +151,28 @@ Result<void> Object::reuse_maps(const Maps &maps) {
 Result<void> Object::keep_maps(Maps &maps) {
     for (const std::string_view name : Maps::names) {
         const bpf_map *const map = bpf_object__find_map_by_name(object_, name_in_object(name).c_str());
-        if (map == nullptr || maps.fd(name) >= 0)
+        if (map == nullptr || maps.fd(name) >= 0) {
             continue;
-        auto copy = duplicate(bpf_map__fd(map), "cannot keep map " + std::string(name));
-        if (!copy)
-            return tl::unexpected(copy.error());
+        }
+        XB_TRY(copy, duplicate(bpf_map__fd(map), "cannot keep map " + std::string(name)));
         maps.add(name, std::move(*copy));
     }
     return {};
 }
 
 Result<void> Object::load(Maps &maps) {
-    if (auto reused = reuse_maps(maps); !reused)
-        return reused;
-    if (const int error = bpf_object__load(object_); error != 0)
+    XB_TRY_VOID(reuse_maps(maps));
+    if (const int error = bpf_object__load(object_); error != 0) {
         return kernel_error(error, std::string("cannot load BPF object ") + bpf_object__name(object_));
+    }
     return keep_maps(maps);
 }
 
 Result<Fd> Object::program(const char *name) const {
     const bpf_program *const program = bpf_object__find_program_by_name(object_, name);
-    if (program == nullptr)
+    if (program == nullptr) {
         return fail(ENOENT, std::string("BPF object ") + bpf_object__name(object_) + " has no program " + name);
+    }
     return duplicate(bpf_program__fd(program), std::string("cannot keep program ") + name);
 }
 
@@ -185,16 +196,15 @@ Result<Programs> load_programs(std::span<const ObjectKind> kinds, const xb_confi
                                Maps &maps) {
     Programs programs;
     for (const ObjectKind kind : kinds) {
-        auto object = Object::open(kind, carrier, config);
-        if (!object)
-            return tl::unexpected(object.error());
-        if (auto loaded = object->load(maps); !loaded)
-            return tl::unexpected(loaded.error());
-        for (const auto &[name, place] : Programs::all)
-            if (auto program = object->program(name); program)
+        XB_TRY(object, Object::open(kind, carrier, config));
+        XB_TRY_VOID(object->load(maps));
+        for (const auto &[name, place] : Programs::all) {
+            if (auto program = object->program(name); program) {
                 programs.*place = std::move(*program);
-            else if (program.error().code != ENOENT)
+            } else if (program.error().code != ENOENT) {
                 return tl::unexpected(program.error());
+            }
+        }
     }
     return programs;
 }
@@ -202,36 +212,35 @@ Result<Programs> load_programs(std::span<const ObjectKind> kinds, const xb_confi
 Result<void> arm_watch(int prog_fd, Ms interval) {
     const auto in_us = static_cast<std::uint32_t>(std::chrono::microseconds(interval).count());
     for (Ms pause(1);; pause *= 2) {
-        const auto refusal = run_once(prog_fd, 0, in_us);
-        if (!refusal)
-            return tl::unexpected(refusal.error());
-        if (*refusal == 0)
+        XB_TRY(refusal, run_once(prog_fd, 0, in_us));
+        if (*refusal == 0) {
             return {};
-        if (*refusal != ENOMEM || pause > Ms(32))
+        }
+        if (*refusal != ENOMEM || pause > Ms(32)) {
             return kernel_error(static_cast<int>(*refusal), "the kernel refuses the timer of the carrier watch");
+        }
         std::this_thread::sleep_for(pause);
     }
 }
 
 Result<xb_config> read_config(int prog_fd) {
-    auto program = program_info(prog_fd);
-    if (!program)
-        return tl::unexpected(program.error());
+    XB_TRY(program, program_info(prog_fd));
     for (const std::uint32_t id : program->map_ids) {
         const Fd map(bpf_map_get_fd_by_id(id));
         bpf_map_info info{};
         std::uint32_t size = sizeof(info);
-        if (!map || bpf_obj_get_info_by_fd(map.get(), &info, &size) != 0)
+        if (!map || bpf_obj_get_info_by_fd(map.get(), &info, &size) != 0) {
             return kernel_error(errno, "cannot read a program's map");
-        if (std::string_view(info.name).find(".rodata") == std::string_view::npos)
+        }
+        if (std::string_view(info.name).find(".rodata") == std::string_view::npos) {
             continue;
-        auto offset = config_offset(info);
-        if (!offset)
-            return tl::unexpected(offset.error());
+        }
+        XB_TRY(offset, config_offset(info));
         std::vector<std::byte> value(info.value_size);
         const std::uint32_t key = 0;
-        if (bpf_map_lookup_elem(map.get(), &key, value.data()) != 0)
+        if (bpf_map_lookup_elem(map.get(), &key, value.data()) != 0) {
             return kernel_error(errno, "cannot read a program's read-only data");
+        }
         xb_config config{};
         std::memcpy(&config, value.data() + *offset, sizeof(config));
         return config;

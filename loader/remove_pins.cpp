@@ -29,12 +29,14 @@ Pinned read_pins(const fs::path &dir) {
     std::error_code ignored;
     for (const auto &entry : fs::directory_iterator(dir, ignored)) {
         auto fd = entry.is_directory(ignored) ? fail(EISDIR, "a mark") : open_pin(entry.path());
-        if (!fd)
+        if (!fd) {
             continue;
-        if (const std::uint32_t id = map_id(fd->get()); id != 0)
+        }
+        if (const std::uint32_t id = map_id(fd->get()); id != 0) {
             pinned.maps.insert(id);
-        else
+        } else {
             pinned.others.push_back(std::move(*fd));
+        }
     }
     return pinned;
 }
@@ -42,10 +44,12 @@ Pinned read_pins(const fs::path &dir) {
 std::vector<std::uint32_t> interfaces() {
     std::vector<std::uint32_t> result;
     struct if_nameindex *const list = if_nameindex();
-    for (const struct if_nameindex *i = list; i != nullptr && i->if_index != 0; ++i)
+    for (const struct if_nameindex *i = list; i != nullptr && i->if_index != 0; ++i) {
         result.push_back(i->if_index);
-    if (list != nullptr)
+    }
+    if (list != nullptr) {
         if_freenameindex(list);
+    }
     return result;
 }
 
@@ -54,9 +58,11 @@ std::vector<std::uint32_t> interfaces() {
 std::vector<std::string> pinned_bonds(const fs::path &netns_dir) {
     std::vector<std::string> names;
     std::error_code ignored;
-    for (const auto &entry : fs::directory_iterator(netns_dir, ignored))
-        if (entry.is_directory(ignored))
+    for (const auto &entry : fs::directory_iterator(netns_dir, ignored)) {
+        if (entry.is_directory(ignored)) {
             names.push_back(entry.path().filename());
+        }
+    }
     std::ranges::sort(names);
     return names;
 }
@@ -76,8 +82,9 @@ void remove_pins(const fs::path &pin_dir) {
         }
     }
     // At once: the last close of a link may be deferred. Programs refuse, which is fine.
-    for (const Fd &link : pinned.others)
+    for (const Fd &link : pinned.others) {
         bpf_link_detach(link.get());
+    }
     fs::remove_all(pin_dir, ignored);
     fs::remove(pin_dir.parent_path(), ignored); // the namespace's, if this was its last bond
 }

@@ -19,15 +19,19 @@ template <typename Addr> Result<void> set_keys(int map, std::span<const Addr> wa
     const Addr *previous = nullptr;
     for (Addr next; bpf_map_get_next_key(map, previous, &next) == 0; previous = &key) {
         key = next;
-        if (missing.erase(key) == 0)
+        if (missing.erase(key) == 0) {
             superfluous.push_back(key);
+        }
     }
     const std::uint8_t one = 1;
-    for (const Addr &addr : missing)
-        if (bpf_map_update_elem(map, addr.data(), &one, BPF_ANY) != 0)
+    for (const Addr &addr : missing) {
+        if (bpf_map_update_elem(map, addr.data(), &one, BPF_ANY) != 0) {
             return kernel_error(errno, "cannot tell the data path of an own address");
-    for (const Addr &addr : superfluous)
+        }
+    }
+    for (const Addr &addr : superfluous) {
         (void)bpf_map_delete_elem(map, addr.data());
+    }
     return {};
 }
 
@@ -47,18 +51,21 @@ void DataPath::Impl::forget_replaced_targets(const xb_monitor &before, const xb_
 void DataPath::Impl::forget_stamps(SlotId slot) {
     xb_slot_stamps &place = stamps->slot[slot];
     __atomic_store_n(&place.last_rx, 0, __ATOMIC_RELAXED);
-    for (auto &stamp : place.target_rx)
+    for (auto &stamp : place.target_rx) {
         __atomic_store_n(&stamp, 0, __ATOMIC_RELAXED);
+    }
 }
 
 Stamps DataPath::stamps(SlotId slot) const {
     Stamps result;
-    if (slot >= XB_MAX_SLAVES)
+    if (slot >= XB_MAX_SLAVES) {
         return result;
+    }
     const xb_slot_stamps &place = impl_->stamps->slot[slot];
     result.last_rx = Time(__atomic_load_n(&place.last_rx, __ATOMIC_RELAXED));
-    for (std::size_t i = 0; i < XB_MAX_TARGETS; ++i)
+    for (std::size_t i = 0; i < XB_MAX_TARGETS; ++i) {
         result.target_rx[i] = Time(__atomic_load_n(&place.target_rx[i], __ATOMIC_RELAXED));
+    }
     return result;
 }
 

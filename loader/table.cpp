@@ -22,16 +22,15 @@ void write_bank(xb_bank &place, const xb_bank &bank) {
     std::array<std::uint32_t, bank_words> words;
     std::memcpy(words.data(), &bank, sizeof(bank));
     auto *const target = reinterpret_cast<std::uint32_t *>(&place);
-    for (std::size_t i = 0; i < bank_words; ++i)
+    for (std::size_t i = 0; i < bank_words; ++i) {
         __atomic_store_n(target + i, words[i], __ATOMIC_RELAXED);
+    }
 }
 
 } // namespace
 
 Result<Table> Table::map(int table_fd) {
-    auto mapped = Mapped<xb_table>::map(table_fd, XB_MAP_TABLE);
-    if (!mapped)
-        return tl::unexpected(mapped.error());
+    XB_TRY(mapped, Mapped<xb_table>::map(table_fd, XB_MAP_TABLE));
     Table table;
     table.table_ = std::move(*mapped);
     return table;
@@ -51,8 +50,9 @@ void Table::publish(const xb_bank &bank) {
     xb_bank next = bank;
     next.n_pick = std::min<std::uint32_t>(next.n_pick, XB_MAX_SLAVES);
     std::fill(next.pick + next.n_pick, std::end(next.pick), static_cast<std::uint8_t>(XB_NO_SLOT));
-    if (std::memcmp(&next, &published(), sizeof(next)) == 0)
+    if (std::memcmp(&next, &published(), sizeof(next)) == 0) {
         return;
+    }
     const std::uint32_t inactive = 1 - (load(table_->bank) & 1);
     write_bank(table_->banks[inactive], next);
     store(table_->bank, inactive); // the flip; the programs' reads depend on the index, so they need no barrier
@@ -77,13 +77,14 @@ void Table::clear_slot(SlotId slot) {
 
 void Table::count_slots() {
     std::uint32_t count = XB_MAX_SLAVES;
-    while (count > 0 && load(table_->slot[count - 1].ifindex) == 0)
+    while (count > 0 && load(table_->slot[count - 1].ifindex) == 0) {
         --count;
+    }
     store(table_->n_slots, count);
 }
 
 void Table::set_lease(std::uint64_t until) { store(table_->lease_until, decltype(xb_table::lease_until){until}); }
 
-void Table::rearm(SlotId slot) { store(table_->slot[slot].latched, std::uint32_t{0}); }
+void Table::clear_latch(SlotId slot) { store(table_->slot[slot].latched, std::uint32_t{0}); }
 
 } // namespace xbond::loader

@@ -36,44 +36,48 @@ std::unique_ptr<xdp_multiprog, CloseSet> programs_on(std::uint32_t ifindex) {
 // The first program of ours among those on the device.
 Found find_ours(std::uint32_t ifindex, const IsOurs &is_ours) {
     const auto set = programs_on(ifindex);
-    if (!set)
+    if (!set) {
         return {};
+    }
     const bool alone = xdp_multiprog__is_legacy(set.get());
     for (xdp_program *program = alone ? xdp_multiprog__main_prog(set.get())
                                       : xdp_multiprog__next_prog(nullptr, set.get());
-         program != nullptr; program = alone ? nullptr : xdp_multiprog__next_prog(program, set.get()))
-        if (const std::uint32_t id = xdp_program__id(program); is_ours(id))
+         program != nullptr; program = alone ? nullptr : xdp_multiprog__next_prog(program, set.get())) {
+        if (const std::uint32_t id = xdp_program__id(program); is_ours(id)) {
             return {xdp_multiprog__attach_mode(set.get()), id};
+        }
+    }
     return {};
 }
 
 } // namespace
 
 void prepare_libxdp(bool freplace) {
-    if (!freplace)
+    if (!freplace) {
         setenv("LIBXDP_SKIP_DISPATCHER", "1", 1);
+    }
 }
 
 Result<void> attach_xdp(std::uint32_t ifindex, Attached mode, const xb_config &config, const Maps &maps) {
     // libxdp would refuse too, without a reason.
-    if (const auto set = programs_on(ifindex); set && xdp_multiprog__is_legacy(set.get()))
+    if (const auto set = programs_on(ifindex); set && xdp_multiprog__is_legacy(set.get())) {
         return fail(EBUSY, "another XDP program, loaded without libxdp's dispatcher, is " + on(ifindex) +
                                " and cannot be shared with: remove it, or use xdp off");
+    }
     // An object per device: a program loaded for a dispatcher cannot run alone, and the other way round.
-    auto object = Object::open(ObjectKind::xdp, CarrierCheck::none, config);
-    if (!object)
-        return tl::unexpected(object.error());
-    if (auto reused = object->reuse_maps(maps); !reused)
-        return reused;
+    XB_TRY(object, Object::open(ObjectKind::xdp, CarrierCheck::none, config));
+    XB_TRY_VOID(object->reuse_maps(maps));
     const bpf_program *const code = bpf_object__find_program_by_name(object->get(), "xb_xdp");
     xdp_program *const raw = xdp_program__from_bpf_obj(object->get(), bpf_program__section_name(code));
-    if (const long error = libxdp_get_error(raw); error != 0)
+    if (const long error = libxdp_get_error(raw); error != 0) {
         return kernel_error(static_cast<int>(error), "cannot give xb_xdp to libxdp");
+    }
     const std::unique_ptr<xdp_program, CloseProgram> program(raw);
     const int error = xdp_program__attach(raw, static_cast<int>(ifindex),
                                           mode == Attached::native ? XDP_MODE_NATIVE : XDP_MODE_SKB, 0);
-    if (error != 0)
+    if (error != 0) {
         return kernel_error(error, "cannot attach xb_xdp " + on(ifindex));
+    }
     return {};
 }
 
@@ -92,15 +96,18 @@ Attached find_xdp(std::uint32_t ifindex, const IsOurs &is_ours) {
 
 Result<void> detach_xdp(std::uint32_t ifindex, const IsOurs &is_ours) {
     const Found found = find_ours(ifindex, is_ours);
-    if (found.prog_id == 0)
+    if (found.prog_id == 0) {
         return {};
+    }
     xdp_program *const raw = xdp_program__from_id(found.prog_id);
-    if (const long error = libxdp_get_error(raw); error != 0)
+    if (const long error = libxdp_get_error(raw); error != 0) {
         return kernel_error(static_cast<int>(error), "cannot open the XDP program " + on(ifindex));
+    }
     const std::unique_ptr<xdp_program, CloseProgram> program(raw);
     const int error = xdp_program__detach(raw, static_cast<int>(ifindex), found.mode, 0);
-    if (error != 0)
+    if (error != 0) {
         return kernel_error(error, "cannot detach xb_xdp " + on(ifindex));
+    }
     return {};
 }
 

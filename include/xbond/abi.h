@@ -66,7 +66,7 @@ struct xb_slot {
 
 /* xb_bank_slot.flags */
 enum {
-	XB_SLOT_SUPPRESS = 1 << 0,    /* 1.4: `inactive`; deliver nothing but link-local frames, and those on the slave */
+	XB_SLOT_SUPPRESS = 1 << 0,    /* 1.4: `suppressed`; deliver nothing but link-local frames, and those on the slave */
 	XB_SLOT_EARLY_DROP = 1 << 1,  /* xb_xdp may drop suppressed multicast and broadcast (nobody captures on the slave) */
 	XB_SLOT_REWRITE_DST = 1 << 2, /* mac != bond_mac: unicast to the slave's MAC is rewritten to the bond's */
 	XB_SLOT_SLOW_TO_XSK = 1 << 3, /* xb_xdp redirects slow protocols subtypes 1 and 2 into xb_xsk */

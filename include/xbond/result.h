@@ -21,4 +21,18 @@ inline tl::unexpected<Error> fail(int code, std::string message) {
     return tl::unexpected<Error>(Error{code, std::move(message)});
 }
 
+// Hands an error on. XB_TRY(link, netlink.link(name)) declares `link`, which then holds a value; XB_TRY_VOID is for
+// what has none. The function returns a Result, of any type.
+#define XB_TRY(result, ...)                                                                                            \
+    auto result = (__VA_ARGS__);                                                                                       \
+    if (!(result)) {                                                                                                   \
+        return tl::unexpected(std::move(result).error());                                                              \
+    }                                                                                                                  \
+    static_assert(true)
+#define XB_TRY_VOID(...)                                                                                               \
+    if (auto xb_done = (__VA_ARGS__); !xb_done) {                                                                      \
+        return tl::unexpected(std::move(xb_done).error());                                                             \
+    }                                                                                                                  \
+    static_assert(true)
+
 } // namespace xbond

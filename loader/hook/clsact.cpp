@@ -140,9 +140,7 @@ public:
             return kernel_error(error, "cannot make the clsact qdisc of " + describe(place.where));
         }
         if (error == 0) {
-            if (auto marked = make_pin_dir(mark); !marked) {
-                return tl::unexpected(marked.error());
-            }
+            XB_TRY_VOID(make_pin_dir(mark));
         }
         if (auto set = set_filter(place.where, prog_fd); !set) {
             remove_filter(place.where, mark);

@@ -76,22 +76,14 @@ public:
 
     Result<std::unique_ptr<Hook>> attach(const HookPlace &place, int prog_fd) const override {
         std::filesystem::path path = place.pin_dir / place.name;
-        auto link = create_link(prog_fd, place.where);
-        if (!link) {
-            return tl::unexpected(link.error());
-        }
-        if (auto pinned = pin(link->get(), path); !pinned) {
-            return tl::unexpected(pinned.error());
-        }
+        XB_TRY(link, create_link(prog_fd, place.where));
+        XB_TRY_VOID(pin(link->get(), path));
         return std::make_unique<TcxHook>(place.where, std::move(*link), std::move(path));
     }
 
     Result<std::unique_ptr<Hook>> adopt(const HookPlace &place, std::uint32_t /*table_id*/) const override {
         std::filesystem::path path = place.pin_dir / place.name;
-        auto link = open_pin(path);
-        if (!link) {
-            return tl::unexpected(link.error());
-        }
+        XB_TRY(link, open_pin(path));
         const auto info = link_info(link->get());
         if (!info || info->type != link_type_tcx) {
             return fail(EPROTO, path.string() + " is no tcx link");

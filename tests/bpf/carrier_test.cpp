@@ -42,13 +42,16 @@ struct Slaves {
     // Slots that one packet was sent on; the verdict fits.
     std::vector<std::uint32_t> send(const Bytes &frame = udp) {
         std::uint64_t before[3];
-        for (std::uint32_t i = 0; i < 3; i++)
+        for (std::uint32_t i = 0; i < 3; i++) {
             before[i] = path->tx_packets(i);
+        }
         const int verdict = path->tx(frame).verdict;
         std::vector<std::uint32_t> slots;
-        for (std::uint32_t i = 0; i < 3; i++)
-            if (path->tx_packets(i) != before[i])
+        for (std::uint32_t i = 0; i < 3; i++) {
+            if (path->tx_packets(i) != before[i]) {
                 slots.push_back(i);
+            }
+        }
         CHECK(verdict == (slots.empty() ? TC_ACT_SHOT : TC_ACT_REDIRECT));
         return slots;
     }
@@ -59,8 +62,9 @@ struct Slaves {
 using Slots = std::vector<std::uint32_t>;
 
 bool skipped(Carrier carrier, const char *name) {
-    if (carrier_available(carrier))
+    if (carrier_available(carrier)) {
         return false;
+    }
     std::cout << "SKIPPED: this kernel cannot read carrier by " << name << "\n";
     return true;
 }
@@ -86,13 +90,15 @@ void check_variant(Carrier carrier) {
 } // namespace
 
 TEST_CASE("3 carrier check by kfunc") {
-    if (!skipped(Carrier::kfunc, "kfunc"))
+    if (!skipped(Carrier::kfunc, "kfunc")) {
         check_variant(Carrier::kfunc);
+    }
 }
 
 TEST_CASE("3 carrier check by probe_read") {
-    if (!skipped(Carrier::probe, "bpf_probe_read_kernel"))
+    if (!skipped(Carrier::probe, "bpf_probe_read_kernel")) {
         check_variant(Carrier::probe);
+    }
 }
 
 TEST_CASE("3 without the carrier check the controller's word counts") {
@@ -153,8 +159,9 @@ TEST_CASE("3 the first packet without carrier wakes the controller, once until t
     Slaves s(XB_MODE_XOR);
     CHECK(s.path->events().empty());
     set_carrier("e0", false);
-    for (int i = 0; i < 5; i++)
+    for (int i = 0; i < 5; i++) {
         s.send();
+    }
     auto events = s.path->events();
     REQUIRE(events.size() == 1);
     CHECK(events[0].type == XB_EVENT_TX_NO_CARRIER);
@@ -178,8 +185,9 @@ TEST_CASE("3 every slave without carrier on the chain is told of, in broadcast a
 
     Slaves broadcast(XB_MODE_BROADCAST);
     broadcast.path->bank().n_pick = 3;
-    for (std::uint8_t i = 0; i < 3; i++)
+    for (std::uint8_t i = 0; i < 3; i++) {
         broadcast.path->bank().pick[i] = i;
+    }
     set_carrier("e1", false);
     const xb_probe probe = broadcast.path->select(udp);
     CHECK(Slots(probe.slots, probe.slots + probe.n_slots) == Slots{0, 2});
@@ -189,22 +197,25 @@ TEST_CASE("3 every slave without carrier on the chain is told of, in broadcast a
 
 TEST_CASE("3 the carrier watch reports each change of each slave, without traffic") {
     for (const Carrier carrier : {Carrier::kfunc, Carrier::probe}) {
-        if (skipped(carrier, carrier == Carrier::kfunc ? "kfunc" : "bpf_probe_read_kernel"))
+        if (skipped(carrier, carrier == Carrier::kfunc ? "kfunc" : "bpf_probe_read_kernel")) {
             continue;
+        }
         Slaves s(XB_MODE_ACTIVEBACKUP, carrier);
         std::vector<xb_event> seen;
         const auto next = [&](std::size_t count) {
             seen.clear();
             return wait_until([&] {
-                for (const xb_event &event : s.path->events())
+                for (const xb_event &event : s.path->events()) {
                     seen.push_back(event);
+                }
                 return seen.size() >= count;
             });
         };
         s.path->arm_watch(1'000);
         REQUIRE(next(3)); // what is on from the start
-        for (const xb_event &event : seen)
+        for (const xb_event &event : seen) {
             CHECK(event.carrier == 1);
+        }
         set_carrier("e1", false);
         REQUIRE(next(1));
         CHECK(seen.size() == 1);
@@ -224,16 +235,18 @@ TEST_CASE("3 arming the watch again is harmless, interval 0 stops it") {
         return;
     }
     Slaves s(XB_MODE_ACTIVEBACKUP);
-    for (int i = 0; i < 1000; i++)
+    for (int i = 0; i < 1000; i++) {
         s.path->arm_watch(500);
+    }
     const auto before = s.path->watch().runs;
     CHECK(wait_until([&] { return s.path->watch().runs >= before + 5; }));
     s.path->arm_watch(0);
     const auto stopped = s.path->watch().runs;
     // A timer that still ran would move on while this many reads pass.
     const auto until = std::chrono::steady_clock::now() + std::chrono::milliseconds(20);
-    while (std::chrono::steady_clock::now() < until)
+    while (std::chrono::steady_clock::now() < until) {
         CHECK(s.path->watch().runs == stopped);
+    }
     s.path->arm_watch(500);
     CHECK(wait_until([&] { return s.path->watch().runs > stopped; }));
 }
@@ -247,8 +260,9 @@ TEST_CASE("3 the watch sees a slave go away") {
     s.path->arm_watch(1'000);
     std::vector<xb_event> seen;
     const auto collect = [&] {
-        for (const xb_event &event : s.path->events())
+        for (const xb_event &event : s.path->events()) {
             seen.push_back(event);
+        }
         return !seen.empty() && seen.back().slot == 2 && seen.back().carrier == 0;
     };
     REQUIRE(wait_until([&] { return !collect() && seen.size() == 3; }));

@@ -36,8 +36,9 @@ template <class T> T *map_memory(int fd) {
     const auto page = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
     const std::size_t size = (sizeof(T) + page - 1) / page * page;
     void *at = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-    if (at == MAP_FAILED)
+    if (at == MAP_FAILED) {
         throw_error(errno, "mmap of a map");
+    }
     return static_cast<T *>(at);
 }
 
@@ -77,23 +78,28 @@ Carrier best_carrier() {
 
 template <class Skeleton> void DataPath::load(const xb_config &config) {
     Skeleton *skeleton = Skeleton::open();
-    if (!skeleton)
+    if (!skeleton) {
         throw_error(errno, "open of a skeleton");
+    }
     objects_.push_back(std::shared_ptr<Skeleton>(skeleton, Skeleton::destroy));
-    if constexpr (requires { skeleton->rodata->xb_cfg; })
+    if constexpr (requires { skeleton->rodata->xb_cfg; }) {
         skeleton->rodata->xb_cfg = config;
+    }
     bpf_map *map;
     bpf_object__for_each_map(map, skeleton->obj) {
         const auto known = maps_.find(bpf_map__name(map));
-        if (known != maps_.end() && bpf_map__reuse_fd(map, known->second) != 0)
+        if (known != maps_.end() && bpf_map__reuse_fd(map, known->second) != 0) {
             throw_error(errno, "reuse of map " + known->first);
+        }
     }
-    if (const int error = Skeleton::load(skeleton))
+    if (const int error = Skeleton::load(skeleton)) {
         throw_error(error, std::string("load of ") + bpf_object__name(skeleton->obj));
+    }
     bpf_object__for_each_map(map, skeleton->obj) {
         if (const std::string_view name = bpf_map__name(map);
-            !bpf_map__is_internal(map) || name.starts_with(".data.xb_"))
+            !bpf_map__is_internal(map) || name.starts_with(".data.xb_")) {
             maps_.emplace(bpf_map__name(map), bpf_map__fd(map));
+        }
     }
     bpf_program *program;
     bpf_object__for_each_program(program, skeleton->obj) {
@@ -135,8 +141,9 @@ DataPath::~DataPath() {
     munmap(table_, sizeof(*table_));
     munmap(stamps_, sizeof(*stamps_));
     munmap(lb_, sizeof(*lb_));
-    if (probe_)
+    if (probe_) {
         munmap(probe_, sizeof(*probe_));
+    }
 }
 
 void DataPath::set_visibility(bool full) {
@@ -153,12 +160,14 @@ std::uint32_t DataPath::set_slot(std::uint32_t slot, const std::string &interfac
         RunContext context;
         context.ifindex = index;
         context.mark = slot;
-        if (run_tc("xb_learn", Bytes(64), context).verdict != 0 || table_->slot[slot].dev == 0)
+        if (run_tc("xb_learn", Bytes(64), context).verdict != 0 || table_->slot[slot].dev == 0) {
             throw_error(ENODEV, "xb_learn of " + interface);
+        }
     }
     table_->slot[slot].ifindex = index;
-    if (table_->n_slots <= slot)
+    if (table_->n_slots <= slot) {
         table_->n_slots = slot + 1;
+    }
     return index;
 }
 
@@ -169,8 +178,9 @@ Run DataPath::run(const std::string &program, const Bytes &frame, const void *co
                 .data_size_in = static_cast<__u32>(frame.size()),
                 .data_size_out = static_cast<__u32>(result.frame.size()), .ctx_in = context,
                 .ctx_size_in = context_size, .repeat = 1);
-    if (const int error = bpf_prog_test_run_opts(program_fd(program), &opts))
+    if (const int error = bpf_prog_test_run_opts(program_fd(program), &opts)) {
         throw_error(error, "BPF_PROG_TEST_RUN of " + program);
+    }
     result.verdict = static_cast<int>(opts.retval);
     result.frame.resize(opts.data_size_out);
     return result;
@@ -219,10 +229,12 @@ void DataPath::arm_watch(std::uint32_t interval_us) {
     const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(5);
     for (;;) {
         const int refusal = run_tc("xb_watch_arm", Bytes(64), {.mark = interval_us}).verdict;
-        if (refusal == 0)
+        if (refusal == 0) {
             return;
-        if (refusal != ENOMEM || std::chrono::steady_clock::now() > deadline) // the loader waits for memory too
+        }
+        if (refusal != ENOMEM || std::chrono::steady_clock::now() > deadline) { // the loader waits for memory too
             throw_error(refusal, "xb_watch_arm");
+        }
         std::this_thread::yield();
     }
 }
@@ -230,20 +242,24 @@ void DataPath::arm_watch(std::uint32_t interval_us) {
 xb_watch DataPath::watch() const {
     const std::uint32_t key = 0;
     xb_watch value{};
-    if (bpf_map_lookup_elem(map_fd(XB_MAP_WATCH), &key, &value) != 0)
+    if (bpf_map_lookup_elem(map_fd(XB_MAP_WATCH), &key, &value) != 0) {
         throw_error(errno, "lookup of xb_watch");
+    }
     return value;
 }
 
 xb_counters DataPath::counters(std::uint32_t entry) const {
     std::vector<xb_counters> cpus(static_cast<std::size_t>(libbpf_num_possible_cpus()));
-    if (bpf_map_lookup_elem(map_fd(XB_MAP_STATS), &entry, cpus.data()) != 0)
+    if (bpf_map_lookup_elem(map_fd(XB_MAP_STATS), &entry, cpus.data()) != 0) {
         throw_error(errno, "lookup of xb_stats");
+    }
     constexpr std::size_t fields = sizeof(xb_counters) / sizeof(__u64);
     xb_counters sum{};
-    for (const xb_counters &cpu : cpus)
-        for (std::size_t i = 0; i < fields; i++)
+    for (const xb_counters &cpu : cpus) {
+        for (std::size_t i = 0; i < fields; i++) {
             reinterpret_cast<__u64 *>(&sum)[i] += reinterpret_cast<const __u64 *>(&cpu)[i];
+        }
+    }
     return sum;
 }
 
@@ -254,8 +270,9 @@ std::vector<xb_event> DataPath::events() {
         return 0;
     };
     ring_buffer *ring = ring_buffer__new(map_fd(XB_MAP_EVENTS), add, &list, nullptr);
-    if (!ring)
+    if (!ring) {
         throw_error(errno, "ring buffer");
+    }
     ring_buffer__consume(ring);
     ring_buffer__free(ring);
     return list;

@@ -30,8 +30,9 @@ TEST_CASE("H1 every published vector gives its hash and indices in C++") {
         INFO(v.name);
         const std::uint32_t got = flow_hash(v.frame, v.tci, v.policy);
         CHECK(got == v.hash);
-        for (const auto &[slaves, index] : v.index)
+        for (const auto &[slaves, index] : v.index) {
             CHECK(got % slaves == index);
+        }
     }
 }
 
@@ -39,11 +40,13 @@ TEST_CASE("H1 every published vector gives its hash and indices in BPF") {
     int ran = 0;
     for (const HashPolicy policy : hash_policies) {
         DataPath path({.mode = XB_MODE_XOR, .policy = static_cast<__u32>(policy)});
-        for (std::uint8_t i = 0; i < 4; i++)
+        for (std::uint8_t i = 0; i < 4; i++) {
             path.bank().pick[i] = i;
+        }
         for (const HashVector &v : hash_vectors()) {
-            if (v.policy != policy)
+            if (v.policy != policy) {
                 continue;
+            }
             INFO(v.name);
             for (const auto &[slaves, index] : v.index) {
                 path.bank().n_pick = slaves;
@@ -123,16 +126,20 @@ TEST_CASE("H9 the whole tag control word enters vlan+srcmac and nothing else") {
     const Packet packet = Packet(a, b).ipv4("10.0.0.1", "10.0.0.2").udp(1, 2);
     constexpr std::uint16_t plain = 100, with_priority = 5 << 13 | 100;
     CHECK(hash(packet, HashPolicy::vlan_srcmac, plain) != hash(packet, HashPolicy::vlan_srcmac, with_priority));
-    for (const HashPolicy policy : hash_policies)
-        if (policy != HashPolicy::vlan_srcmac)
+    for (const HashPolicy policy : hash_policies) {
+        if (policy != HashPolicy::vlan_srcmac) {
             CHECK(hash(packet, policy, plain) == hash(packet, policy, with_priority));
+        }
+    }
 }
 
 TEST_CASE("H10 a truncated IPv4 frame falls back to the unfolded MAC hash") {
     Bytes frame = Packet(a, b).ipv4("10.0.0.1", "10.0.0.2").udp(1, 2).build();
     frame.resize(26);
-    for (const HashPolicy policy : {HashPolicy::layer23, HashPolicy::layer34, HashPolicy::encap23, HashPolicy::encap34})
+    for (const HashPolicy policy :
+         {HashPolicy::layer23, HashPolicy::layer34, HashPolicy::encap23, HashPolicy::encap34}) {
         CHECK(flow_hash(frame, 0, policy) == (2u ^ 1u ^ 0x0800u));
+    }
 }
 
 TEST_CASE("H11 layer2 tells destinations apart by their last bit") {
@@ -150,8 +157,9 @@ TEST_CASE("2.5 in-band tags are skipped by encap policies and end layer3+4") {
 
 TEST_CASE("2.5 the dissector stops after 15 transitions, successfully") {
     Packet packet(a, b);
-    for (int i = 0; i < 20; i++)
+    for (int i = 0; i < 20; i++) {
         packet.vlan(1);
+    }
     const Bytes frame = packet.ipv4("10.0.0.1", "10.0.0.2").udp(7, 9).build();
     CHECK(flow_hash(frame, 0, HashPolicy::encap34) == 0);
     DataPath path({.mode = XB_MODE_XOR, .policy = XB_POLICY_ENCAP34});
@@ -164,17 +172,20 @@ TEST_CASE("H1 BPF and C++ agree on mutated and truncated frames") {
         DataPath path({.mode = XB_MODE_XOR, .policy = static_cast<__u32>(policy)});
         std::uint32_t random = 12345;
         for (const HashVector &v : hash_vectors()) {
-            if (v.policy != policy)
+            if (v.policy != policy) {
                 continue;
+            }
             for (int i = 0; i < 60; i++) {
                 random = random * 1664525 + 1013904223;
                 Bytes frame = v.frame;
                 frame[12 + (random >> 8) % (frame.size() - 12)] = static_cast<std::uint8_t>(random >> 24);
-                if (i % 3 == 0)
+                if (i % 3 == 0) {
                     frame.resize(14 + (random >> 16) % (frame.size() - 13));
+                }
                 // The kernel untags and renames the protocol of what it receives; test frames come in as received.
-                if (frame[12] < 6)
+                if (frame[12] < 6) {
                     continue;
+                }
                 INFO(v.name << " round " << i);
                 CHECK(path.select(frame).hash == flow_hash(frame, 0, policy));
             }

@@ -10,8 +10,9 @@ namespace {
 
 Bytes from_hex(const std::string &text) {
     Bytes out;
-    for (std::size_t i = 0; i + 1 < text.size(); i += 2)
+    for (std::size_t i = 0; i + 1 < text.size(); i += 2) {
         out.push_back(static_cast<std::uint8_t>(std::stoul(text.substr(i, 2), nullptr, 16)));
+    }
     return out;
 }
 
@@ -28,19 +29,23 @@ std::vector<HashVector> hash_vectors() {
         vector.frame = from_hex(v.at("frame").get<std::string>());
         vector.tci = v.at("vlan_tci_metadata").get<std::uint16_t>();
         vector.hash = v.at("hash").get<std::uint32_t>();
-        for (const auto &[slaves, index] : v.at("index").items())
+        for (const auto &[slaves, index] : v.at("index").items()) {
             vector.index[static_cast<std::uint32_t>(std::stoul(slaves))] = index.get<std::uint32_t>();
+        }
         list.push_back(std::move(vector));
     }
-    if (list.size() != json.at("meta").at("vectors").get<std::size_t>())
+    if (list.size() != json.at("meta").at("vectors").get<std::size_t>()) {
         throw std::runtime_error("hash_vectors.json is not complete");
+    }
     return list;
 }
 
 Bytes vector_frame(const std::string &name) {
-    for (const HashVector &v : hash_vectors())
-        if (v.name.rfind(name + " ", 0) == 0)
+    for (const HashVector &v : hash_vectors()) {
+        if (v.name.rfind(name + " ", 0) == 0) {
             return v.frame;
+        }
+    }
     throw std::out_of_range("no vector " + name);
 }
 

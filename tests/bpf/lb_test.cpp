@@ -49,8 +49,9 @@ struct Set {
     }
     // Whether the frame was balanced: then it counts in the bucket, which belongs to slot 1.
     bool balanced(const Bytes &frame) {
-        for (auto &bucket : path.lb().bucket)
+        for (auto &bucket : path.lb().bucket) {
             bucket.owner = 2;
+        }
         const auto unbalanced = path.lb().unbalanced;
         const bool other = slot_of(frame) == 1;
         CHECK(other == (path.lb().unbalanced == unbalanced));
@@ -140,8 +141,9 @@ TEST_CASE("tlb_dynamic_lb 0: by hash, nothing is counted") {
     for (const std::uint32_t mode : {XB_MODE_TLB, XB_MODE_ALB}) {
         Set s(mode, 0);
         int others = 0;
-        for (std::uint16_t port = 0; port < 64; port++)
+        for (std::uint16_t port = 0; port < 64; port++) {
             others += s.slot_of(udp4(station, "10.0.0.11", port)) == 1;
+        }
         CHECK(others > 16);
         CHECK(others < 48);
         CHECK(s.path.lb().unbalanced == 0);

@@ -65,8 +65,9 @@ const std::map<std::string, Layout> abi = {
 Layout layout_of(const btf *types, const btf_type *type) {
     Layout layout{{"", type->size}};
     const btf_member *members = btf_members(type);
-    for (std::uint32_t i = 0; i < btf_vlen(type); i++)
+    for (std::uint32_t i = 0; i < btf_vlen(type); i++) {
         layout[btf__name_by_offset(types, members[i].name_off)] = btf_member_bit_offset(type, i) / 8;
+    }
     return layout;
 }
 
@@ -94,8 +95,9 @@ TEST_CASE("abi.h and the BTF of the loaded objects agree in every struct, member
         for (__u32 id = 1; id < btf__type_cnt(types); id++) {
             const btf_type *type = btf__type_by_id(types, id);
             const auto known = abi.find(btf__name_by_offset(types, type->name_off));
-            if (!btf_is_struct(type) || known == abi.end())
+            if (!btf_is_struct(type) || known == abi.end()) {
                 continue;
+            }
             INFO(known->first << " in " << program);
             CHECK(layout_of(types, type) == known->second);
             found[known->first]++;
@@ -156,15 +158,20 @@ TEST_CASE("every object verifies on this kernel for every mode and policy") {
             std::cout << "SKIPPED: this kernel cannot read carrier by " << name << "\n";
             continue;
         }
-        for (const __u32 mode : {XB_MODE_ROUNDROBIN, XB_MODE_ACTIVEBACKUP, XB_MODE_BROADCAST})
+        for (const __u32 mode : {XB_MODE_ROUNDROBIN, XB_MODE_ACTIVEBACKUP, XB_MODE_BROADCAST}) {
             CHECK_NOTHROW(DataPath({.mode = mode, .packets_per_slave = 2}, carrier));
-        for (__u32 policy = 0; policy < XB_N_POLICIES; policy++)
-            for (const __u32 mode : {XB_MODE_XOR, XB_MODE_8023AD})
+        }
+        for (__u32 policy = 0; policy < XB_N_POLICIES; policy++) {
+            for (const __u32 mode : {XB_MODE_XOR, XB_MODE_8023AD}) {
                 CHECK_NOTHROW(DataPath({.mode = mode, .policy = policy}, carrier));
-        for (const __u32 mode : {XB_MODE_TLB, XB_MODE_ALB})
-            for (const __u32 dynamic : {0U, 1U})
+            }
+        }
+        for (const __u32 mode : {XB_MODE_TLB, XB_MODE_ALB}) {
+            for (const __u32 dynamic : {0U, 1U}) {
                 CHECK_NOTHROW(
                     DataPath({.mode = mode, .policy = XB_POLICY_LAYER34, .tlb_dynamic_lb = dynamic}, carrier));
+            }
+        }
     }
 }
 

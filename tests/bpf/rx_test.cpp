@@ -23,8 +23,9 @@ const Bytes lldp = Packet(mac_lldp, stranger).ethertype(0x88cc).payload(46, 3).b
 // e1 is suppressed as a backup is.
 struct Slaves : TwoSlaves {
     Slaves() {
-        for (const auto &[slot, name] : {std::pair{0, "bond0"}, {1, "e1"}})
+        for (const auto &[slot, name] : {std::pair{0, "bond0"}, {1, "e1"}}) {
             put_mac(path->bank().slot[slot].mac, mac_of(name));
+        }
         put_mac(path->bank().bond_mac, mac_of("bond0"));
         path->bank().slot[1].flags = XB_SLOT_SUPPRESS;
     }
@@ -128,14 +129,16 @@ TEST_CASE("1.4 frames of an interface that is no slave are not touched") {
     CHECK(s.path->rx(broadcast, s.e1).verdict == TC_ACT_UNSPEC);
     s.path->table().slot[0].ifindex = 0;
     CHECK(s.path->rx(broadcast, s.e0).verdict == TC_ACT_UNSPEC);
-    for (std::uint32_t i = 0; i < XB_MAX_SLAVES; i++)
+    for (std::uint32_t i = 0; i < XB_MAX_SLAVES; i++) {
         CHECK(s.path->counters(i).rx_packets + s.path->counters(i).rx_suppressed == 0);
+    }
 }
 
 TEST_CASE("1.4 every slot of a full bond is found") {
     Slaves s;
-    for (std::uint32_t i = 0; i < XB_MAX_SLAVES; i++)
+    for (std::uint32_t i = 0; i < XB_MAX_SLAVES; i++) {
         s.path->table().slot[i].ifindex = 10000 + i;
+    }
     s.path->table().n_slots = XB_MAX_SLAVES;
     s.path->table().slot[XB_MAX_SLAVES - 1].ifindex = s.e0.ifindex;
     CHECK(s.path->rx(broadcast, s.e0).verdict == TC_ACT_REDIRECT);

@@ -34,20 +34,24 @@ void publish(DataPath &path, std::uint32_t n) {
         bank.slot[i].fallback = XB_NO_SLOT;
     }
     path.table().n_slots = n;
-    for (std::uint32_t i = 0; i < n; i++)
+    for (std::uint32_t i = 0; i < n; i++) {
         path.table().slot[i].ifindex = 1000 + i; // dev = 0: carrier counts as on
+    }
 }
 
 // The slot whose tx_packets grew by one for this packet; XB_NO_SLOT for none.
 std::uint32_t sent_on(DataPath &path, const Bytes &frame) {
     std::uint64_t before[XB_MAX_SLAVES];
-    for (std::uint32_t i = 0; i < XB_MAX_SLAVES; i++)
+    for (std::uint32_t i = 0; i < XB_MAX_SLAVES; i++) {
         before[i] = path.tx_packets(i);
+    }
     const int verdict = path.tx(frame).verdict;
     std::uint32_t slot = XB_NO_SLOT;
-    for (std::uint32_t i = 0; i < XB_MAX_SLAVES; i++)
-        if (path.tx_packets(i) == before[i] + 1)
+    for (std::uint32_t i = 0; i < XB_MAX_SLAVES; i++) {
+        if (path.tx_packets(i) == before[i] + 1) {
             slot = i;
+        }
+    }
     CHECK(verdict == (slot == XB_NO_SLOT ? TC_ACT_SHOT : TC_ACT_REDIRECT));
     return slot;
 }
@@ -91,8 +95,9 @@ TEST_CASE("A4 packets_per_slave 0 is random and balanced") {
     CHECK(share > 400);
     CHECK(share < 600);
     int alternations = 0;
-    for (std::size_t i = 1; i < slots.size(); i++)
+    for (std::size_t i = 1; i < slots.size(); i++) {
         alternations += slots[i] != slots[i - 1];
+    }
     CHECK(alternations < 700);
 }
 
@@ -172,8 +177,9 @@ TEST_CASE("A11 balance-xor and 802.3ad send each vector on its index") {
             publish(path, n);
             for (const HashVector &v : hash_vectors()) {
                 // Tags in metadata and short IP frames cannot enter by BPF_PROG_TEST_RUN: H1 has them.
-                if (v.policy != policy || v.tci != 0 || v.frame.size() < 34)
+                if (v.policy != policy || v.tci != 0 || v.frame.size() < 34) {
                     continue;
+                }
                 INFO(v.name << " over " << n);
                 CHECK(sent_on(path, v.frame) == v.index.at(n));
             }
@@ -186,8 +192,9 @@ TEST_CASE("A12 A13 the index counts usable slaves only, in their order") {
     publish(path, 2);
     path.bank().pick[1] = 2; // {e0, e2}: the middle one left
     for (const HashVector &v : hash_vectors()) {
-        if (v.policy != HashPolicy::layer34 || v.tci != 0 || v.frame.size() < 34)
+        if (v.policy != HashPolicy::layer34 || v.tci != 0 || v.frame.size() < 34) {
             continue;
+        }
         INFO(v.name);
         CHECK(sent_on(path, v.frame) == (v.index.at(2) == 0 ? 0u : 2u));
     }

@@ -61,8 +61,9 @@ struct Bond {
 TEST_CASE("A15 broadcast: three slaves, three identical copies") {
     Bond bond({.mode = XB_MODE_BROADCAST}, 3);
     bond.sender->send(udp);
-    for (const auto &wire : bond.wires)
+    for (const auto &wire : bond.wires) {
         CHECK(wire->count(udp, 1) == 1);
+    }
     for (std::uint32_t i = 0; i < 3; i++) {
         CHECK(bond.path->tx_packets(i) == 1);
         CHECK(bond.wires[i]->count_now(udp) == 0);
@@ -83,8 +84,9 @@ TEST_CASE("A16 broadcast with the last slave down: two copies and no drop") {
 
 TEST_CASE("A17 broadcast with every slave down: dropped and counted once") {
     Bond bond({.mode = XB_MODE_BROADCAST}, 3);
-    for (const char *name : {"e0", "e1", "e2"})
+    for (const char *name : {"e0", "e1", "e2"}) {
         set_carrier(name, false);
+    }
     bond.sender->send(udp);
     CHECK(bond.path->counters(XB_STATS_BOND).tx_dropped == 1);
 }
@@ -115,8 +117,9 @@ TEST_CASE("A1 balance-rr alternates on the wire") {
     CPU_ZERO(&set);
     CPU_SET(0, &set);
     REQUIRE(sched_setaffinity(0, sizeof(set), &set) == 0);
-    for (int i = 0; i < 100; i++)
+    for (int i = 0; i < 100; i++) {
         bond.sender->send(udp);
+    }
     CHECK(bond.wires[0]->count(udp, 50) == 50);
     CHECK(bond.wires[1]->count(udp, 50) == 50);
 }
@@ -133,8 +136,9 @@ TEST_CASE("3 full visibility: out of the slave all the same, once") {
     Bond bond({.mode = XB_MODE_BROADCAST}, 2);
     bond.path->set_visibility(true);
     bond.sender->send(udp);
-    for (const auto &wire : bond.wires)
+    for (const auto &wire : bond.wires) {
         CHECK(wire->count(udp, 1) == 1);
+    }
     CHECK(bond.path->tx_packets(0) == 1);
     CHECK(bond.path->tx_packets(1) == 1);
 }

@@ -36,8 +36,9 @@ class XskSocket {
 public:
     explicit XskSocket(const std::string &interface) : memory_(64 * XSK_UMEM__DEFAULT_FRAME_SIZE) {
         error_ = xsk_umem__create(&umem_, memory_.data(), memory_.size(), &fill_, &completion_, nullptr);
-        if (error_ != 0)
+        if (error_ != 0) {
             return;
+        }
         xsk_socket_config config{};
         config.rx_size = config.tx_size = 64;
         config.libxdp_flags = XSK_LIBXDP_FLAGS__INHIBIT_PROG_LOAD;
@@ -45,10 +46,12 @@ public:
         error_ = xsk_socket__create(&socket_, interface.c_str(), 0, umem_, &rx_, &tx_, &config);
     }
     ~XskSocket() {
-        if (socket_)
+        if (socket_) {
             xsk_socket__delete(socket_);
-        if (umem_)
+        }
+        if (umem_) {
             xsk_umem__delete(umem_);
+        }
     }
     XskSocket(const XskSocket &) = delete;
     XskSocket &operator=(const XskSocket &) = delete;

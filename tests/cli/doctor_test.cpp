@@ -33,7 +33,7 @@ const Finding *find(const std::vector<Finding> &findings, const std::string &che
 } // namespace
 
 TEST_CASE("doctor: a healthy machine has nothing to do") {
-    const auto findings = judge(healthy());
+    const auto findings = assess(healthy());
     CHECK(usable(findings));
     for (const auto &f : findings) {
         INFO(f.check);
@@ -49,7 +49,7 @@ TEST_CASE("doctor: each trouble is found, weighed, and told what to do about") {
     facts.bpffs = false;
     facts.backlog = 1000;
     facts.jit = 0;
-    const auto findings = judge(facts);
+    const auto findings = assess(facts);
     CHECK(usable(findings));
     for (const char *check : {"xbondd", "tcx", "bpffs", "netdev_max_backlog", "bpf_jit"}) {
         INFO(check);
@@ -66,27 +66,27 @@ TEST_CASE("doctor: without BPF xbond is not usable, without root it cannot say")
     auto facts = healthy();
     facts.features.clear();
     facts.probe_error = "cannot load a BPF program";
-    CHECK_FALSE(usable(judge(facts)));
-    CHECK(find(judge(facts), "bpf")->detail == "cannot load a BPF program");
+    CHECK_FALSE(usable(assess(facts)));
+    CHECK(find(assess(facts), "bpf")->detail == "cannot load a BPF program");
     facts.root = false;
-    CHECK(usable(judge(facts)));
-    CHECK(find(judge(facts), "permission")->severity == Severity::warning);
+    CHECK(usable(assess(facts)));
+    CHECK(find(assess(facts), "permission")->severity == Severity::warning);
 }
 
 TEST_CASE("doctor: namespaces that do not see the sysctls get no advice on them") {
     auto facts = healthy();
     facts.backlog.reset();
     facts.jit.reset();
-    CHECK_FALSE(find(judge(facts), "netdev_max_backlog"));
-    CHECK_FALSE(find(judge(facts), "bpf_jit"));
+    CHECK_FALSE(find(assess(facts), "netdev_max_backlog"));
+    CHECK_FALSE(find(assess(facts), "bpf_jit"));
 }
 
 TEST_CASE("doctor: JSON and text") {
     const auto facts = healthy();
-    const auto json = doctor_json(facts, judge(facts));
+    const auto json = doctor_json(facts, assess(facts));
     CHECK(json["usable"] == true);
     CHECK(json["findings"][0]["check"] == "xbondd");
     CHECK(json["nics"].dump() == R"([{"name":"eth0","driver":"igb","xdp_auto":"native","why":"physical NIC"},)"
                                  R"({"name":"v0","driver":"veth","xdp_auto":"off","why":"copies every skb"}])");
-    CHECK(doctor_text(facts, judge(facts)).find("  v0 (veth): off, copies every skb\n") != std::string::npos);
+    CHECK(doctor_text(facts, assess(facts)).find("  v0 (veth): off, copies every skb\n") != std::string::npos);
 }

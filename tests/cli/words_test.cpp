@@ -41,8 +41,8 @@ TEST_CASE("cli: global options, short, long, with two dashes, before and behind"
 TEST_CASE("cli: xbond's own commands") {
     CHECK_FALSE(request<api::Status>(test::parse_line("status"))->name);
     CHECK(request<api::Proc>(test::parse_line("proc bond0"))->name == "bond0");
-    CHECK(request<api::Monitor>(test::parse_line("monitor")));
-    CHECK(request<api::Monitor>(test::parse_line("-j mon")));
+    CHECK(request<api::Watch>(test::parse_line("monitor")));
+    CHECK(request<api::Watch>(test::parse_line("-j mon")));
     CHECK(action<Doctor>(test::parse_line("doctor -j")));
     CHECK(action<ApplyFile>(test::parse_line("apply /etc/b.json --dry-run"))->dry_run);
     CHECK(action<ApplyFile>(test::parse_line("apply -"))->path == "-");

@@ -17,14 +17,16 @@ void set16(Bytes &b, std::size_t at, std::size_t v) {
 
 // Ones' complement sum of 16-bit words (RFC 1071), continued from `sum`.
 std::uint32_t sum16(const Bytes &b, std::size_t from, std::size_t to, std::uint32_t sum) {
-    for (std::size_t i = from; i < to; i++)
+    for (std::size_t i = from; i < to; i++) {
         sum += static_cast<std::uint32_t>((i - from) % 2 ? b[i] : b[i] << 8);
+    }
     return sum;
 }
 
 std::uint16_t folded(std::uint32_t sum) {
-    while (sum >> 16)
+    while (sum >> 16) {
         sum = (sum & 0xffff) + (sum >> 16);
+    }
     return static_cast<std::uint16_t>(~sum);
 }
 
@@ -55,16 +57,18 @@ void Packet::put32(std::uint32_t v) {
 
 void Packet::put_address(int family, std::string_view text) {
     std::uint8_t address[16];
-    if (inet_pton(family, std::string(text).c_str(), address) != 1)
+    if (inet_pton(family, std::string(text).c_str(), address) != 1) {
         throw std::invalid_argument("not an address: " + std::string(text));
+    }
     bytes(std::span<const std::uint8_t>(address, family == AF_INET ? 4 : 16));
 }
 
 void Packet::next_is(std::uint16_t ethertype, std::uint8_t protocol) {
-    if (type_is_protocol_)
+    if (type_is_protocol_) {
         data_[type_at_] = protocol;
-    else
+    } else {
         set16(data_, type_at_, ethertype);
+    }
 }
 
 Packet &Packet::ethertype(std::uint16_t type) {
@@ -143,8 +147,9 @@ void Packet::transport(std::uint8_t protocol) {
     const std::size_t field = protocol == 17 ? 6 : protocol == 6 ? 16 : 2;
     const bool with_pseudo = protocol == 17 || protocol == 6 || protocol == 58;
     fixups_.emplace_back([at, ip, field, protocol, with_pseudo](Bytes &b) {
-        if (protocol == 17)
+        if (protocol == 17) {
             set16(b, at + 4, b.size() - at);
+        }
         const std::uint32_t pseudo = with_pseudo ? pseudo_sum(b, ip, protocol, b.size() - at) : 0;
         const std::uint16_t sum = folded(sum16(b, at, b.size(), pseudo));
         set16(b, at + field, sum == 0 && protocol == 17 ? 0xffff : sum);

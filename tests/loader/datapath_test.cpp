@@ -100,8 +100,9 @@ TEST_CASE("a flip under load loses nothing") {
     Load load("xb0", test::bond_mac);
     for (unsigned flips = 0; flips < 2000 || load.sent() < 4000; ++flips) {
         path.publish(test::bank_on(flips & 1));
-        if (flips % 64 == 0)
+        if (flips % 64 == 0) {
             sinks.received();
+        }
     }
     const std::uint64_t sent = load.stop();
     CHECK(wait_until([&] { return sinks.received() == sent; }));
@@ -305,7 +306,7 @@ TEST_CASE("slots out of range are refused") {
     CHECK(path.set_xdp(no_slot, ifindex("s0"), XdpPolicy::off, "veth").error().code == EINVAL);
     path.clear_slot(no_slot);
     path.detach_slave(no_slot, ifindex("s0"));
-    path.rearm(no_slot);
+    path.clear_latch(no_slot);
 }
 
 TEST_CASE("adopt finishes what a controller that died while swapping programs began") {

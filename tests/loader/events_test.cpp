@@ -34,9 +34,11 @@ std::vector<xb_event> drain(DataPath &path) {
 // Waits until the watch tells this carrier of slot 0.
 bool told(DataPath &path, std::uint32_t carrier) {
     return wait_until([&] {
-        for (const xb_event &event : drain(path))
-            if (event.type == XB_EVENT_CARRIER && event.slot == 0 && event.carrier == carrier)
+        for (const xb_event &event : drain(path)) {
+            if (event.type == XB_EVENT_CARRIER && event.slot == 0 && event.carrier == carrier) {
                 return event.ifindex == ifindex("s0");
+            }
+        }
         return false;
     });
 }
@@ -52,8 +54,9 @@ xb_watch read_watch(const test::Lab &lab) {
 std::uint64_t watch_runs(const test::Lab &lab) { return read_watch(lab).runs; }
 
 bool skip_without_carrier(const Features &features) {
-    if (features.carrier == CarrierCheck::none)
+    if (features.carrier == CarrierCheck::none) {
         std::cout << "SKIPPED: no carrier check on this kernel\n";
+    }
     return features.carrier == CarrierCheck::none;
 }
 
@@ -62,10 +65,12 @@ bool skip_without_carrier(const Features &features) {
 TEST_CASE("a packet that meets a dead slave takes the fallback and tells once, until rearmed") {
     for (const CarrierCheck check : {CarrierCheck::kfunc, CarrierCheck::probe_read}) {
         Features features = test::features();
-        if (skip_without_carrier(features))
+        if (skip_without_carrier(features)) {
             return;
-        if (features.carrier > check)
+        }
+        if (features.carrier > check) {
             continue; // the kernel has only the later one
+        }
         features.carrier = check;
         CAPTURE(name(check));
         const test::Lab lab;
@@ -88,7 +93,7 @@ TEST_CASE("a packet that meets a dead slave takes the fallback and tells once, u
         CHECK(events[0].slot == 0);
         CHECK(events[0].ifindex == ifindex("s0"));
         CHECK_FALSE(readable(path.events_fd()));
-        path.rearm(0);
+        path.clear_latch(0);
         bond.send(test::bond_mac);
         CHECK(wait_until([&] { return drain(path).size() == 1; }));
     }
@@ -115,8 +120,9 @@ TEST_CASE("without a carrier check the data path works and says so") {
 TEST_CASE("the carrier watch tells a change without traffic, survives the controller, stops") {
     const test::Lab lab;
     const Features features = test::features();
-    if (skip_without_carrier(features))
+    if (skip_without_carrier(features)) {
         return;
+    }
     std::optional<DataPath> path = test::make_path(lab, features);
     need(path->set_watch(Ms(1)));
     CHECK(told(*path, 1));

@@ -11,8 +11,9 @@ using namespace xbond::loader;
 
 TEST_CASE("the feature probe names every feature and agrees with itself") {
     const Features features = test::need(probe_features());
-    for (const Feature &feature : features.list)
+    for (const Feature &feature : features.list) {
         std::cout << feature.name << ": " << (feature.available ? "yes" : "no") << ", " << feature.detail << '\n';
+    }
 
     const auto available = [&features](std::string_view name) {
         const auto found = std::ranges::find(features.list, name, &Feature::name);
@@ -41,12 +42,15 @@ TEST_CASE("a feature that is probed as available works") {
 }
 
 TEST_CASE("xdp auto: native on physical drivers, off where XDP copies, off when unknown, always with a reason") {
-    for (const char *const driver : {"ixgbe", "i40e", "ice", "igb", "igc", "mlx5_core", "bnxt_en", "ena"})
+    for (const char *const driver : {"ixgbe", "i40e", "ice", "igb", "igc", "mlx5_core", "bnxt_en", "ena"}) {
         CHECK(xdp_rule(driver).native);
-    for (const char *const driver : {"veth", "tun", "virtio_net", "bonding", "e1000e", ""})
+    }
+    for (const char *const driver : {"veth", "tun", "virtio_net", "bonding", "e1000e", ""}) {
         CHECK_FALSE(xdp_rule(driver).native);
-    for (const char *const driver : {"ixgbe", "veth", "e1000e"})
+    }
+    for (const char *const driver : {"ixgbe", "veth", "e1000e"}) {
         CHECK_FALSE(xdp_rule(driver).reason.empty());
+    }
     CHECK(xdp_rule("mlx5_core").driver == "mlx5_core");
     CHECK(xdp_rule("e1000e").reason.find("not in the table") != std::string_view::npos);
 }

@@ -55,8 +55,9 @@ void Wire::send(const MacAddr &destination) const {
 
 std::uint64_t Wire::received() {
     std::array<std::uint8_t, 2048> data;
-    while (recv(socket_.get(), data.data(), data.size(), MSG_DONTWAIT) > 0)
+    while (recv(socket_.get(), data.data(), data.size(), MSG_DONTWAIT) > 0) {
         ++received_;
+    }
     return received_;
 }
 
@@ -73,8 +74,9 @@ Load::~Load() { stop(); }
 
 std::uint64_t Load::stop() {
     stop_ = true;
-    if (thread_.joinable())
+    if (thread_.joinable()) {
         thread_.join();
+    }
     return sent_;
 }
 

@@ -81,10 +81,12 @@ Fd foreign_program(bool xdp);
 std::size_t programs_on(loader::HookPoint where);
 
 template <typename T> T need(Result<T> result) {
-    if (!result)
+    if (!result) {
         throw std::runtime_error(result.error().message);
-    if constexpr (!std::is_void_v<T>)
+    }
+    if constexpr (!std::is_void_v<T>) {
         return std::move(*result);
+    }
 }
 
 } // namespace xbond::test

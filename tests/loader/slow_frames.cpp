@@ -47,8 +47,9 @@ void SwitchPort::send(const Bytes &frame) const {
 std::vector<Bytes> SwitchPort::received() {
     std::vector<Bytes> frames;
     Bytes buffer(2048);
-    for (ssize_t size; (size = recv(socket_.get(), buffer.data(), buffer.size(), MSG_DONTWAIT)) >= 0;)
+    for (ssize_t size; (size = recv(socket_.get(), buffer.data(), buffer.size(), MSG_DONTWAIT)) >= 0;) {
         frames.emplace_back(buffer.begin(), buffer.begin() + size);
+    }
     return frames;
 }
 

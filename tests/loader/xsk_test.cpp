@@ -24,8 +24,9 @@ namespace {
 using Frames = std::vector<test::Bytes>;
 
 bool af_xdp() {
-    if (!test::features().af_xdp)
+    if (!test::features().af_xdp) {
         std::cout << "SKIPPED: this kernel has no AF_XDP\n";
+    }
     return test::features().af_xdp;
 }
 
@@ -39,8 +40,9 @@ Bank slow_to_xsk() {
 struct XskLab {
     XskLab() {
         path.publish(slow_to_xsk());
-        for (const SlotId slot : {SlotId{0}, SlotId{1}})
+        for (const SlotId slot : {SlotId{0}, SlotId{1}}) {
             need(path.set_xdp(slot, slave(slot), XdpPolicy::native, "veth"));
+        }
     }
     static std::uint32_t slave(SlotId slot) { return ifindex("s" + std::to_string(slot)); }
     XskSocket open(SlotId slot) {
@@ -68,8 +70,9 @@ bool readable(const XskSocket &socket) {
 } // namespace
 
 TEST_CASE("AF_XDP: two slaves share one UMEM and receive and send each its own") {
-    if (!af_xdp())
+    if (!af_xdp()) {
         return;
+    }
     XskLab lab;
     XskSocket first = lab.open(0), second = lab.open(1);
     SwitchPort port0("s0p"), port1("s1p");
@@ -87,23 +90,27 @@ TEST_CASE("AF_XDP: two slaves share one UMEM and receive and send each its own")
 }
 
 TEST_CASE("AF_XDP: 40,000 frames in bursts and 20,000 sent lose no frame of the UMEM") {
-    if (!af_xdp())
+    if (!af_xdp()) {
         return;
+    }
     XskLab lab;
     XskSocket socket = lab.open(0);
     SwitchPort port("s0p");
     std::uint64_t sent = 0, heard = 0, answered = 0, came_back = 0;
     const auto hear = [&] { socket.receive([&](std::span<const std::uint8_t>) { ++heard; }); };
-    for (const bool reading : {false, true, false, true}) // what finds no frame free is dropped, and counted
+    for (const bool reading : {false, true, false, true}) { // what finds no frame free is dropped, and counted
         for (int i = 0; i < 10'000; ++i) {
             port.send(slow_frame(1, 1));
             ++sent;
-            if (reading)
+            if (reading) {
                 hear();
-            if (reading && socket.send(slow_frame(2, 2)))
+            }
+            if (reading && socket.send(slow_frame(2, 2))) {
                 ++answered;
+            }
             came_back += port.received().size();
         }
+    }
     CHECK(wait_until([&] {
         hear();
         return heard + socket.dropped() == sent;
@@ -114,8 +121,9 @@ TEST_CASE("AF_XDP: 40,000 frames in bursts and 20,000 sent lose no frame of the 
 
     // All sixteen frames are still there, and no more.
     const std::uint64_t dropped = socket.dropped();
-    for (std::uint32_t i = 0; i < 17; ++i)
+    for (std::uint32_t i = 0; i < 17; ++i) {
         port.send(slow_frame(1, i));
+    }
     CHECK(wait_until([&] { return socket.dropped() == dropped + 1; }));
     std::vector<std::uint32_t> expected(16);
     std::iota(expected.begin(), expected.end(), 0);
@@ -123,17 +131,20 @@ TEST_CASE("AF_XDP: 40,000 frames in bursts and 20,000 sent lose no frame of the 
     port.send(slow_frame(1, 1));
     CHECK(readable(socket));
     CHECK_THROWS(socket.receive([](std::span<const std::uint8_t>) { throw std::runtime_error("handler"); }));
-    for (std::uint32_t i = 0; i < 16; ++i)
+    for (std::uint32_t i = 0; i < 16; ++i) {
         port.send(slow_frame(1, i));
+    }
     CHECK(readable(socket));
     CHECK(numbers(socket).size() == 16);
-    for (int i = 0; i < 4; ++i)
+    for (int i = 0; i < 4; ++i) {
         CHECK(socket.send(slow_frame(1, 1)));
+    }
 }
 
 TEST_CASE("AF_XDP: only untagged LACP and marker frames are redirected, the rest stays on the slave") {
-    if (!af_xdp())
+    if (!af_xdp()) {
         return;
+    }
     XskLab lab;
     XskSocket socket = lab.open(0);
     SwitchPort port("s0p"), slave("s0");
@@ -152,8 +163,9 @@ TEST_CASE("AF_XDP: only untagged LACP and marker frames are redirected, the rest
 }
 
 TEST_CASE("AF_XDP: a device deleted while its socket is open disturbs neither the event loop nor the other slaves") {
-    if (!af_xdp())
+    if (!af_xdp()) {
         return;
+    }
     XskLab lab;
     {
         XskSocket first = lab.open(0), second = lab.open(1);
@@ -187,8 +199,9 @@ TEST_CASE("AF_XDP: a device deleted while its socket is open disturbs neither th
 }
 
 TEST_CASE("AF_XDP: a pool that is used up, a queue that is taken, missing or out of range, a device that is gone") {
-    if (!af_xdp())
+    if (!af_xdp()) {
         return;
+    }
     XskLab lab;
     CHECK(XskPool::create(ifindex("xb0p")).error().code == EBUSY);
     CHECK(XskPool::create(9999).error().code == ENODEV);
@@ -197,8 +210,9 @@ TEST_CASE("AF_XDP: a pool that is used up, a queue that is taken, missing or out
     CHECK(lab.pool.open(9999, 0).error().code == ENODEV);
     CHECK(lab.pool.free_sockets() == 4);
     std::vector<XskSocket> sockets;
-    for (const char *const device : {"s0", "s1", "s0p", "s1p"})
+    for (const char *const device : {"s0", "s1", "s0p", "s1p"}) {
         sockets.push_back(need(lab.pool.open(ifindex(device), 0)));
+    }
     CHECK(lab.pool.open(ifindex("xb0"), 0).error().code == ENOSPC);
     sockets.pop_back();
     CHECK(lab.pool.open(ifindex("s0"), 0).error().code == EINVAL);
@@ -219,8 +233,9 @@ TEST_CASE("AF_XDP: a pool that is used up, a queue that is taken, missing or out
 
 TEST_CASE(
     "AF_XDP: a closed socket and clear_xsk give the queue back to the slave; after adoption sockets are set anew") {
-    if (!af_xdp())
+    if (!af_xdp()) {
         return;
+    }
     XskLab lab;
     SwitchPort port("s0p"), slave("s0");
     const auto passes = [&] {
@@ -239,8 +254,9 @@ TEST_CASE(
         reopened.reset();
         CHECK(wait_until([&] { // the kernel frees a closed socket's queue a moment later
             auto result = lab.pool.open(lab.slave(0), 0);
-            if (result)
+            if (result) {
                 reopened = std::move(*result);
+            }
             return reopened.has_value();
         }));
     }

@@ -66,7 +66,7 @@ BondView bond_view(Mode mode) {
         b.options.primary = "v0";
         b.pick = {0};
         b.slaves[0].active = b.slaves[0].primary = true;
-        b.slaves[1].slave.backup = b.slaves[1].slave.inactive = b.slaves[1].published.suppress = true;
+        b.slaves[1].slave.backup = b.slaves[1].slave.suppressed = b.slaves[1].published.suppress = true;
     }
     return b;
 }

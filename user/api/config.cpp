@@ -45,9 +45,7 @@ public:
             }
         }
         check_names();
-        if (auto ok = top_.finish("group, bonds"); !ok) {
-            return tl::unexpected(ok.error());
-        }
+        XB_TRY_VOID(top_.finish("group, bonds"));
         return std::move(config_);
     }
 

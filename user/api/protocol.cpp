@@ -126,7 +126,7 @@ constexpr std::array<Command, std::variant_size_v<Request>> commands{{
     {"status", "name", [](ObjectReader &in) -> Request { return Status{in.ifname("name")}; }},
     {"link.show", "name, details, statistics", [](ObjectReader &in) -> Request { return read_link_show(in); }},
     {"proc", "name", [](ObjectReader &in) -> Request { return Proc{required_ifname(in, "name")}; }},
-    {"monitor", "none", [](ObjectReader &) -> Request { return Monitor{}; }},
+    {"monitor", "none", [](ObjectReader &) -> Request { return Watch{}; }},
     {"explain", "name, frame, vlan_tci", [](ObjectReader &in) -> Request { return read_explain(in); }},
     {"apply", "config, dry_run", [](ObjectReader &in) -> Request { return read_apply(in); }},
     {"lacp", "name, history, slave", [](ObjectReader &in) -> Request { return read_lacp(in); }},
@@ -188,7 +188,7 @@ struct Writer {
         out["statistics"] = r.statistics;
     }
     void operator()(const Proc &r) const { out["name"] = r.name; }
-    void operator()(const Monitor &) const {}
+    void operator()(const Watch &) const {}
     void operator()(const Explain &r) const {
         out["name"] = r.name;
         out["frame"] = wire::to_hex(r.frame);
@@ -297,9 +297,7 @@ Result<void> check_ifname(std::string_view name) {
 }
 
 Result<void> check_bond_name(std::string_view name) {
-    if (auto ok = check_ifname(name); !ok) {
-        return ok;
-    }
+    XB_TRY_VOID(check_ifname(name));
     if (name.size() > max_bond_name) {
         return fail(EINVAL, "a bond's name has at most " + std::to_string(max_bond_name) +
                                 " bytes (the pair's other end is called " + std::string(name) + "p)");

@@ -52,7 +52,7 @@ struct LinkShow {
 struct Proc {
     std::string name;
 }; // text
-struct Monitor {};
+struct Watch {};
 struct Explain {
     std::string name;
     std::vector<std::uint8_t> frame;
@@ -67,7 +67,7 @@ struct Apply {
     std::string config_json;
     bool dry_run = false;
 };
-using Request = std::variant<LinkAdd, LinkDel, LinkSet, Status, LinkShow, Proc, Monitor, Explain, Apply, Lacp>;
+using Request = std::variant<LinkAdd, LinkDel, LinkSet, Status, LinkShow, Proc, Watch, Explain, Apply, Lacp>;
 
 bool is_write(const Request &);            // needs root or the daemon's group
 std::string_view command(const Request &); // "link.add", ...

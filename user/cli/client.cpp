@@ -9,10 +9,7 @@
 namespace xbond::cli {
 
 Result<Client> Client::connect(const std::filesystem::path &socket) {
-    auto fd = sys::connect_unix(socket);
-    if (!fd) {
-        return tl::unexpected(fd.error());
-    }
+    XB_TRY(fd, sys::connect_unix(socket));
     return Client(std::move(*fd));
 }
 

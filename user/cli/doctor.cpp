@@ -98,7 +98,7 @@ const char *word(Severity s) {
     return "?";
 }
 
-void judge_access(const DoctorFacts &facts, std::vector<Finding> &out) {
+void assess_access(const DoctorFacts &facts, std::vector<Finding> &out) {
     if (facts.daemon) {
         out.push_back({Severity::ok, "xbondd", "answers at " + *facts.daemon, ""});
     } else {
@@ -140,9 +140,9 @@ DoctorFacts gather(std::vector<Feature> features, std::optional<std::string> dae
     return out;
 }
 
-std::vector<Finding> judge(const DoctorFacts &facts) {
+std::vector<Finding> assess(const DoctorFacts &facts) {
     std::vector<Finding> out;
-    judge_access(facts, out);
+    assess_access(facts, out);
     for (const auto &f : facts.features) {
         out.push_back(feature_finding(f));
     }

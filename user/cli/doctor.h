@@ -42,7 +42,7 @@ struct Finding {
 
 // `features`: of the running daemon; without them they are probed, which needs root.
 DoctorFacts gather(std::vector<Feature> features, std::optional<std::string> daemon);
-std::vector<Finding> judge(const DoctorFacts &);
+std::vector<Finding> assess(const DoctorFacts &);
 bool usable(const std::vector<Finding> &); // no problem among them
 
 nlohmann::ordered_json doctor_json(const DoctorFacts &, const std::vector<Finding> &);

@@ -27,10 +27,7 @@ Result<void> parse_word(Args &args, Words &out) {
         }
     }
     if (slot) {
-        auto value = args.value(word);
-        if (!value) {
-            return tl::unexpected(value.error());
-        }
+        XB_TRY(value, args.value(word));
         *slot = *value;
         return {};
     }
@@ -62,10 +59,7 @@ Result<FlowFrame> frame_of(const Words &words) {
         out.bytes = std::move(*bytes);
     }
     if (words.vlan_tci) {
-        const auto tci = parse_number(*words.vlan_tci, "--vlan-tci", 0, 65535);
-        if (!tci) {
-            return tl::unexpected(tci.error());
-        }
+        XB_TRY(tci, parse_number(*words.vlan_tci, "--vlan-tci", 0, 65535));
         out.vlan_tci = static_cast<std::uint16_t>(*tci);
     }
     return out;
@@ -85,10 +79,7 @@ Result<ExplainOffline> offline(const Words &words, FlowFrame frame) {
     if (!policy) {
         return fail(EINVAL, "--policy: expected " + policy_choices() + ", got \"" + *words.policy + "\"");
     }
-    const auto slaves = parse_number(words.slaves.value_or("1"), "--slaves", 1, XB_MAX_SLAVES);
-    if (!slaves) {
-        return tl::unexpected(slaves.error());
-    }
+    XB_TRY(slaves, parse_number(words.slaves.value_or("1"), "--slaves", 1, XB_MAX_SLAVES));
     return ExplainOffline{*policy, *slaves, std::move(frame.bytes), frame.vlan_tci};
 }
 

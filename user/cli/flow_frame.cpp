@@ -56,11 +56,8 @@ Result<Address> address(const Fields &fields, std::string_view key) {
 
 Result<std::uint16_t> number(const Fields &fields, std::string_view key, std::uint32_t max) {
     const auto found = fields.find(key);
-    const auto value = parse_number(found == fields.end() ? "0" : std::string_view(found->second),
-                                    "--flow: " + std::string(key), 0, max);
-    if (!value) {
-        return tl::unexpected(value.error());
-    }
+    XB_TRY(value, parse_number(found == fields.end() ? "0" : std::string_view(found->second),
+                               "--flow: " + std::string(key), 0, max));
     return static_cast<std::uint16_t>(*value);
 }
 
@@ -74,10 +71,7 @@ Result<std::uint8_t> protocol(const Fields &fields, bool v6) {
             return value == icmp && v6 ? icmpv6 : value;
         }
     }
-    const auto value = parse_number(name, "--flow: proto (tcp, udp, sctp, icmp or a number)", 0, 255);
-    if (!value) {
-        return tl::unexpected(value.error());
-    }
+    XB_TRY(value, parse_number(name, "--flow: proto (tcp, udp, sctp, icmp or a number)", 0, 255));
     return static_cast<std::uint8_t>(*value);
 }
 
@@ -117,10 +111,7 @@ void put_ip(std::vector<std::uint8_t> &out, const Address &src, const Address &d
 } // namespace
 
 Result<FlowFrame> frame_of_flow(std::string_view text) {
-    const auto fields = split(text);
-    if (!fields) {
-        return tl::unexpected(fields.error());
-    }
+    XB_TRY(fields, split(text));
     const auto src = address(*fields, "src"), dst = address(*fields, "dst");
     const auto sport = number(*fields, "sport", 65535), dport = number(*fields, "dport", 65535);
     const auto vlan = number(*fields, "vlan", 4094);

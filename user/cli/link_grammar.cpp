@@ -35,10 +35,7 @@ Result<std::vector<OptionValue>> parse_options(Args &args, std::span<const std::
             out.push_back({"active_slave", ""});
             continue;
         }
-        auto value = args.value(name);
-        if (!value) {
-            return tl::unexpected(value.error());
-        }
+        XB_TRY(value, args.value(name));
         out.push_back({name, *value});
     }
     return out;
@@ -65,10 +62,7 @@ Result<void> set_device(LinkWords &out, const std::string &name) {
 }
 
 Result<void> parse_kind(Args &args, LinkWords &out) {
-    auto kind = args.value("type");
-    if (!kind) {
-        return tl::unexpected(kind.error());
-    }
+    XB_TRY(kind, args.value("type"));
     out.kind = *kind;
     if (*kind != "bond" && *kind != "bond_slave") {
         return fail(EINVAL, "type " + *kind + ": xbond knows the types bond and bond_slave");
@@ -77,30 +71,21 @@ Result<void> parse_kind(Args &args, LinkWords &out) {
         out.help = true;
         return {};
     }
-    auto options = parse_options(args, *kind == "bond" ? bond_keywords() : slave_keywords());
-    if (!options) {
-        return tl::unexpected(options.error());
-    }
+    XB_TRY(options, parse_options(args, *kind == "bond" ? bond_keywords() : slave_keywords()));
     out.options = std::move(*options);
     return {};
 }
 
 Result<void> parse_mtu(Args &args, LinkWords &out) {
     auto text = args.value("mtu");
-    auto mtu = text ? parse_number(*text, "mtu", 68, 65535) : tl::unexpected(text.error());
-    if (!mtu) {
-        return tl::unexpected(mtu.error());
-    }
+    XB_TRY(mtu, text ? parse_number(*text, "mtu", 68, 65535) : tl::unexpected(text.error()));
     out.mtu = *mtu;
     return {};
 }
 
 Result<void> parse_mac(Args &args, LinkWords &out) {
     auto text = args.value("address");
-    auto mac = text ? parse_address(*text) : tl::unexpected(text.error());
-    if (!mac) {
-        return tl::unexpected(mac.error());
-    }
+    XB_TRY(mac, text ? parse_address(*text) : tl::unexpected(text.error()));
     out.address = *mac;
     return {};
 }
@@ -119,10 +104,7 @@ Result<void> parse_word(Args &args, LinkWords &out) {
         return parse_mtu(args, out);
     }
     if (word == "master" || word == "dev" || word == "name") {
-        auto value = args.value(word);
-        if (!value) {
-            return tl::unexpected(value.error());
-        }
+        XB_TRY(value, args.value(word));
         if (word != "master") {
             return set_device(out, *value);
         }
@@ -145,17 +127,13 @@ Result<void> parse_word(Args &args, LinkWords &out) {
 Result<LinkWords> parse_words(Args args) {
     LinkWords out;
     while (!args.empty() && !out.help) {
-        if (auto ok = parse_word(args, out); !ok) {
-            return tl::unexpected(ok.error());
-        }
+        XB_TRY_VOID(parse_word(args, out));
     }
     if (!out.device && !out.help) {
         return fail(EINVAL, "which device? It is missing");
     }
     if (out.device) {
-        if (auto ok = api::check_ifname(*out.device); !ok) {
-            return tl::unexpected(ok.error());
-        }
+        XB_TRY_VOID(api::check_ifname(*out.device));
     }
     return out;
 }
@@ -229,10 +207,7 @@ Result<Invocation> parse_delete(Args args, Invocation out) {
 Result<Invocation> parse_show(Args args, Invocation out) {
     std::optional<std::string> device;
     while (!args.empty()) {
-        const auto global = take_global(args, out.globals);
-        if (!global) {
-            return tl::unexpected(global.error());
-        }
+        XB_TRY(global, take_global(args, out.globals));
         if (*global) {
             continue;
         }

@@ -35,10 +35,7 @@ Result<SimpleArgs> parse_simple(Args args, Globals &globals, const Simple &comma
             out.flag = true;
             continue;
         }
-        const auto global = take_global(args, globals);
-        if (!global) {
-            return tl::unexpected(global.error());
-        }
+        XB_TRY(global, take_global(args, globals));
         if (*global) {
             continue;
         }
@@ -51,19 +48,13 @@ Result<SimpleArgs> parse_simple(Args args, Globals &globals, const Simple &comma
 }
 
 Result<Invocation> parse_status(Args args, Invocation out) {
-    auto in = parse_simple(args, out.globals, {"status", "status [BOND] [-j]", ""});
-    if (!in) {
-        return tl::unexpected(in.error());
-    }
+    XB_TRY(in, parse_simple(args, out.globals, {"status", "status [BOND] [-j]", ""}));
     out.action = api::Request(api::Status{in->word});
     return out;
 }
 
 Result<Invocation> parse_proc(Args args, Invocation out) {
-    auto in = parse_simple(args, out.globals, {"proc", "proc BOND", ""});
-    if (!in) {
-        return tl::unexpected(in.error());
-    }
+    XB_TRY(in, parse_simple(args, out.globals, {"proc", "proc BOND", ""}));
     if (!in->word) {
         return fail(EINVAL, "proc: which bond? Usage: xbond proc BOND");
     }
@@ -72,10 +63,7 @@ Result<Invocation> parse_proc(Args args, Invocation out) {
 }
 
 Result<Invocation> parse_apply(Args args, Invocation out) {
-    auto in = parse_simple(args, out.globals, {"apply", "apply FILE [--dry-run]", "--dry-run"});
-    if (!in) {
-        return tl::unexpected(in.error());
-    }
+    XB_TRY(in, parse_simple(args, out.globals, {"apply", "apply FILE [--dry-run]", "--dry-run"}));
     if (!in->word) {
         return fail(EINVAL, "apply: which file? Usage: xbond apply FILE [--dry-run], FILE - reads standard input");
     }
@@ -87,10 +75,7 @@ Result<Invocation> parse_apply(Args args, Invocation out) {
 Result<Invocation> parse_lacp(Args args, Invocation out) {
     std::vector<std::string> words;
     while (!args.empty()) {
-        const auto global = take_global(args, out.globals);
-        if (!global) {
-            return tl::unexpected(global.error());
-        }
+        XB_TRY(global, take_global(args, out.globals));
         if (!*global) {
             words.push_back(args.take());
         }
@@ -115,10 +100,7 @@ Result<Invocation> parse_lacp(Args args, Invocation out) {
 }
 
 template <typename Action> Result<Invocation> parse_wordless(Args args, Invocation out, std::string_view name) {
-    auto in = parse_simple(args, out.globals, {name, "nothing more", ""});
-    if (!in) {
-        return tl::unexpected(in.error());
-    }
+    XB_TRY(in, parse_simple(args, out.globals, {name, "nothing more", ""}));
     if (in->word) {
         return unexpected_word(name, *in->word, "nothing more");
     }
@@ -129,7 +111,7 @@ template <typename Action> Result<Invocation> parse_wordless(Args args, Invocati
 Result<Invocation> parse_monitor(Args args, Invocation out) {
     auto parsed = parse_wordless<Doctor>(args, std::move(out), "monitor");
     if (parsed) {
-        parsed->action = api::Request(api::Monitor{});
+        parsed->action = api::Request(api::Watch{});
     }
     return parsed;
 }
@@ -139,10 +121,7 @@ Result<Invocation> parse_doctor(Args args, Invocation out) {
 }
 
 Result<Invocation> parse_options(Args args, Invocation out) {
-    auto in = parse_simple(args, out.globals, {"options", "options [--markdown]", "--markdown"});
-    if (!in) {
-        return tl::unexpected(in.error());
-    }
+    XB_TRY(in, parse_simple(args, out.globals, {"options", "options [--markdown]", "--markdown"}));
     if (in->word) {
         return unexpected_word("options", *in->word, "--markdown");
     }
@@ -237,10 +216,7 @@ Result<bool> take_global(Args &args, Globals &globals) {
                                 "; known: -n NETNS, -j, -p, -d, -s, --socket PATH, -V. See xbond help");
     }
     args.take();
-    auto value = args.value(netns ? "-n" : "--socket");
-    if (!value) {
-        return tl::unexpected(value.error());
-    }
+    XB_TRY(value, args.value(netns ? "-n" : "--socket"));
     if (netns) {
         globals.netns = *value;
     } else {

@@ -61,9 +61,7 @@ tl::expected<Client, int> connect(const Globals &globals) {
 }
 
 Result<ordered_json> call(Client &client, const api::Request &request) {
-    if (auto ok = client.send(api::encode_request(request)); !ok) {
-        return tl::unexpected(ok.error());
-    }
+    XB_TRY_VOID(client.send(api::encode_request(request)));
     const auto line = client.receive();
     return line ? api::parse_reply(*line) : tl::unexpected(line.error());
 }
@@ -140,7 +138,7 @@ int watch(const Invocation &in) {
     if (!client) {
         return client.error();
     }
-    if (const auto ok = call(*client, api::Monitor{}); !ok) {
+    if (const auto ok = call(*client, api::Watch{}); !ok) {
         return refused(ok.error());
     }
     for (;;) {
@@ -213,7 +211,7 @@ int doctor(const Invocation &in) {
         }
     }
     const auto facts = gather(std::move(features), daemon);
-    const auto findings = judge(facts);
+    const auto findings = assess(facts);
     in.globals.json ? print_json(doctor_json(facts, findings), in.globals)
                     : void(std::cout << doctor_text(facts, findings));
     return usable(findings) ? exit_ok : exit_refused;
@@ -223,7 +221,7 @@ struct Runner {
     const Invocation &in;
 
     int operator()(const api::Request &r) const {
-        return std::holds_alternative<api::Monitor>(r) ? watch(in) : ask(in, r);
+        return std::holds_alternative<api::Watch>(r) ? watch(in) : ask(in, r);
     }
     int operator()(const ApplyFile &a) const { return apply(in, a); }
     int operator()(const ExplainOffline &e) const {

@@ -38,10 +38,7 @@ Result<Fd> lock_namespace() {
 } // namespace
 
 Result<void> Daemon::open() {
-    auto lock = lock_namespace();
-    if (!lock) {
-        return tl::unexpected(lock.error());
-    }
+    XB_TRY(lock, lock_namespace());
     instance_lock_ = std::move(*lock);
     auto loop = sys::EventLoop::create();
     auto netlink = sys::Netlink::open();
@@ -60,10 +57,7 @@ Result<void> Daemon::open() {
     ethtool_ = std::move(*ethtool);
     packets_ = std::move(*packets);
     filter_ = std::move(*filter);
-    auto features = loader::probe_features();
-    if (!features) {
-        return tl::unexpected(features.error());
-    }
+    XB_TRY(features, loader::probe_features());
     features_ = std::move(*features);
     if (settings_.carrier_check) {
         features_.carrier = std::max(features_.carrier, *settings_.carrier_check);
@@ -98,10 +92,7 @@ Result<void> Daemon::persist() {
 }
 
 Result<void> Daemon::recover() {
-    auto state = load_state(settings_.state_dir);
-    if (!state) {
-        return tl::unexpected(state.error());
-    }
+    XB_TRY(state, load_state(settings_.state_dir));
     // Writing the state while half of it is adopted would lose the other half.
     host_->persist = [] { return Result<void>(); };
     for (const auto &saved : state->bonds) {
@@ -132,16 +123,11 @@ Result<void> Daemon::recover() {
 
 Result<int> Daemon::run() {
     started_ = sys::now();
-    if (auto opened = open(); !opened) {
-        return tl::unexpected(opened.error());
-    }
+    XB_TRY_VOID(open());
     std::optional<api::Config> config;
     std::optional<gid_t> writers;
     if (settings_.config) { // a broken file changes nothing, not even by adopting
-        auto parsed = read_config();
-        if (!parsed) {
-            return tl::unexpected(parsed.error());
-        }
+        XB_TRY(parsed, read_config());
         config = std::move(*parsed);
         if (config->group) {
             const auto *group = ::getgrnam(config->group->c_str());
@@ -153,22 +139,15 @@ Result<int> Daemon::run() {
     }
     sigterm_ = loop_->on_signal(SIGTERM, [this] { loop_->stop(0); });
     sigint_ = loop_->on_signal(SIGINT, [this] { loop_->stop(0); });
-    if (auto recovered = recover(); !recovered) {
-        return tl::unexpected(recovered.error());
-    }
+    XB_TRY_VOID(recover());
     netlink_source_ = loop_->on_readable(netlink_->event_fd(), [this] {
         netlink_->drain([this](const sys::NetlinkEvent &event) { on_netlink(event); });
     });
     if (config) {
-        if (auto applied = apply(*config, false, nullptr); !applied) {
-            return tl::unexpected(applied.error());
-        }
+        XB_TRY_VOID(apply(*config, false, nullptr));
     }
-    auto server = ControlServer::listen(*loop_, settings_.socket,
-                                        [this](const api::Request &request) { return handle(request); });
-    if (!server) {
-        return tl::unexpected(server.error());
-    }
+    XB_TRY(server, ControlServer::listen(*loop_, settings_.socket,
+                                         [this](const api::Request &request) { return handle(request); }));
     server_ = std::move(*server);
     server_->set_group(writers);
     spdlog::info("xbondd {} serves {}", XBOND_VERSION, settings_.socket.string());
@@ -183,12 +162,8 @@ Result<int> Daemon::run() {
 }
 
 Result<void> Daemon::teardown() {
-    if (auto opened = open(); !opened) {
-        return opened;
-    }
-    if (auto recovered = recover(); !recovered) {
-        return recovered;
-    }
+    XB_TRY_VOID(open());
+    XB_TRY_VOID(recover());
     for (auto &[name, controller] : bonds_) {
         controller->destroy();
     }

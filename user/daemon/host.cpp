@@ -6,14 +6,8 @@
 namespace xbond::daemon {
 
 Result<void> LinkTable::resync(sys::Netlink &netlink) {
-    auto links = netlink.links();
-    if (!links) {
-        return tl::unexpected(links.error());
-    }
-    auto addresses = netlink.addresses();
-    if (!addresses) {
-        return tl::unexpected(addresses.error());
-    }
+    XB_TRY(links, netlink.links());
+    XB_TRY(addresses, netlink.addresses());
     links_.clear();
     for (auto &link : *links) {
         links_[link.ifindex] = std::move(link);

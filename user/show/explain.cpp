@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "user/core/modes/traits.h"
 #include "user/core/options/targets.h"
 #include "user/show/explain_table.h"
 #include "user/show/render_util.h"
@@ -129,60 +130,62 @@ std::string value_text(const ordered_json &value) {
 } // namespace
 
 ordered_json explain_frame(const BondView &bond, std::span<const std::uint8_t> frame, std::uint16_t vlan_tci) {
-    if (core::traits(bond.options.mode).takes_turns) {
-        return choose_round_robin(bond, table, frame);
-        for (const auto slot : bond.pick) {
-            pick.push_back(name_or_null(bond, slot));
-        }
-        Choice choice;
-        SlotId sender = no_slot;
-        if (traits.sends_on_all) {
-            choice.reason = "broadcast: a copy out of every slave whose link is up";
-            for (const auto &name : pick) {
-                if (!name.is_null()) {
-                    sent_on.push_back(name);
-                }
-            }
-        } else {
-            const ExplainTable table(bond);
-            choice = choose(bond, table, frame, vlan_tci);
-            if (choice.slot != no_slot) {
-                sender = after_carrier_check(bond, table, choice.slot, choice.reason);
-                sent_on.push_back(name_of(bond, sender));
-            }
-        }
-        return {{"bond", bond.name},
-                {"mode", core::mode_name(bond.options.mode)},
-                {"policy", hashes ? ordered_json(core::policy_name(bond.options.xmit_hash_policy)) : ordered_json()},
-                {"hash", value_or_null(choice.hash)},
-                {"table", pick},
-                {"index", value_or_null(choice.index)},
-                {"slot", choice.slot == no_slot ? ordered_json() : ordered_json(choice.slot)},
-                {"slave", name_or_null(bond, choice.slot)},
-                {"sent_on", sent_on},
-                {"fallback", sender != choice.slot},
-                {"reason", choice.reason}};
+    const core::ModeTraits &traits = core::traits(bond.options.mode);
+    const bool hashes =
+        traits.picks_by_hash(bond.options.tlb_dynamic_lb) || (traits.balances_load && !traits.buckets_by_destination);
+    auto pick = ordered_json::array(), sent_on = ordered_json::array();
+    for (const auto slot : bond.pick) {
+        pick.push_back(name_or_null(bond, slot));
     }
+    Choice choice;
+    SlotId sender = no_slot;
+    if (traits.sends_on_all) {
+        choice.reason = "broadcast: a copy out of every slave whose link is up";
+        for (const auto &name : pick) {
+            if (!name.is_null()) {
+                sent_on.push_back(name);
+            }
+        }
+    } else {
+        const ExplainTable table(bond);
+        choice = choose(bond, table, frame, vlan_tci);
+        if (choice.slot != no_slot) {
+            sender = after_carrier_check(bond, table, choice.slot, choice.reason);
+            sent_on.push_back(name_of(bond, sender));
+        }
+    }
+    return {{"bond", bond.name},
+            {"mode", core::mode_name(bond.options.mode)},
+            {"policy", hashes ? ordered_json(core::policy_name(bond.options.xmit_hash_policy)) : ordered_json()},
+            {"hash", value_or_null(choice.hash)},
+            {"table", pick},
+            {"index", value_or_null(choice.index)},
+            {"slot", choice.slot == no_slot ? ordered_json() : ordered_json(choice.slot)},
+            {"slave", name_or_null(bond, choice.slot)},
+            {"sent_on", sent_on},
+            {"fallback", sender != choice.slot},
+            {"reason", choice.reason}};
+}
 
-    ordered_json explain_policy(HashPolicy policy, std::uint32_t slaves, std::span<const std::uint8_t> frame,
-                                std::uint16_t vlan_tci) {
-        const auto hash = flow_hash(frame, vlan_tci, policy);
-        return {{"policy", core::policy_name(policy)}, {"hash", hash}, {"slaves", slaves}, {"index", hash % slaves}};
-    }
+ordered_json explain_policy(HashPolicy policy, std::uint32_t slaves, std::span<const std::uint8_t> frame,
+                            std::uint16_t vlan_tci) {
+    const auto hash = flow_hash(frame, vlan_tci, policy);
+    return {{"policy", core::policy_name(policy)}, {"hash", hash}, {"slaves", slaves}, {"index", hash % slaves}};
+}
 
-    std::string explain_text(const ordered_json &explanation) {
-        std::string out;
-        for (const auto &[key, value] : explanation.items()) {
-            std::string text = value_text(value);
-            if (value.is_array()) {
-                text.clear();
-                for (const auto &item : value) {
-                    text += (text.empty() ? "" : " ") + value_text(item);
-                }
+std::string explain_text(const ordered_json &explanation) {
+    std::string out;
+    for (const auto &[key, value] : explanation.items()) {
+        std::string text = value_text(value);
+        if (value.is_array()) {
+            text.clear();
+            for (const auto &item : value) {
+                text += (text.empty() ? "" : " ") + value_text(item);
             }
-            out += key + std::string(key.size() < 9 ? 9 - key.size() : 1, ' ') + text + "\n";
         }
-        return out;
+        out += key + std::string(key.size() < 9 ? 9 - key.size() : 1, ' ') + text + "\n";
     }
+    return out;
+}
 
 } // namespace xbond::show

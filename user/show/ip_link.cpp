@@ -52,7 +52,7 @@ ordered_json flags_json(std::uint32_t flags) {
     return out;
 }
 
-ordered_json device_json(const DeviceState &d, std::uint32_t flags, const std::string &master, bool details) {
+ordered_json device_json(const sys::LinkInfo &d, std::uint32_t flags, const std::string &master, bool details) {
     ordered_json out{{"ifindex", d.ifindex}, {"ifname", d.name}, {"flags", flags_json(flags)}, {"mtu", d.mtu}};
     out["qdisc"] = d.qdisc;
     if (!master.empty()) {
@@ -60,7 +60,7 @@ ordered_json device_json(const DeviceState &d, std::uint32_t flags, const std::s
     }
     out["operstate"] = d.operstate;
     out["linkmode"] = d.linkmode == IF_LINK_MODE_DORMANT ? "DORMANT" : "DEFAULT";
-    out["group"] = d.group;
+    out["group"] = "default";
     if (d.txqlen != 0) {
         out["txqlen"] = d.txqlen;
     }
@@ -113,8 +113,7 @@ ordered_json info_slave_data(const BondView &bond, const core::Slave &s) {
     return out;
 }
 
-// xbond's own counters: the kernel's see only part of the traffic (design.md section 2). A slave's are what it carried
-// for the bond.
+// xbond's own counters: the kernel's see only part of the traffic. A slave's are what it carried for the bond.
 ordered_json stats_json(const xb_counters &c) {
     return {{"rx",
              {{"bytes", c.rx_bytes},
@@ -133,7 +132,7 @@ ordered_json stats_json(const xb_counters &c) {
 }
 
 ordered_json bond_link(const BondView &bond, bool details, bool statistics) {
-    DeviceState device = bond.device;
+    sys::LinkInfo device = bond.device;
     if (device.operstate == "LOWERLAYERDOWN") {
         device.operstate = "DOWN"; // the veth's other end is not what a bond's user sees
     }

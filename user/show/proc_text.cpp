@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // /proc/net/bonding/<bond>, byte for byte (7.1). Monitoring tools parse these lines by order and label.
 #include "user/core/lacp/aggregator.h"
+#include "user/core/modes/traits.h"
 #include "user/core/options/targets.h"
 #include "user/show/render.h"
 #include "user/show/render_util.h"

@@ -124,10 +124,7 @@ Result<bool> talk(int fd, Request &request, std::uint32_t seq, const std::string
 }
 
 Result<void> change(int fd, Request &request, std::uint32_t seq, const std::string &what) {
-    auto done = talk(fd, request, seq, what, [](const NetlinkMessage &) {});
-    if (!done) {
-        return tl::make_unexpected(done.error());
-    }
+    XB_TRY(done, talk(fd, request, seq, what, [](const NetlinkMessage &) {}));
     return {};
 }
 
@@ -295,9 +292,7 @@ Result<LinkInfo> Netlink::link(std::string_view name) {
 Result<void> Netlink::create_veth(std::string_view name, std::string_view peer, std::optional<MacAddr> mac,
                                   std::uint32_t mtu, std::uint32_t queues) {
     for (const auto n : {name, peer}) {
-        if (auto ok = check_name(n); !ok) {
-            return ok;
-        }
+        XB_TRY_VOID(check_name(n));
     }
     Request request(RTM_NEWLINK, NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL);
     const auto put_end = [&](std::string_view end_name) {
@@ -320,9 +315,7 @@ Result<void> Netlink::create_veth(std::string_view name, std::string_view peer, 
     request.end(data);
     request.end(info);
     const std::string what = "create veth pair " + std::string(name) + " and " + std::string(peer);
-    if (auto made = change(requests_.get(), request, ++seq_, what); !made) {
-        return made;
-    }
+    XB_TRY_VOID(change(requests_.get(), request, ++seq_, what));
     // The kernel ignores the address mode in the creating request. The peer is still down: it has no address yet.
     auto quiet = link(peer).and_then([&](const LinkInfo &l) { return set_addrgenmode_none(l.ifindex); });
     if (!quiet) {

@@ -30,10 +30,7 @@ Result<std::string> read_sysctl(std::string_view path) {
 }
 
 Result<void> write_sysctl(std::string_view path, std::string_view value) {
-    const auto full = full_path(path);
-    if (!full) {
-        return tl::make_unexpected(full.error());
-    }
+    XB_TRY(full, full_path(path));
     const Fd fd(::open(full->c_str(), O_WRONLY | O_CLOEXEC));
     if (!fd) {
         return fail_errno("cannot open " + *full);

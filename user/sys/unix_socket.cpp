@@ -97,17 +97,9 @@ bool is_stale(const fs::path &path, const sockaddr_un &address) {
 } // namespace
 
 Result<Fd> listen_unix(const fs::path &path) {
-    const auto address = address_of(path);
-    if (!address) {
-        return tl::make_unexpected(address.error());
-    }
-    if (auto made = make_directories(path.parent_path()); !made) {
-        return tl::make_unexpected(made.error());
-    }
-    const auto lock = BindLock::take(path);
-    if (!lock) {
-        return tl::make_unexpected(lock.error());
-    }
+    XB_TRY(address, address_of(path));
+    XB_TRY_VOID(make_directories(path.parent_path()));
+    XB_TRY(lock, BindLock::take(path));
     auto fd = open_socket(SOCK_NONBLOCK);
     if (!fd) {
         return fd;
@@ -153,10 +145,7 @@ Result<Peer> peer_of(int fd) {
 }
 
 Result<Fd> connect_unix(const fs::path &path) {
-    const auto address = address_of(path);
-    if (!address) {
-        return tl::make_unexpected(address.error());
-    }
+    XB_TRY(address, address_of(path));
     auto fd = open_socket(0);
     if (!fd) {
         return fd;

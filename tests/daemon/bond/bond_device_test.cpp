@@ -75,7 +75,7 @@ TEST_CASE("a bond's device takes nobody's name, and leaves nothing behind where 
     }
     DeviceLab lab;
     const std::string taken = GENERATE("bond0", "bond0p");
-    REQUIRE(sys::shell("ip link add " + taken + " type veth peer name x0"));
+    REQUIRE(harness::shell("ip link add " + taken + " type veth peer name x0"));
     const auto device = BondDevice::create(lab.host, "bond0", mac, 1500);
     REQUIRE_FALSE(device);
     CHECK(device.error().code == EEXIST);
@@ -91,7 +91,7 @@ TEST_CASE("a bond's device is adopted with its carrier, and nothing else is take
     DeviceLab lab;
     BondDevice device = need(BondDevice::create(lab.host, "bond0", mac, 1500));
     REQUIRE(device.set_carrier(true));
-    REQUIRE(sys::shell("ip link add v0 type veth peer name v1"));
+    REQUIRE(harness::shell("ip link add v0 type veth peer name v1"));
     lab.look();
     const auto number = [&](const char *name) { return lab.host.links.find(name)->ifindex; };
 

@@ -34,7 +34,7 @@ core::Slave slave() {
                   .last_tx = Time(8),
                   .target_rx = {},
                   .backup = true,
-                  .inactive = true,
+                  .suppressed = true,
                   .prio = -9,
                   .queue_id = 10,
                   .actor_port_prio = 11};

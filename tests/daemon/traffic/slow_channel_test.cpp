@@ -66,16 +66,18 @@ bool readable(const SlowChannel &channel) {
 }
 
 bool af_xdp() {
-    if (!test::features().af_xdp)
+    if (!test::features().af_xdp) {
         std::cout << "SKIPPED: this kernel has no AF_XDP\n";
+    }
     return test::features().af_xdp;
 }
 
 } // namespace
 
 TEST_CASE("slow channel: receives and sends by AF_PACKET and by AF_XDP, native and generic") {
-    if (!af_xdp())
+    if (!af_xdp()) {
         return;
+    }
     ChannelLab lab;
     const auto [policy, way] = GENERATE(table<XdpPolicy, std::string_view>(
         {{XdpPolicy::off, "af_packet"}, {XdpPolicy::native, "af_xdp"}, {XdpPolicy::generic, "af_xdp"}}));
@@ -99,8 +101,9 @@ TEST_CASE("slow channel: receives and sends by AF_PACKET and by AF_XDP, native a
 
 TEST_CASE(
     "slow channel: hears what AF_XDP does not take: priority-tagged frames, other subtypes, queues without socket") {
-    if (!af_xdp())
+    if (!af_xdp()) {
         return;
+    }
     ChannelLab lab(1);
     need(lab.switch_to(XdpPolicy::native));
     CHECK(lab.switch_to(XdpPolicy::native, 1).error().code == ENOSPC);
@@ -120,8 +123,9 @@ TEST_CASE(
 }
 
 TEST_CASE("slow channel: switching XDP native, off, generic at 100 frames a second loses and doubles none") {
-    if (!af_xdp())
+    if (!af_xdp()) {
         return;
+    }
     ChannelLab lab;
     std::atomic<bool> stop{false};
     std::uint32_t sent = 0;
@@ -135,7 +139,7 @@ TEST_CASE("slow channel: switching XDP native, off, generic at 100 frames a seco
             std::chrono::seconds(60), std::chrono::milliseconds(10)); // 100 frames a second
     });
     std::map<std::string_view, int> ways;
-    for (int round = 0; round < 5; ++round)
+    for (int round = 0; round < 5; ++round) {
         for (const XdpPolicy policy : {XdpPolicy::native, XdpPolicy::off, XdpPolicy::generic, XdpPolicy::native}) {
             need(lab.switch_to(policy));
             const auto before = lab.times.size();
@@ -145,6 +149,7 @@ TEST_CASE("slow channel: switching XDP native, off, generic at 100 frames a seco
             }));
             ++ways[lab.first.way()];
         }
+    }
     stop = true;
     sender.join();
     lab.hear_until(sent - 1);
@@ -157,31 +162,36 @@ TEST_CASE("slow channel: switching XDP native, off, generic at 100 frames a seco
 }
 
 TEST_CASE("slow channel: each receive queue has its socket, and one without is heard by AF_PACKET") {
-    if (!af_xdp())
+    if (!af_xdp()) {
         return;
+    }
     ChannelLab lab(5); // three queues to send on, two left to receive on
     harness::ip("link add m0 numtxqueues 3 numrxqueues 3 type veth peer name m1 numtxqueues 3 numrxqueues 3");
     harness::ip("link set m0 up");
     harness::ip("link set m1 up");
     std::vector<XskSocket> sender; // a veth gives what leaves by queue N to its peer's queue N
-    for (unsigned queue = 0; queue < 3; ++queue)
+    for (unsigned queue = 0; queue < 3; ++queue) {
         sender.push_back(need(lab.pool.open(ifindex("m1"), queue)));
+    }
     need(lab.path.set_slot(0, ifindex("m0")));
     lab.first = need(SlowChannel::open(0, ifindex("m0")));
     need(lab.path.set_xdp(0, ifindex("m0"), XdpPolicy::native, "veth"));
     CHECK(lab.first.set_xdp(true, lab.path, lab.pool).error().code == ENOSPC);
     CHECK(lab.first.xsk_queues() == 2);
-    for (unsigned queue = 0; queue < 3; ++queue)
+    for (unsigned queue = 0; queue < 3; ++queue) {
         need(sender[queue].send(slow_frame(1, queue)));
-    for (unsigned queue = 0; queue < 3; ++queue)
+    }
+    for (unsigned queue = 0; queue < 3; ++queue) {
         lab.hear_until(queue);
+    }
     CHECK(lab.times == std::map<std::uint32_t, int>{{0, 1}, {1, 1}, {2, 1}});
     CHECK(lab.stamped == 1);
 }
 
 TEST_CASE("slow channel: lives through down and up of its device, by both ways") {
-    if (!af_xdp())
+    if (!af_xdp()) {
         return;
+    }
     ChannelLab lab;
     need(lab.switch_to(GENERATE(XdpPolicy::off, XdpPolicy::native)));
     const auto down_and_up = [](const std::string &device, const std::function<void()> &meanwhile) {
@@ -207,8 +217,9 @@ TEST_CASE("slow channel: lives through down and up of its device, by both ways")
 }
 
 TEST_CASE("slow channel: lives through the end of its device and says so when it sends") {
-    if (!af_xdp())
+    if (!af_xdp()) {
         return;
+    }
     ChannelLab lab;
     need(lab.switch_to(XdpPolicy::native));
     harness::ip("link del s0");

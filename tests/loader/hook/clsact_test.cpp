@@ -48,8 +48,9 @@ TEST_CASE("our clsact qdisc goes with our filter, unless somebody else moved in"
 
 TEST_CASE("a clsact qdisc that was there before stays, with its filters") {
     const test::Lab lab;
-    for (const char *const device : {"s0", "s1"})
+    for (const char *const device : {"s0", "s1"}) {
         REQUIRE(harness::shell(std::string("tc qdisc add dev ") + device + " clsact"));
+    }
     add_foreign_filter("s0");
     DataPath path = test::make_path(lab, test::features("clsact"));
     CHECK(has_filter("s0", our_filter));

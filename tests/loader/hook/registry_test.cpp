@@ -14,7 +14,7 @@
 
 using namespace xbond;
 using namespace xbond::loader;
-using test::ifindex;
+using harness::ifindex;
 using test::need;
 
 namespace {

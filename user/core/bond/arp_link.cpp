@@ -152,7 +152,7 @@ void Bond::on(const ProbesSent &event, Step &step) {
 }
 
 // ARP target i and NS target i share a time (4.1).
-void Bond::follow_targets(const Options &before, Time now) {
+void Bond::sync_targets(const Options &before, Time now) {
     const auto follow = [&]<typename Addr>(const std::vector<Addr> &from, const std::vector<Addr> &to) {
         if (from == to) {
             return;
@@ -169,7 +169,7 @@ void Bond::follow_targets(const Options &before, Time now) {
 // Monitors that a setting started, stopped or changed. The same value again keeps the grid, so that no delay gets
 // shorter. A monitor that starts takes the links as they are; to the ARP monitor a slave in downdelay is up until it is
 // silent.
-void Bond::follow_monitors(Step &step, const Options &before, const std::string &cause) {
+void Bond::sync_monitors(Step &step, const Options &before, const std::string &cause) {
     if (options_.miimon_ms != before.miimon_ms) {
         if (before.miimon_ms == 0) {
             for (Slave &slave : slaves_) {

@@ -12,7 +12,7 @@ bool Bond::balances() const {
 }
 
 // Starts and stops it as the bond comes and goes.
-void Bond::follow_balance(Time now) {
+void Bond::sync_balance(Time now) {
     if (!balances()) {
         balance_ = {};
     } else if (!balance_.rebalance_at) {
@@ -93,7 +93,7 @@ void Bond::slave_came(Time now) {
 
 // 5.7: what is still sent to a dead slave's address comes in on the active one. Not if only answers are missing there:
 // a slave with carrier goes on sending, and the switch would see its address on two ports in turn.
-void Bond::teach(Step &step, const Slave &dead) {
+void Bond::notify_clients(Step &step, const Slave &dead) {
     const bool listens = policy().traits().balances_clients && balance_.rebalance_at && active_ != no_slot;
     if (listens && !dead.up()) {
         step.effects.emplace_back(SendLearning{active_, dead.mac});
@@ -140,7 +140,7 @@ void Bond::move_balanced_address(Step &step, Slave *previous, Slave *gained) {
     }
     swap_addresses(step, *gained, *previous, cause);
     if (gained->can_tx() && !previous->can_tx()) {
-        teach(step, *previous);
+        notify_clients(step, *previous);
     }
 }
 

@@ -55,7 +55,7 @@ void Bond::restore_monitors(const SavedBond &saved, Time now) {
     forgive_silence(now);
     restart_monitor(now + Ms(options_.miimon_ms));
     restart_arp(now);
-    follow_balance(now);
+    sync_balance(now);
 }
 
 SavedBond Bond::save() const {

@@ -248,17 +248,17 @@ private:
     void probe(Step &);
     void search(Step &);
     void end_search();
-    void follow_targets(const Options &before, Time now);
-    void follow_monitors(Step &, const Options &before, const std::string &cause);
+    void sync_targets(const Options &before, Time now);
+    void sync_monitors(Step &, const Options &before, const std::string &cause);
 
     // balance.cpp (section 5)
     void on(const BalanceObserved &, Step &);
     void on(const ClientDisplaced &, Step &);
     bool balances() const;
-    void follow_balance(Time now);
+    void sync_balance(Time now);
     std::optional<Time> balance_deadline() const;
     void slave_came(Time now);
-    void teach(Step &, const Slave &dead);
+    void notify_clients(Step &, const Slave &dead);
     void announce_address(Step &, const Slave &);
     void swap_addresses(Step &, Slave &, Slave &, const std::string &cause);
     void move_balanced_address(Step &, Slave *previous, Slave *gained);
@@ -273,7 +273,7 @@ private:
     SlotId choose();
     SlotId best();
     void select(Step &, const std::string &cause);
-    void follow_primary_name(Step &);
+    void sync_primary(Step &);
 
     // failover.cpp (3.4, 1.10)
     void change_active(Step &, SlotId, const std::string &cause);
@@ -300,7 +300,7 @@ private:
     Result<void> set_active_slave(Step &, std::string_view name);
     Result<void> set_slave_option(Step &, Slave &, const SlaveOptionRow &, std::string_view value);
     Result<void> check_queue_is_free(const Slave &, std::int64_t queue_id) const;
-    void follow_prio(Step &, const Slave &);
+    void sync_prio(Step &, const Slave &);
 
     // enslave.cpp (1.5)
     SlotId free_slot() const;

@@ -54,9 +54,7 @@ Result<Effects> Bond::set_slave_options(SlotId slot, std::span<const OptionValue
     Bond changed = *this;
     Step step{now, {}};
     for (const OptionValue &option : options) {
-        if (auto done = changed.apply_slave_option(step, slot, option); !done) {
-            return tl::unexpected(done.error());
-        }
+        XB_TRY_VOID(changed.apply_slave_option(step, slot, option));
     }
     *this = std::move(changed);
     return std::move(step.effects);
@@ -67,9 +65,7 @@ Result<void> Bond::apply_option(Step &step, const OptionValue &option) {
     if (option.name != "active_slave" && option.name != "queue_id") {
         return apply_setting(step, option);
     }
-    if (auto applicable = check_applicable(options_, context, option.name); !applicable) {
-        return applicable;
-    }
+    XB_TRY_VOID(check_applicable(options_, context, option.name));
     if (option.name == "active_slave") {
         return set_active_slave(step, without_newline(option.value));
     }
@@ -87,24 +83,22 @@ Result<void> Bond::apply_option(Step &step, const OptionValue &option) {
 Result<void> Bond::apply_setting(Step &step, const OptionValue &option) {
     const Options before = options_;
     std::vector<std::string> warnings;
-    if (auto done = set_option(options_, {!slaves_.empty(), admin_up_}, option, &warnings); !done) {
-        return done;
-    }
+    XB_TRY_VOID(set_option(options_, {!slaves_.empty(), admin_up_}, option, &warnings));
     for (std::string &warning : warnings) {
         step.warn(std::move(warning));
     }
     const std::string name(find_option(option.name)->name);
     report_settings(step, before, name);
-    follow_targets(before, step.now);
-    follow_monitors(step, before, name + " set by user");
+    sync_targets(before, step.now);
+    sync_monitors(step, before, name + " set by user");
     if (name == "primary") {
-        follow_primary_name(step);
+        sync_primary(step);
     } else if (name == "primary_reselect") {
         select(step, "primary_reselect set by user");
     } else if (name == "all_slaves_active") {
         for (Slave &slave : slaves_) {
             if (slave.backup) {
-                slave.inactive = !options_.all_slaves_active;
+                slave.suppressed = !options_.all_slaves_active;
             }
         }
     }
@@ -161,15 +155,10 @@ Result<void> Bond::apply_slave_option(Step &step, SlotId slot, const OptionValue
 }
 
 Result<void> Bond::set_slave_option(Step &step, Slave &target, const SlaveOptionRow &row, std::string_view text) {
-    const auto value = check_slave_option(row, options_.mode, text);
-    if (!value) {
-        return tl::unexpected(value.error());
-    }
+    XB_TRY(value, check_slave_option(row, options_.mode, text));
     const std::string name(row.name);
     if (name == "queue_id") {
-        if (auto is_free = check_queue_is_free(target, *value); !is_free) {
-            return is_free;
-        }
+        XB_TRY_VOID(check_queue_is_free(target, *value));
     }
     const std::int64_t old = slave_option(target, row);
     if (old != *value) {
@@ -177,7 +166,7 @@ Result<void> Bond::set_slave_option(Step &step, Slave &target, const SlaveOption
     }
     store_slave_option(target, row, *value);
     if (name == "prio") {
-        follow_prio(step, target);
+        sync_prio(step, target);
     }
     return {};
 }
@@ -193,7 +182,7 @@ Result<void> Bond::check_queue_is_free(const Slave &target, std::int64_t queue_i
     return {};
 }
 
-void Bond::follow_prio(Step &step, const Slave &target) {
+void Bond::sync_prio(Step &step, const Slave &target) {
     if (primary_ != no_slot) {
         step.warn("prio of " + target.name + " has no effect while there is a primary");
     } else {

@@ -68,8 +68,8 @@ DesiredSlave Bond::desired_slave(const Slave &slave, SlotId fallback) const {
             .ifindex = slave.ifindex,
             .mac = slave.mac,
             .queue_id = slave.link == Link::up ? slave.queue_id : std::uint16_t{0}, // 1.9
-            .suppress = slave.inactive && !has_own_traffic,
-            .suppress_flood = slave.inactive && has_own_traffic,
+            .suppress = slave.suppressed && !has_own_traffic,
+            .suppress_flood = slave.suppressed && has_own_traffic,
             .promisc = slave.slot == active_ && balance_.listen_until.has_value(),
             .speed = traits.balances_load ? slave.known_speed() : 0,
             .fallback = fallback,

@@ -37,7 +37,7 @@ struct DesiredSlave {
     std::uint32_t ifindex = 0;
     MacAddr mac;
     std::uint16_t queue_id = 0;  // 0 while the link is not UP (1.9)
-    bool suppress = false;       // receive suppression (1.3 `inactive`)
+    bool suppress = false;       // receive suppression (a backup hears nothing)
     bool suppress_flood = false; // of multicast and broadcast only
     bool promisc = false;        // it listens for a dead slave too (5.7)
     std::uint32_t speed = 0;     // Mb/s, for load balancing

@@ -63,9 +63,7 @@ std::optional<MacAddr> Bond::mac_for(const DeviceFacts &device, MacAddr bond_mac
 }
 
 Result<EnslavePlan> Bond::plan_enslave(const DeviceFacts &device, MacAddr fresh_random) const {
-    if (auto usable = check_device(device, !slaves_.empty()); !usable) {
-        return tl::unexpected(usable.error());
-    }
+    XB_TRY_VOID(check_device(device, !slaves_.empty()));
     EnslavePlan plan{.slot = free_slot(), .set_mtu = mtu_};
     if (slaves_.empty() && mac_is_random_) {
         plan.set_bond_mac = device.mac;
@@ -156,7 +154,7 @@ Effects Bond::enslave(const DeviceFacts &device, const EnslavePlan &plan, Time n
     if (policy().traits().has_primary) {
         select(step, "slave " + fresh.name + " enslaved");
     }
-    follow_balance(now);
+    sync_balance(now);
     slave_came(now);
     if (!next_tick_) {
         restart_monitor(now + Ms(options_.miimon_ms));
@@ -218,7 +216,7 @@ Effects Bond::release(SlotId slot, const ReleasePlan &plan, Time now) {
         mac_ = *plan.set_bond_mac;
         mac_is_random_ = true;
     }
-    follow_balance(now);
+    sync_balance(now);
     if (slaves_.empty()) {
         restart_monitor(now);
         restart_arp(now);

@@ -5,11 +5,11 @@
 namespace xbond::core {
 namespace {
 
-// 1.3: `inactive` keeps its value with all_slaves_active.
-void follow_verdict(Slave &slave, const PortVerdict &verdict, bool all_active) {
+// 1.3: `suppressed` keeps its value with all_slaves_active.
+void apply_verdict(Slave &slave, const PortVerdict &verdict, bool all_active) {
     set_backup_flags(slave, all_active);
     slave.backup = !verdict.distributing;
-    slave.inactive = slave.inactive && !verdict.collecting;
+    slave.suppressed = slave.suppressed && !verdict.collecting;
 }
 
 } // namespace
@@ -20,7 +20,7 @@ void Bond::on(const AggregationChanged &event, Step &step) {
         if (Slave *slave = find(verdict.slot)) {
             joined = joined || (slave->backup && verdict.distributing);
             change_flags(step, *slave, "LACP",
-                         [&](Slave &s) { follow_verdict(s, verdict, options_.all_slaves_active); });
+                         [&](Slave &s) { apply_verdict(s, verdict, options_.all_slaves_active); });
         }
     }
     aggregation_carrier_ = event.carrier;

@@ -151,7 +151,7 @@ std::string Bond::commit_down(Step &step, Slave &slave) {
     if (slave.slot == active_) {
         return "active slave " + slave.name + " is down";
     }
-    teach(step, slave);
+    notify_clients(step, slave);
     return {};
 }
 
@@ -171,7 +171,7 @@ void Bond::on(const BondAdmin &event, Step &step) {
         pending_rejoin_ = 0;
         rejoin_at_.reset();
     }
-    follow_balance(step.now);
+    sync_balance(step.now);
     end_search();
     forgive_silence(step.now);
     restart_monitor(step.now); // an immediate first tick (1.13)

@@ -67,7 +67,7 @@ void Bond::select(Step &step, const std::string &cause) {
 }
 
 // The option `primary` was written (3.5).
-void Bond::follow_primary_name(Step &step) {
+void Bond::sync_primary(Step &step) {
     const Slave *named = options_.primary.empty() ? nullptr : slave(options_.primary);
     const bool had_primary = primary_ != no_slot;
     primary_ = named == nullptr ? no_slot : named->slot;

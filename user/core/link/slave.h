@@ -42,7 +42,7 @@ struct Slave {
     std::array<Time, XB_MAX_TARGETS> target_rx{};
     // flags of 1.3
     bool backup = false;
-    bool inactive = false;
+    bool suppressed = false;
     // per-slave options
     std::int32_t prio = 0;
     std::uint16_t queue_id = 0;

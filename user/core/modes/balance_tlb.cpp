@@ -11,7 +11,7 @@ void BalanceTlb::on_became_active(Slave &slave) const { set_active_flags(slave);
 
 void BalanceTlb::on_stopped_active(Slave &slave, bool all_active) const {
     slave.backup = false;
-    slave.inactive = slave.inactive || !all_active;
+    slave.suppressed = slave.suppressed || !all_active;
 }
 
 void BalanceTlb::on_bond_opened(Slave &slave, bool is_active, bool all_active) const {

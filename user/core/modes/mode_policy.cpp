@@ -44,12 +44,12 @@ FallbackTable usable_ring(std::span<const Slave> slaves) {
 
 void set_active_flags(Slave &slave) {
     slave.backup = false;
-    slave.inactive = false;
+    slave.suppressed = false;
 }
 
 void set_backup_flags(Slave &slave, bool all_active) {
     slave.backup = true;
-    slave.inactive = slave.inactive || !all_active;
+    slave.suppressed = slave.suppressed || !all_active;
 }
 
 } // namespace xbond::core

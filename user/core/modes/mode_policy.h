@@ -60,6 +60,6 @@ FallbackTable no_fallback();
 FallbackTable usable_ring(std::span<const Slave>);
 
 void set_active_flags(Slave &);
-void set_backup_flags(Slave &, bool all_active); // `inactive` keeps its value with all_slaves_active
+void set_backup_flags(Slave &, bool all_active); // `suppressed` keeps its value with all_slaves_active
 
 } // namespace xbond::core

@@ -135,9 +135,7 @@ Result<void> check_applicable(const Options &options, const OptionContext &conte
 
 Result<void> set_option(Options &options, const OptionContext &context, const OptionValue &option, Warnings *warnings,
                         std::span<const OptionRow> table) {
-    if (auto applicable = check_applicable(options, context, option.name, table); !applicable) {
-        return applicable;
-    }
+    XB_TRY_VOID(check_applicable(options, context, option.name, table));
     Warnings new_warnings;
     auto done = store_value(options, *find_option(option.name, table), option.value, new_warnings);
     if (!done) {

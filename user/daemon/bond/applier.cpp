@@ -68,9 +68,7 @@ bool Applier::set_slow_to_xsk(SlotId slot, bool on) {
 
 Result<void> Applier::publish(const core::Desired &desired) {
     if (desired.programs != path_.programs()) {
-        if (auto done = path_.reprogram(desired.programs); !done) {
-            return done;
-        }
+        XB_TRY_VOID(path_.reprogram(desired.programs));
     }
     lease_.set(Ms(desired.lease_ms));
     path_.publish(encode(desired, facts_for(desired)));
@@ -94,7 +92,7 @@ void Applier::set_watch(std::uint32_t interval_ms) {
     }
 }
 
-void Applier::follow_up(const core::Desired &desired) {
+void Applier::sync_devices(const core::Desired &desired) {
     if (auto done = device_.set_carrier(desired.carrier); !done) {
         spdlog::error("cannot set the bond's carrier: {}", done.error().message);
     }

@@ -27,7 +27,7 @@ public:
     // One flip; programs are swapped before it if mode, policy or packets_per_slave changed.
     Result<void> publish(const core::Desired &);
     // Bond carrier, carrier watch, XDP, promiscuity and multicast lists. Failures are logged: the bond goes on.
-    void follow_up(const core::Desired &);
+    void sync_devices(const core::Desired &);
     // Tries an XDP policy on every slave; on refusal all are put back and the driver's error is returned.
     Result<void> try_xdp(const core::Desired &desired, XdpPolicy policy) { return xdp_.set_all(desired, policy); }
 

@@ -42,21 +42,13 @@ Result<std::unique_ptr<BondController>> BondController::create(Host &host, const
                                                                std::span<const core::OptionValue> options,
                                                                std::optional<MacAddr> address,
                                                                std::optional<std::uint32_t> mtu) {
-    if (auto named = api::check_bond_name(name); !named) {
-        return tl::unexpected(named.error());
-    }
+    XB_TRY_VOID(api::check_bond_name(name));
     if (address && !address->is_valid_unicast()) {
         return fail(EADDRNOTAVAIL, "address " + address->str() + ": expected a unicast address");
     }
     core::Bond bond(name, core::Options{}, address.value_or(random_mac()), !address, mtu.value_or(1500));
-    auto effects = bond.set_options(options, sys::now());
-    if (!effects) {
-        return tl::unexpected(effects.error());
-    }
-    auto device = BondDevice::create(host, name, bond.mac(), bond.mtu());
-    if (!device) {
-        return tl::unexpected(device.error());
-    }
+    XB_TRY(effects, bond.set_options(options, sys::now()));
+    XB_TRY(device, BondDevice::create(host, name, bond.mac(), bond.mtu()));
     auto path = loader::DataPath::create(data_path_config(host, bond, *device), host.features);
     if (!path) {
         (void)device->destroy();
@@ -72,10 +64,7 @@ Result<std::unique_ptr<BondController>> BondController::create(Host &host, const
 }
 
 Result<std::unique_ptr<BondController>> BondController::adopt(Host &host, const SavedController &saved) {
-    auto device = BondDevice::adopt(host, saved.core.name, saved.ifindex, saved.peer);
-    if (!device) {
-        return tl::unexpected(device.error());
-    }
+    XB_TRY(device, BondDevice::adopt(host, saved.core.name, saved.ifindex, saved.peer));
     auto bond = core::Bond::restore(saved.core, saved.mtu, sys::now());
     const auto config = data_path_config(host, bond, *device);
     auto path = loader::DataPath::adopt(config, host.features);
@@ -122,14 +111,14 @@ Result<std::unique_ptr<BondController>> BondController::adopt(Host &host, const 
     if (auto lacp = load_lacp(host.state_dir, saved.core.name); !lacp) {
         spdlog::warn("{}: {}: LACP starts anew", saved.core.name, lacp.error().message);
     } else {
-        made->follow_lacp(std::move(*lacp));
+        made->sync_lacp(std::move(*lacp));
     }
     made->resync();
     return made;
 }
 
 // At the end of every event. What LACP makes of it comes back as one more event.
-void BondController::follow_lacp(std::optional<lacp::SystemState> saved) {
+void BondController::sync_lacp(std::optional<lacp::SystemState> saved) {
     if (!bond_.uses_lacp()) {
         if (lacp_) {
             lacp_.reset();
@@ -144,7 +133,7 @@ void BondController::follow_lacp(std::optional<lacp::SystemState> saved) {
         lacp_ = std::make_unique<LacpAgent>(host_, bond_, path_, applier_, device_.peer(), std::move(owner),
                                             std::move(saved));
     }
-    lacp_->follow();
+    lacp_->sync();
 }
 
 void BondController::start() {
@@ -167,9 +156,9 @@ Result<void> BondController::settle(core::Effects &&effects) {
         (void)applier_.publish(desired);
     }
     const auto only_probes = [](const auto &effect) { return std::holds_alternative<core::SendProbes>(effect); };
-    if (!std::ranges::all_of(effects, only_probes) || followed_up_ != desired) {
-        applier_.follow_up(desired);
-        followed_up_ = desired;
+    if (!std::ranges::all_of(effects, only_probes) || synced_devices_ != desired) {
+        applier_.sync_devices(desired);
+        synced_devices_ = desired;
     }
     const auto worth_saving = [](const auto &effect) {
         const auto *transition = std::get_if<core::Transition>(&effect);
@@ -181,7 +170,7 @@ Result<void> BondController::settle(core::Effects &&effects) {
         }
     }
     arm();
-    follow_lacp();
+    sync_lacp();
     return published;
 }
 
@@ -243,7 +232,7 @@ void BondController::handle_links(core::LinksObserved observed) {
     // The data path tells once of a lost carrier; it may tell again when the carrier has been back.
     for (const auto &link : observed.links) {
         if (link.running && link.carrier) {
-            path_.rearm(link.slot);
+            path_.clear_latch(link.slot);
         }
     }
 }
@@ -279,17 +268,12 @@ void BondController::on_data_path_events() {
 
 Result<void> BondController::set_options(std::span<const core::OptionValue> options) {
     core::Bond trial = bond_;
-    auto effects = trial.set_options(options, sys::now());
-    if (!effects) {
-        return tl::unexpected(effects.error());
-    }
+    XB_TRY(effects, trial.set_options(options, sys::now()));
     // What the kernel may refuse is tried before the change is taken over.
     const auto before = bond_.desired();
     const auto after = trial.desired();
     if (after.xdp != before.xdp) {
-        if (auto done = applier_.try_xdp(before, after.xdp); !done) {
-            return done;
-        }
+        XB_TRY_VOID(applier_.try_xdp(before, after.xdp));
     }
     if (after.programs != path_.programs()) {
         if (auto done = path_.reprogram(after.programs); !done) {
@@ -307,10 +291,7 @@ Result<void> BondController::set_slave_options(std::string_view slave, std::span
     if (found == nullptr) {
         return fail(ENODEV, std::string(slave) + " is not a slave of " + name());
     }
-    auto effects = bond_.set_slave_options(found->slot, options, sys::now());
-    if (!effects) {
-        return tl::unexpected(effects.error());
-    }
+    XB_TRY(effects, bond_.set_slave_options(found->slot, options, sys::now()));
     return settle(std::move(*effects)).and_then([&] { return host_.persist(); });
 }
 
@@ -328,9 +309,7 @@ Result<void> BondController::set_address(MacAddr mac) {
 }
 
 Result<void> BondController::set_mtu(std::uint32_t mtu) {
-    if (auto done = device_.set_mtu(mtu); !done) {
-        return done;
-    }
+    XB_TRY_VOID(device_.set_mtu(mtu));
     const auto old = bond_.mtu();
     push_mtu(mtu);
     if (bond_.mtu() == old && mtu != old) {
@@ -361,9 +340,7 @@ void BondController::push_mtu(std::uint32_t mtu) {
 }
 
 Result<void> BondController::set_up(bool up) {
-    if (auto done = device_.set_up(up); !done) {
-        return done;
-    }
+    XB_TRY_VOID(device_.set_up(up));
     refresh_own_device();
     return {};
 }
@@ -393,7 +370,7 @@ void BondController::own_device_changed(const sys::LinkInfo &link) {
         push_mtu(link.mtu);
     }
     // Promiscuity may have changed: visibility and the slaves' filters follow it.
-    followed_up_.reset();
+    synced_devices_.reset();
     (void)settle({});
 }
 

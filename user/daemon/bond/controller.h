@@ -59,7 +59,7 @@ private:
 
     show::SlaveView view_of(const core::Slave &, const core::Desired &) const; // view.cpp
     void start();
-    void follow_lacp(std::optional<lacp::SystemState> saved = {});
+    void sync_lacp(std::optional<lacp::SystemState> saved = {});
     Result<void> settle(core::Effects &&);   // the one way out of the core
     void run_effects(const core::Effects &); // effects.cpp, as the next
     void run_balance();
@@ -85,9 +85,9 @@ private:
     Applier applier_;
     std::unique_ptr<LacpAgent> lacp_; // mode 802.3ad
     Prober prober_;
-    std::vector<SlotId> probed_;               // slaves that sent probes in the batch of effects being carried out
-    bool addresses_stale_ = true;              // own addresses may have changed since the data path was told
-    std::optional<core::Desired> followed_up_; // what Applier::follow_up last saw
+    std::vector<SlotId> probed_;                  // slaves that sent probes in the batch of effects being carried out
+    bool addresses_stale_ = true;                 // own addresses may have changed since the data path was told
+    std::optional<core::Desired> synced_devices_; // what Applier::sync_devices last saw
     std::deque<core::Transition> history_;
     sys::EventLoop::Source timer_, events_;
     Time lists_synced_{};

@@ -16,10 +16,7 @@ Result<void> BondController::enslave(const std::string &ifname) {
     }
     auto facts = facts_of(host_, *link);
     facts.is_own_device = host_.is_bond_device(link->ifindex);
-    auto plan = bond_.plan_enslave(facts, random_mac());
-    if (!plan) {
-        return tl::unexpected(plan.error());
-    }
+    XB_TRY(plan, bond_.plan_enslave(facts, random_mac()));
     const auto original = capture(*link);
     originals_.push_back(original);
     if (auto saved = host_.persist(); !saved) {
@@ -52,9 +49,7 @@ Result<void> BondController::open_slave(const sys::LinkInfo &link, const SlaveOr
                                         const core::EnslavePlan &plan) {
     const MacAddr bond_mac = bond_.mac();
     if (plan.set_bond_mac) {
-        if (auto done = device_.set_mac(*plan.set_bond_mac); !done) {
-            return done;
-        }
+        XB_TRY_VOID(device_.set_mac(*plan.set_bond_mac));
     }
     auto done = prepare(host_, original, plan);
     if (done) {
@@ -79,10 +74,7 @@ Result<void> BondController::release(std::string_view ifname) {
         return fail(EINVAL, std::string(ifname) + " is not a slave of " + name());
     }
     const core::Slave slave = *found;
-    auto plan = bond_.plan_release(slave.slot, random_mac());
-    if (!plan) {
-        return tl::unexpected(plan.error());
-    }
+    XB_TRY(plan, bond_.plan_release(slave.slot, random_mac()));
     auto settled = settle(bond_.release(slave.slot, *plan, sys::now()));
     close_slave(slave, plan->restore_mac);
     if (plan->set_bond_mac) {

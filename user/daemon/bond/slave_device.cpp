@@ -60,14 +60,10 @@ SlaveOriginal capture(const sys::LinkInfo &link) {
 Result<void> prepare(Host &host, const SlaveOriginal &original, const core::EnslavePlan &plan) {
     auto attempt = [&]() -> Result<void> {
         if (plan.set_mtu != original.mtu) {
-            if (auto done = host.netlink.set_mtu(original.ifindex, plan.set_mtu); !done) {
-                return done;
-            }
+            XB_TRY_VOID(host.netlink.set_mtu(original.ifindex, plan.set_mtu));
         }
         if (plan.set_mac && *plan.set_mac != original.mac) {
-            if (auto done = host.netlink.set_mac(original.ifindex, *plan.set_mac); !done) {
-                return done;
-            }
+            XB_TRY_VOID(host.netlink.set_mac(original.ifindex, *plan.set_mac));
         }
         for (const auto &sysctl : quiet_sysctls) {
             auto done = sys::write_sysctl(for_interface(sysctl.path, original.name), sysctl.value);

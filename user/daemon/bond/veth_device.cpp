@@ -25,9 +25,7 @@ public:
                 return fail(EEXIST, "interface " + wanted + " exists already; choose another bond name or delete it");
             }
         }
-        if (auto made = host.netlink.create_veth(bond, peer, mac, mtu); !made) {
-            return tl::unexpected(made.error());
-        }
+        XB_TRY_VOID(host.netlink.create_veth(bond, peer, mac, mtu));
         auto near = host.netlink.link(bond);
         auto far = host.netlink.link(peer);
         if (!near || !far) {

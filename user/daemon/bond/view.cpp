@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // A bond's part of the snapshot.
+#include "user/core/modes/traits.h"
 #include "user/core/options/targets.h"
 #include "user/daemon/bond/controller.h"
 #include "user/daemon/traffic/balancer.h"

@@ -10,10 +10,7 @@ Result<void> SlaveXdp::set(const core::DesiredSlave &slave, XdpPolicy policy) {
     }
     const auto *link = host_.links.find(slave.ifindex);
     const std::string driver = link == nullptr ? std::string() : host_.ethtool.driver(link->name);
-    auto state = path_.set_xdp(slave.slot, slave.ifindex, policy, driver);
-    if (!state) {
-        return tl::unexpected(state.error());
-    }
+    XB_TRY(state, path_.set_xdp(slave.slot, slave.ifindex, policy, driver));
     applied.policy = policy;
     applied.state = *state;
     return {};

@@ -43,9 +43,7 @@ Result<void> Daemon::check(const api::Config &config) {
 }
 
 Result<void> Daemon::apply(const api::Config &config, bool dry_run, std::vector<std::string> *plan) {
-    if (auto checked = check(config); !checked) {
-        return checked;
-    }
+    XB_TRY_VOID(check(config));
     std::set<std::string> before;
     for (const auto &[name, controller] : bonds_) {
         before.insert(name);
@@ -77,10 +75,7 @@ Result<void> Daemon::apply_bond(const api::BondConfig &wanted, bool dry_run, std
         if (!note("create")) {
             return {};
         }
-        auto made = BondController::create(*host_, wanted.name, wanted.options, wanted.address, wanted.mtu);
-        if (!made) {
-            return tl::unexpected(made.error());
-        }
+        XB_TRY(made, BondController::create(*host_, wanted.name, wanted.options, wanted.address, wanted.mtu));
         it = bonds_.emplace(wanted.name, std::move(*made)).first;
     } else if (auto changed = changed_options(*it->second, wanted); !changed.empty()) {
         std::string names;
@@ -88,25 +83,17 @@ Result<void> Daemon::apply_bond(const api::BondConfig &wanted, bool dry_run, std
             names += " " + option.name + " " + option.value;
         }
         if (note("set" + names)) {
-            if (auto done = it->second->set_options(changed); !done) {
-                return done;
-            }
+            XB_TRY_VOID(it->second->set_options(changed));
         }
     }
     auto &bond = *it->second;
     if (wanted.mtu && *wanted.mtu != bond.core().mtu() && note("mtu " + std::to_string(*wanted.mtu))) {
-        if (auto done = bond.set_mtu(*wanted.mtu); !done) {
-            return done;
-        }
+        XB_TRY_VOID(bond.set_mtu(*wanted.mtu));
     }
     if (wanted.address && *wanted.address != bond.core().mac() && note("address " + wanted.address->str())) {
-        if (auto done = bond.set_address(*wanted.address); !done) {
-            return done;
-        }
+        XB_TRY_VOID(bond.set_address(*wanted.address));
     }
-    if (auto done = apply_slaves(bond, wanted, note); !done) {
-        return done;
-    }
+    XB_TRY_VOID(apply_slaves(bond, wanted, note));
     if (auto link = netlink_->link(bond.ifindex());
         link && ((link->flags & IFF_UP) != 0) != wanted.up && note(wanted.up ? "up" : "down")) {
         return bond.set_up(wanted.up);
@@ -135,29 +122,21 @@ Result<void> Daemon::apply_slaves(BondController &bond, const api::BondConfig &w
         names.insert(slave.name);
         if (bond.core().slave(slave.name) == nullptr && note("enslave " + slave.name)) {
             if (auto *other = bond_of_slave(slave.name)) {
-                if (auto released = other->release(slave.name); !released) {
-                    return released;
-                }
+                XB_TRY_VOID(other->release(slave.name));
             }
             auto link = netlink_->link(slave.name);
             if (link && (link->flags & IFF_UP) != 0) { // as ifenslave does
                 (void)netlink_->set_up(link->ifindex, false);
             }
-            if (auto done = bond.enslave(slave.name); !done) {
-                return done;
-            }
+            XB_TRY_VOID(bond.enslave(slave.name));
         }
         if (!slave.options.empty() && bond.core().slave(slave.name) != nullptr) {
-            if (auto done = bond.set_slave_options(slave.name, slave.options); !done) {
-                return done;
-            }
+            XB_TRY_VOID(bond.set_slave_options(slave.name, slave.options));
         }
     }
     for (const auto &slave : std::vector<core::Slave>(bond.core().slaves())) {
         if (!names.contains(slave.name) && note("release " + slave.name)) {
-            if (auto done = bond.release(slave.name); !done) {
-                return done;
-            }
+            XB_TRY_VOID(bond.release(slave.name));
         }
     }
     return {};

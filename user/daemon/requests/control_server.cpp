@@ -18,10 +18,7 @@ constexpr std::size_t max_backlog_bytes = 4U << 20; // a reader that far behind 
 
 Result<std::unique_ptr<ControlServer>> ControlServer::listen(sys::EventLoop &loop, const std::filesystem::path &path,
                                                              Handler handler) {
-    auto listener = sys::listen_unix(path);
-    if (!listener) {
-        return tl::unexpected(listener.error());
-    }
+    XB_TRY(listener, sys::listen_unix(path));
     std::unique_ptr<ControlServer> server(new ControlServer(loop, std::move(handler)));
     server->path_ = path;
     server->listener_ = std::move(*listener);
@@ -111,7 +108,7 @@ std::string ControlServer::answer(Connection &connection, std::string_view line)
     if (api::is_write(*request) && !may_write(connection.peer)) {
         return api::encode_error(api::denied(connection.peer.uid));
     }
-    if (std::holds_alternative<api::Monitor>(*request)) {
+    if (std::holds_alternative<api::Watch>(*request)) {
         connection.monitor = true;
         return api::encode_ok(nlohmann::json::object());
     }

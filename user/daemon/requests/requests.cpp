@@ -89,7 +89,7 @@ std::string Daemon::handle(const api::Request &request) {
                               return api::encode_ok({{"changes", plan}});
                           },
                           [&](const api::Lacp &r) { return lacp(r); },
-                          [&](const api::Monitor &) { return reply({}); }, // kept by ControlServer
+                          [&](const api::Watch &) { return reply({}); }, // kept by ControlServer
                       },
                       request);
 }
@@ -116,10 +116,7 @@ std::string Daemon::lacp(const api::Lacp &request) {
 }
 
 Result<void> Daemon::link_add(const api::LinkAdd &request) {
-    auto made = BondController::create(*host_, request.name, request.options, request.address, request.mtu);
-    if (!made) {
-        return tl::unexpected(made.error());
-    }
+    XB_TRY(made, BondController::create(*host_, request.name, request.options, request.address, request.mtu));
     bonds_[request.name] = std::move(*made);
     auto saved = persist();
     if (!saved) {
@@ -136,9 +133,7 @@ void Daemon::forget(const std::string &name) {
 }
 
 Result<void> Daemon::link_del(const api::LinkDel &request) {
-    if (auto known = bond(request.name); !known) {
-        return tl::unexpected(known.error());
-    }
+    XB_TRY_VOID(bond(request.name));
     forget(request.name);
     return persist();
 }
@@ -179,26 +174,17 @@ Result<void> Daemon::set_slave(const api::LinkSet &request) {
         return fail(EOPNOTSUPP, request.name + " is not a bond of this daemon: bond options cannot be set on it");
     }
     if (request.up == false) { // before master: `link set eth0 down master bond0` in one line
-        if (auto down = netlink_->set_up(link->ifindex, false); !down) {
-            return down;
-        }
+        XB_TRY_VOID(netlink_->set_up(link->ifindex, false));
     }
     auto *current = bond_of_slave(request.name);
     if (request.master) {
         const std::string &wanted = *request.master;
-        auto target = wanted.empty() ? Result<BondController *>(nullptr) : bond(wanted);
-        if (!target) {
-            return tl::unexpected(target.error());
-        }
+        XB_TRY(target, wanted.empty() ? Result<BondController *>(nullptr) : bond(wanted));
         if (current != nullptr && current != *target) { // netlink moves a slave (1.5)
-            if (auto released = current->release(request.name); !released) {
-                return released;
-            }
+            XB_TRY_VOID(current->release(request.name));
         }
         if (*target != nullptr && current != *target) {
-            if (auto enslaved = (*target)->enslave(request.name); !enslaved) {
-                return enslaved;
-            }
+            XB_TRY_VOID((*target)->enslave(request.name));
         }
         current = *target;
     }

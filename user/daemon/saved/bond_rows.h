@@ -40,7 +40,7 @@ inline constexpr auto rows<core::Slave> = std::tuple{
     field("last_tx", &core::Slave::last_tx),
     field("target_rx", &core::Slave::target_rx),
     field("backup", &core::Slave::backup),
-    field("inactive", &core::Slave::inactive),
+    field("inactive", &core::Slave::suppressed),
     // Its options have rows of their own.
     unsaved(&core::Slave::prio),
     unsaved(&core::Slave::queue_id),

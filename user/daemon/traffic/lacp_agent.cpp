@@ -84,7 +84,7 @@ lacp::PortLink LacpAgent::wanted_link(const core::Slave &slave) const {
     return link;
 }
 
-void LacpAgent::follow() {
+void LacpAgent::sync() {
     if (busy_) {
         return;
     }
@@ -98,7 +98,7 @@ void LacpAgent::follow() {
     }
     was_up_ = bond_.admin_up();
     for (const core::Slave &slave : std::vector<core::Slave>(bond_.slaves())) {
-        follow_slave(slave);
+        sync_port(slave);
     }
     tell(verdict());
 }
@@ -116,7 +116,7 @@ void LacpAgent::remove_gone_ports() {
     }
 }
 
-void LacpAgent::follow_slave(const core::Slave &slave) {
+void LacpAgent::sync_port(const core::Slave &slave) {
     if (!ports_.contains(slave.slot)) {
         add_port(slave);
     }
@@ -130,7 +130,7 @@ void LacpAgent::follow_slave(const core::Slave &slave) {
     }
     if (const auto found = ports_.find(slave.slot); found != ports_.end()) {
         found->second.name = slave.name;
-        follow_xdp(slave.slot, found->second);
+        sync_xdp(slave.slot, found->second);
     }
     if (const auto link = wanted_link(slave); link != system_.port(slave.slot)->link) {
         carry_out(system_.set_link(slave.slot, link, sys::now()));
@@ -153,7 +153,7 @@ void LacpAgent::add_port(const core::Slave &slave) {
 }
 
 // Where xb_xdp is attached, its AF_XDP sockets get the frames.
-void LacpAgent::follow_xdp(SlotId slot, Port &port) {
+void LacpAgent::sync_xdp(SlotId slot, Port &port) {
     using Attached = loader::XdpState::Attached;
     const Attached attached = applier_.xdp(slot).attached;
     if (port.attached == attached) {

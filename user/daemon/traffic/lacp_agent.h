@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Mode 802.3ad of one bond at work: lacp::System, the control channels of the slaves, and its timer. What System needs
-// to know it reads off the bond after every event (follow); what System decides goes back to the bond as an
+// to know it reads off the bond after every event (sync); what System decides goes back to the bond as an
 // AggregationChanged.
 #pragma once
 
@@ -33,7 +33,7 @@ public:
 
     // Options, ports, links and XDP of the slaves as they are now. A port that is gone says farewell (3.7): call it
     // when the slave has left the tables and its device is not touched yet.
-    void follow();
+    void sync();
 
     // Any frame out of a slave by AF_XDP; none: no such socket there.
     std::optional<Result<void>> send_by_xsk(SlotId, std::span<const std::uint8_t> frame);
@@ -56,8 +56,8 @@ private:
     lacp::PortLink wanted_link(const core::Slave &) const;
     void add_port(const core::Slave &);
     void remove_gone_ports();
-    void follow_slave(const core::Slave &);
-    void follow_xdp(SlotId, Port &);
+    void sync_port(const core::Slave &);
+    void sync_xdp(SlotId, Port &);
 
     void receive(SlotId);
     void on_deadline();
@@ -83,7 +83,7 @@ private:
     std::uint64_t generation_ = 0;
     sys::EventLoop::Source timer_;
     bool was_up_;
-    bool busy_ = false; // effects are being carried out: what they bring about needs no follow()
+    bool busy_ = false; // effects are being carried out: what they bring about needs no sync()
     Time saved_at_{};
     bool unsaved_ = false; // deadlines have moved, at least
     bool changed_ = false; // a machine has, too

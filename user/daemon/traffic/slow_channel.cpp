@@ -21,32 +21,20 @@ Result<void> watch(const Fd &epoll, int fd) {
 } // namespace
 
 Result<SlowChannel> SlowChannel::open(SlotId slot, std::uint32_t ifindex) {
-    auto packet = sys::SlowSocket::open(ifindex);
-    if (!packet) {
-        return tl::unexpected(packet.error());
-    }
+    XB_TRY(packet, sys::SlowSocket::open(ifindex));
     Fd epoll(::epoll_create1(EPOLL_CLOEXEC));
     if (!epoll) {
         return sys::fail_errno("cannot make an epoll descriptor");
     }
-    if (auto watched = watch(epoll, packet->fd()); !watched) {
-        return tl::unexpected(watched.error());
-    }
+    XB_TRY_VOID(watch(epoll, packet->fd()));
     return SlowChannel(slot, ifindex, std::move(*packet), std::move(epoll));
 }
 
 Result<void> SlowChannel::open_queue(unsigned number, loader::DataPath &path, loader::XskPool &pool) {
-    auto socket = pool.open(ifindex_, number);
-    if (!socket) {
-        return tl::unexpected(socket.error());
-    }
-    if (auto watched = watch(epoll_, socket->fd()); !watched) {
-        return watched;
-    }
+    XB_TRY(socket, pool.open(ifindex_, number));
+    XB_TRY_VOID(watch(epoll_, socket->fd()));
     // From here on xb_xdp redirects.
-    if (auto set = path.set_xsk(slot_, number, socket->fd()); !set) {
-        return set;
-    }
+    XB_TRY_VOID(path.set_xsk(slot_, number, socket->fd()));
     sockets_.push_back({number, std::move(*socket)});
     return {};
 }
@@ -56,10 +44,7 @@ Result<void> SlowChannel::set_xdp(bool attached, loader::DataPath &path, loader:
     if (!attached) {
         return {};
     }
-    const auto queues = loader::rx_queues(ifindex_);
-    if (!queues) {
-        return tl::unexpected(queues.error());
-    }
+    XB_TRY(queues, loader::rx_queues(ifindex_));
     Result<void> result;
     for (unsigned number = 0; number < std::min<unsigned>(*queues, XB_XSK_QUEUES); ++number) {
         if (std::ranges::find(sockets_, number, &Queue::number) != sockets_.end()) {
