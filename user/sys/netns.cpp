@@ -116,6 +116,9 @@ Result<std::uint64_t> netns_inode() {
 
 Result<void> enter_netns(std::string_view name_or_path) {
     const bool is_path = name_or_path.find('/') != std::string_view::npos;
+    if (name_or_path.empty() || name_or_path == "." || name_or_path == "..") {
+        return fail(EINVAL, "\"" + std::string(name_or_path) + "\" is no name of a network namespace");
+    }
     const std::string path = (is_path ? "" : "/run/netns/") + std::string(name_or_path);
     const Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
     if (!fd) {
