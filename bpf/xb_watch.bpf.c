@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only
  *
- * The carrier watch: notices a link change without traffic, from a bpf_timer in the pinned data path. Both programs
+ * The carrier watch: notices a link change without traffic, from a bpf_timer in the pinned data path. The programs here
  * are attached nowhere; user space runs them with BPF_PROG_TEST_RUN.
  */
 #include <asm-generic/errno-base.h>

@@ -194,6 +194,13 @@ Result<void> DataPath::set_watch(Ms interval) {
     return arm_watch(impl_->programs.watch_arm.get(), interval);
 }
 
+Result<std::uint32_t> DataPath::carriers() const {
+    if (!impl_->programs.look) {
+        return fail(ENOTSUP, "this kernel offers no carrier check");
+    }
+    return run_once(impl_->programs.look.get(), 0, 0);
+}
+
 std::uint64_t DataPath::watch_runs() const {
     const std::uint32_t key = 0;
     xb_watch watch{};
@@ -235,8 +242,17 @@ std::string_view DataPath::hook() const { return impl_->features.hook->name(); }
 
 void DataPath::teardown() {
     const std::filesystem::path pin_dir = impl_->config.pin_dir;
+    std::vector<std::uint32_t> devices{impl_->config.bond_ifindex, impl_->config.peer_ifindex};
+    for (unsigned slot = 0; slot < XB_MAX_SLAVES; ++slot) {
+        if (const auto ifindex = impl_->table.slot_ifindex(static_cast<SlotId>(slot)); ifindex != 0) {
+            devices.push_back(ifindex);
+        }
+        if (impl_->rx.at(slot)) {
+            devices.push_back(impl_->rx.at(slot)->where().ifindex);
+        }
+    }
     impl_.reset();
-    remove_pins(pin_dir);
+    remove_pins(pin_dir, devices);
 }
 
 } // namespace xbond::loader

@@ -5,8 +5,9 @@
 // Pin layout, below `<bpffs>/xbond/<netns inode>/<bond>/`:
 //   xb_table xb_stamps xb_lb xb_stats xb_events    the maps of abi.h
 //   xb_own4 xb_own6 xb_watch xb_xsk
-//   xb_tx xb_rx xb_learn xb_watch_arm              the programs in use
+//   xb_tx xb_rx xb_learn xb_look xb_watch_arm      the programs in use
 //   tx_bond tx_peer rx_<slot>                      links, where the kind of hook in use has any (loader/hook)
+//   build_<hash>                                   empty directory: which build's programs they are
 //   carrier_<check> qdisc_<ifindex>                empty directories: the variant in use; a clsact qdisc made by us
 // XDP programs need no pin of ours: they sit on the device by netlink or by libxdp's pins, and are known by their maps.
 #pragma once
@@ -95,6 +96,9 @@ public:
     // Carrier watch: starts, changes or stops (0) the timer.
     Result<void> set_watch(Ms interval);
     std::uint64_t watch_runs() const; // times the timer has run since it was set
+    // The slots whose device has carrier at this moment, bit i = slot i, read without any lock of the kernel. ENOTSUP:
+    // this kernel offers no carrier check.
+    Result<std::uint32_t> carriers() const;
     // Lets the next packet that meets this slot without carrier tell again.
     void clear_latch(SlotId);
 
@@ -138,5 +142,7 @@ std::vector<std::string> pinned_bonds(const std::filesystem::path &netns_dir);
 // Removes every pin below a bond's directory, detaching clsact filters and XDP of the interfaces it finds, without
 // needing to understand the layout. For --teardown after a crash or a layout change.
 void remove_pins(const std::filesystem::path &pin_dir);
+// The same where it is known which devices there may be something on: asking every device of a large host takes long.
+void remove_pins(const std::filesystem::path &pin_dir, std::span<const std::uint32_t> devices);
 
 } // namespace xbond::loader

@@ -56,6 +56,7 @@ private:
     Result<void> pin_programs(const Programs &which) const;
     Result<void> swap_hooks(const Programs &which);
     void compare_build();
+    void forget_build() const;
 };
 
 } // namespace xbond::loader

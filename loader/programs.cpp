@@ -7,6 +7,7 @@
 #include <bpf/libbpf.h>
 #include <cerrno>
 #include <chrono>
+#include <cstdio>
 #include <cstring>
 #include <fcntl.h>
 #include <thread>
@@ -187,10 +188,47 @@ xb_config make_config(const DataPath::Config &config, const ProgramSet &programs
     return result;
 }
 
-const std::array<Programs::Named, 4> Programs::all{{{"xb_tx", &Programs::tx},
+const std::array<Programs::Named, 5> Programs::all{{{"xb_tx", &Programs::tx},
                                                     {"xb_rx", &Programs::rx},
                                                     {"xb_learn", &Programs::learn},
+                                                    {"xb_look", &Programs::look},
                                                     {"xb_watch_arm", &Programs::watch_arm}}};
+
+namespace {
+
+std::uint64_t fnv1a(std::uint64_t hash, std::string_view bytes) {
+    for (const char byte : bytes) {
+        hash = (hash ^ static_cast<unsigned char>(byte)) * 0x100000001b3;
+    }
+    return hash;
+}
+
+template <typename... Skeleton> std::uint64_t hash_of() {
+    std::uint64_t hash = 0xcbf29ce484222325;
+    const auto add = [&](const void *(*elf_bytes)(std::size_t *)) {
+        std::size_t size = 0;
+        const void *bytes = elf_bytes(&size);
+        hash = fnv1a(hash, {static_cast<const char *>(bytes), size});
+    };
+    (add(&Skeleton::elf_bytes), ...);
+    return hash;
+}
+
+} // namespace
+
+std::string build_mark(const Programs &running) {
+    static const std::uint64_t objects =
+        hash_of<xb_rx, xb_tx_kfunc, xb_tx_none, xb_tx_probe, xb_watch_kfunc, xb_watch_probe>();
+    std::uint64_t hash = objects;
+    for (const auto &[name, place] : Programs::all) {
+        const auto info = running.*place ? program_info((running.*place).get()) : fail(ENOENT, "no such program");
+        const std::uint64_t tag = info ? info->tag : 0;
+        hash = fnv1a(hash, {reinterpret_cast<const char *>(&tag), sizeof(tag)});
+    }
+    std::array<char, 17> digits{};
+    std::snprintf(digits.data(), digits.size(), "%016llx", static_cast<unsigned long long>(hash));
+    return std::string(build_prefix) + digits.data();
+}
 
 Result<Programs> load_programs(std::span<const ObjectKind> kinds, const xb_config &config, CarrierCheck carrier,
                                Maps &maps) {

@@ -6,6 +6,7 @@
 #include <array>
 #include <filesystem>
 #include <memory>
+#include <string>
 
 #include "common/fd.h"
 #include "loader/datapath.h"
@@ -55,18 +56,19 @@ private:
     bpf_object *object_ = nullptr;
 };
 
-// What runs. xb_learn and xb_watch_arm know no ProgramSet; they are missing where there is no carrier check.
+// What runs. xb_learn, xb_look and xb_watch_arm know no ProgramSet; they are missing where there is no carrier check.
 struct Programs {
     Fd tx;
     Fd rx;
     Fd learn;
+    Fd look; // also missing where an older build made the pins, until its programs are replaced
     Fd watch_arm;
 
     struct Named {
         const char *name; // of the program and of its pin
         Fd Programs::*place;
     };
-    static const std::array<Named, 4> all;
+    static const std::array<Named, 5> all;
 };
 
 xb_config make_config(const DataPath::Config &config, const ProgramSet &programs);
@@ -78,6 +80,11 @@ Result<Programs> load_programs(std::span<const ObjectKind> kinds, const xb_confi
 // Runs xb_watch_arm: starts the timer of the carrier watch, changes its interval or stops it (0). The kernel makes the
 // timer without waiting for memory; when it finds none this tries again for up to 63 ms, asleep in between.
 Result<void> arm_watch(int prog_fd, Ms interval);
+
+// The name of a mark beside the pins: these programs, which run, are those of this build's BPF objects. It names both,
+// because a controller of an older build replaces programs and knows no marks.
+inline constexpr std::string_view build_prefix = "build_";
+std::string build_mark(const Programs &running);
 
 // What a loaded program has in its read-only data.
 Result<xb_config> read_config(int prog_fd);

@@ -67,7 +67,9 @@ std::vector<std::string> pinned_bonds(const fs::path &netns_dir) {
     return names;
 }
 
-void remove_pins(const fs::path &pin_dir) {
+void remove_pins(const fs::path &pin_dir) { remove_pins(pin_dir, interfaces()); }
+
+void remove_pins(const fs::path &pin_dir, std::span<const std::uint32_t> devices) {
     capture_library_log();
     std::error_code ignored;
     const Pinned pinned = read_pins(pin_dir);
@@ -75,7 +77,7 @@ void remove_pins(const fs::path &pin_dir) {
         const auto info = prog_id != 0 ? program_info_by_id(prog_id) : fail(ENOENT, "no program");
         return info && std::ranges::any_of(info->map_ids, [&](std::uint32_t id) { return pinned.maps.contains(id); });
     };
-    for (const std::uint32_t ifindex : interfaces()) {
+    for (const std::uint32_t ifindex : devices) {
         (void)detach_xdp(ifindex, ours);
         for (const HookKind *kind : hook_kinds()) {
             kind->sweep(ifindex, pin_dir, ours);

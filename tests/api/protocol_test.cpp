@@ -184,3 +184,17 @@ TEST_CASE("protocol: hex") {
     CHECK_FALSE(wire::parse_hex("0x00"));
     CHECK_FALSE(wire::parse_hex(std::string(2 * 65536, '0')));
 }
+
+TEST_CASE("protocol: what would cost the square of its length is refused early") {
+    std::string keys = R"({"v":1,"cmd":"status")", values = R"({"v":1,"cmd":"link.set","name":"b","options":[)";
+    for (int i = 0; i < 40000; ++i) {
+        keys += ",\"" + std::to_string(i) + "\":0";
+        values += R"(["a","b"],)";
+    }
+    const auto many_keys = parse_request(keys + "}");
+    REQUIRE_FALSE(many_keys);
+    CHECK(many_keys.error().message.find("more than 64 keys") != std::string::npos);
+    const auto many_values = parse_request(values + R"(["a","b"]]})");
+    REQUIRE_FALSE(many_values);
+    CHECK(many_values.error().message.find("more than 2048 values") != std::string::npos);
+}

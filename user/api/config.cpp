@@ -179,7 +179,7 @@ private:
 
 Result<Config> parse_config(std::string_view json_text, std::string_view file_name) {
     const auto in_file = [&](const Error &e) { return fail(e.code, std::string(file_name) + ": " + e.message); };
-    const auto root = parse_json(json_text);
+    const auto root = parse_json(json_text, config_limits);
     if (!root) {
         return in_file(root.error());
     }

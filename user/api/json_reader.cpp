@@ -29,6 +29,8 @@ std::string position(std::string_view text, std::size_t byte) {
 // Refuses what the parser itself would accept: depth, and keys given twice (the last would win silently).
 class Guard {
 public:
+    explicit Guard(const JsonLimits &limits) : limits_(limits) {}
+
     bool operator()(int depth, ordered_json::parse_event_t event, ordered_json &value) {
         using Event = ordered_json::parse_event_t;
         if (event == Event::object_start || event == Event::array_start) {
@@ -36,17 +38,24 @@ public:
                 throw Refusal{"nested deeper than " + std::to_string(max_depth) + " levels"};
             }
         }
+        if (event != Event::object_end && event != Event::array_end && ++values_ > limits_.values) {
+            throw Refusal{"more than " + std::to_string(limits_.values) + " values"};
+        }
         if (event == Event::object_start) {
             keys_.emplace_back();
         } else if (event == Event::object_end) {
             keys_.pop_back();
         } else if (event == Event::key && !keys_.back().insert(value.get<std::string>()).second) {
             throw Refusal{"key " + shown(value) + " is given twice"};
+        } else if (event == Event::key && keys_.back().size() > limits_.keys) {
+            throw Refusal{"more than " + std::to_string(limits_.keys) + " keys in one object"};
         }
         return true;
     }
 
 private:
+    JsonLimits limits_;
+    std::size_t values_ = 0;
     std::vector<std::set<std::string>> keys_;
 };
 
@@ -57,8 +66,8 @@ std::string shown(const ordered_json &value) {
     return text.size() <= max_shown ? text : text.substr(0, max_shown) + "...";
 }
 
-Result<ordered_json> parse_json(std::string_view text) {
-    Guard guard;
+Result<ordered_json> parse_json(std::string_view text, const JsonLimits &limits) {
+    Guard guard(limits);
     try {
         return ordered_json::parse(text.begin(), text.end(),
                                    [&guard](int depth, ordered_json::parse_event_t event, ordered_json &value) {

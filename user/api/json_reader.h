@@ -17,9 +17,17 @@
 
 namespace xbond::api {
 
-// Parses one JSON text. Duplicate keys, invalid UTF-8, numbers beyond a double and nesting deeper than 8 are errors;
-// syntax errors tell line and column.
-Result<nlohmann::ordered_json> parse_json(std::string_view text);
+// Bounds of one text. Objects are searched from their beginning, so that reading one costs the square of its keys.
+struct JsonLimits {
+    std::size_t keys;   // of one object
+    std::size_t values; // in all
+};
+inline constexpr JsonLimits request_limits{64, 2048};    // the largest legal request has some 600 values
+inline constexpr JsonLimits config_limits{4096, 262144}; // bonds of a file; only who may write gets that far
+
+// Parses one JSON text. Duplicate keys, invalid UTF-8, numbers beyond a double, nesting deeper than 8 and what is over
+// the limits are errors; syntax errors tell line and column.
+Result<nlohmann::ordered_json> parse_json(std::string_view text, const JsonLimits &limits);
 
 // The members of one object, each taken by name and type. The first error is kept and everything after it answers
 // empty, so that a caller reads all members and asks once, in `finish`, which also refuses members nobody took.

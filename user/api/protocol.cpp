@@ -224,7 +224,7 @@ Result<Request> parse_request(std::string_view text) {
         return fail(EMSGSIZE, "a request of " + std::to_string(text.size()) + " bytes; at most " +
                                   std::to_string(max_request_bytes) + " are taken");
     }
-    const auto object = parse_json(text);
+    const auto object = parse_json(text, request_limits);
     if (!object) {
         return fail(object.error().code, "request: " + object.error().message);
     }

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "user/sys/event_loop.h"
 
+#include <deque>
 #include <exception>
+#include <mutex>
 #include <pthread.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -9,7 +11,6 @@
 #include <systemd/sd-daemon.h>
 #include <systemd/sd-event.h>
 #include <utility>
-#include <vector>
 
 #include "common/fd.h"
 #include "user/sys/io.h"
@@ -28,7 +29,8 @@ struct EventLoop::Impl {
     std::exception_ptr error; // thrown by a callback; run() throws it on, past sd-event's C frames
     Fd wake;                  // eventfd that makes post() an event like any other
     Source wake_source;
-    std::vector<std::function<void()>> posted;
+    std::mutex lock; // of `posted`
+    std::deque<std::function<void()>> posted;
 
     Impl() = default;
     Impl(const Impl &) = delete;
@@ -36,6 +38,30 @@ struct EventLoop::Impl {
     ~Impl() {
         wake_source = {};
         sd_event_unref(event);
+    }
+
+    void post(std::function<void()> call) {
+        const std::lock_guard held(lock);
+        posted.push_back(std::move(call));
+        wake_up();
+    }
+    std::function<void()> take_posted() {
+        const std::lock_guard held(lock);
+        if (posted.empty()) {
+            return {};
+        }
+        auto call = std::move(posted.front());
+        posted.pop_front();
+        if (!posted.empty()) {
+            wake_up();
+        }
+        return call;
+    }
+
+private:
+    void wake_up() const {
+        const std::uint64_t one = 1;
+        (void)!::write(wake.get(), &one, sizeof one);
     }
 };
 
@@ -94,7 +120,7 @@ Result<EventLoop> EventLoop::create() {
     loop.impl_->wake_source = loop.on_readable(loop.impl_->wake.get(), [core = loop.impl_.get()] {
         std::uint64_t count = 0;
         (void)!::read(core->wake.get(), &count, sizeof count);
-        for (auto &call : std::exchange(core->posted, {})) {
+        if (const auto call = core->take_posted()) { // it may throw
             call();
         }
     });
@@ -142,11 +168,7 @@ EventLoop::Source EventLoop::at(Time when, std::function<void()> call) {
     return s;
 }
 
-void EventLoop::post(std::function<void()> call) {
-    impl_->posted.push_back(std::move(call));
-    const std::uint64_t one = 1;
-    (void)!::write(impl_->wake.get(), &one, sizeof one);
-}
+void EventLoop::post(std::function<void()> call) { impl_->post(std::move(call)); }
 
 int EventLoop::run() {
     Impl &core = *impl_; // stays where it is when the EventLoop is moved

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// sd-event behind one small header. Single thread. Every timer passes an accuracy of 1 us: 0 would mean 250 ms.
+// sd-event behind one small header. Single thread, but for post(). Every timer passes an accuracy of 1 us: 0 would mean
+// 250 ms.
 #pragma once
 
 #include <csignal>
@@ -43,7 +44,8 @@ public:
     Source on_io(int fd, std::uint32_t epoll_events, std::function<void(std::uint32_t)>);
     Source on_signal(int signo, std::function<void()>); // blocks the signal for the thread
     Source at(Time when, std::function<void()>);        // one shot; keep the Source alive until it fires
-    void post(std::function<void()>);                   // runs once, after the events at hand
+    // Runs once, after the events at hand; one a turn, in order. From any thread.
+    void post(std::function<void()>);
 
     int run();               // until stop(); may be called again afterwards
     void stop(int code = 0); // returns from run() after the callback at hand

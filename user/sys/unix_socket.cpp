@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 
+#include "user/sys/directory.h"
 #include "user/sys/io.h"
 
 namespace xbond::sys {
@@ -36,19 +37,6 @@ Result<Fd> open_socket(int flags) {
         return fail_errno("cannot open a unix socket");
     }
     return fd;
-}
-
-Result<void> make_directories(const fs::path &dir) {
-    fs::path made;
-    for (const auto &part : dir) {
-        made /= part;
-        if (::mkdir(made.c_str(), 0755) == 0) {
-            ::chmod(made.c_str(), 0755); // whatever the umask is
-        } else if (errno != EEXIST) {
-            return fail_errno("cannot make directory " + made.string());
-        }
-    }
-    return {};
 }
 
 // Only one starter at a time may find a stale socket and replace it. The lock is a file of its own, private to its

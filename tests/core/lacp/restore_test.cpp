@@ -166,3 +166,17 @@ TEST_CASE("XB-34 a saved state that contradicts itself is refused") {
     REQUIRE_FALSE(refused);
     CHECK(refused.error().code == EINVAL);
 }
+
+TEST_CASE("restored after an absence: a partner that is still there stays current, one that has gone expires a timeout "
+          "later") {
+    auto lab = fast_pair(10000);
+    auto saved = lab.system.save();
+    forgive_absence(saved, Ms(20000));
+    auto restored = System::restore(std::move(saved), Ms(20000));
+    REQUIRE(restored);
+    restored->expire(Ms(22999));
+    CHECK(restored->port(1)->rx == RxState::current);
+    CHECK(restored->distributing(1));
+    restored->expire(Ms(23000));
+    CHECK(restored->port(1)->rx == RxState::expired);
+}

@@ -5,7 +5,6 @@
 namespace xbond::lacp {
 namespace {
 
-constexpr Time short_timeout = Ms(3000), long_timeout = Ms(90000);
 // What the partner must know of us; the other bits are only told (update_NTT).
 constexpr std::uint8_t compared_flags = flag::activity | flag::timeout | flag::synchronization | flag::aggregation;
 
@@ -89,7 +88,7 @@ bool enter_current(Run &run, Port &port, const Arrival &arrival) {
     update_selected(run, port, arrival.pdu.actor); // against the old partner
     update_ntt(port, arrival.pdu);
     record_pdu(port, arrival.pdu);
-    port.current_while = arrival.when + (port.actor.has(flag::timeout) ? short_timeout : long_timeout);
+    port.current_while = arrival.when + port.receive_timeout();
     return true;
 }
 

@@ -45,6 +45,14 @@ bool aggregators_fit(const SystemState &state) {
 
 } // namespace
 
+void forgive_absence(SystemState &saved, Time now) {
+    for (auto &port : saved.ports) {
+        if (port.rx == RxState::current) {
+            port.current_while = now + port.receive_timeout();
+        }
+    }
+}
+
 Result<System> System::restore(SystemState saved, Time now) {
     if (!all_different<SlotId>(saved.ports, &Port::slot) ||
         !all_different<std::uint16_t>(saved.ports, [](const Port &port) { return port.actor.port; }) ||

@@ -66,6 +66,8 @@ std::uint16_t operational_key(std::uint16_t user_key, std::uint32_t speed, bool 
 
 using Timer = std::optional<Time>; // absolute deadline; none: stopped
 
+inline constexpr Time short_timeout = Ms(3000), long_timeout = Ms(90000);
+
 struct Port {
     SlotId slot = no_slot;
     MacAddr mac;       // permanent address of the slave
@@ -102,6 +104,8 @@ struct Port {
     bool operator==(const Port &) const = default;
     bool lacp_enabled() const { return link.full_duplex; }
     bool live() const { return link.up && !loop; }
+    // How long the partner's last PDU counts.
+    Time receive_timeout() const { return actor.has(flag::timeout) ? short_timeout : long_timeout; }
 };
 
 struct Aggregator {

@@ -32,6 +32,10 @@ namespace xbond::lacp {
 
 struct Run;
 
+// For a state that is to be restored: what partners said before counts anew from now on. While nobody listened silence
+// is no reason to expire them, and those that have gone meanwhile are noticed a timeout later.
+void forgive_absence(SystemState &, Time now);
+
 class System {
 public:
     explicit System(const SystemOptions &options) { state_.options = options; }

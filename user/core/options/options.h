@@ -80,6 +80,7 @@ struct Options {
 struct OptionValue { // as typed
     std::string name;
     std::string value;
+    bool operator==(const OptionValue &) const = default;
 };
 
 // What an option's checks need to know of the bond.
