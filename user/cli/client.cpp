@@ -2,6 +2,7 @@
 #include "user/cli/client.h"
 
 #include <cstring>
+#include <poll.h>
 #include <sys/socket.h>
 
 #include "user/sys/unix_socket.h"
@@ -13,10 +14,30 @@ Result<Client> Client::connect(const std::filesystem::path &socket) {
     return Client(std::move(*fd));
 }
 
+Result<void> Client::wait_for(short events) const {
+    pollfd p{fd_.get(), events, 0};
+    const int timeout = patience_ ? static_cast<int>(patience_->count()) : -1;
+    for (;;) {
+        const int n = ::poll(&p, 1, timeout);
+        if (n > 0) {
+            return {};
+        }
+        if (n == 0) {
+            return fail(ETIMEDOUT, "xbondd does not answer within " + std::to_string(timeout / 1000) +
+                                       " s; it may be busy or stopped (--timeout SECONDS waits longer)");
+        }
+        if (errno != EINTR) {
+            const int code = errno;
+            return fail(code, std::string("cannot wait for xbondd: ") + std::strerror(code));
+        }
+    }
+}
+
 Result<void> Client::send(std::string_view line) {
     while (!line.empty()) {
-        const auto n = ::send(fd_.get(), line.data(), line.size(), MSG_NOSIGNAL);
-        if (n < 0 && errno != EINTR) {
+        XB_TRY_VOID(wait_for(POLLOUT));
+        const auto n = ::send(fd_.get(), line.data(), line.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+        if (n < 0 && errno != EINTR && errno != EAGAIN) {
             const int code = errno;
             return fail(code, std::string("cannot send to xbondd: ") + std::strerror(code));
         }
@@ -32,6 +53,7 @@ Result<std::string> Client::receive() {
             pending_.erase(0, end + 1);
             return line;
         }
+        XB_TRY_VOID(wait_for(POLLIN));
         char buffer[65536];
         const auto n = ::recv(fd_.get(), buffer, sizeof buffer, 0);
         if (n == 0) {

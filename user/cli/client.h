@@ -2,7 +2,9 @@
 // The command line's end of the control socket.
 #pragma once
 
+#include <chrono>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -15,12 +17,18 @@ class Client {
 public:
     static Result<Client> connect(const std::filesystem::path &socket); // errors keep connect's errno
 
+    // How long send and receive wait for the daemon before they give up with ETIMEDOUT; none: for ever.
+    void set_patience(std::optional<std::chrono::milliseconds> patience) { patience_ = patience; }
+
     Result<void> send(std::string_view line);
     Result<std::string> receive(); // one line; EPIPE when the daemon closed the connection
 
 private:
     explicit Client(Fd fd) : fd_(std::move(fd)) {}
+    Result<void> wait_for(short events) const;
+
     Fd fd_;
+    std::optional<std::chrono::milliseconds> patience_;
     std::string pending_;
 };
 

@@ -3,6 +3,7 @@
 // iproute2's grammar (options before the object, keywords without dashes, prefixes) fits no option library.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <optional>
@@ -25,6 +26,7 @@ struct Globals {
     std::optional<std::string> netns;
     std::optional<std::filesystem::path> socket;
     bool json = false, pretty = false, details = false, statistics = false;
+    std::optional<std::chrono::seconds> timeout; // for the daemon's answer; 0: for ever; none: as the command has it
 };
 
 struct ShowFilter { // of `link show`

@@ -8,6 +8,7 @@ namespace {
 
 constexpr const char *general = R"(Usage: xbond [OPTIONS] COMMAND
 OPTIONS := -n NETNS | -j (JSON) | -p (pretty JSON) | -d (details) | -s (statistics) | --socket PATH | -V
+           --timeout SECONDS (for an answer; 10, of apply 300; 0: for ever)
   link add [dev] BOND [address MAC] [mtu N] type bond [OPTION VALUE]...
   link set [dev] DEV [master BOND | nomaster] [up | down] [address MAC] [mtu N]
            [type bond OPTION VALUE... | type bond_slave OPTION VALUE...]
@@ -25,7 +26,7 @@ OPTIONS := -n NETNS | -j (JSON) | -p (pretty JSON) | -d (details) | -s (statisti
   apply FILE [--dry-run]     make the bonds of a config file, all or nothing
   options [--markdown]       every bond option
   help [link | bond]
-Exit code: 0 done, 1 refused, 2 usage, 3 no daemon, 4 permission denied
+Exit code: 0 done, 1 refused, 2 usage, 3 no daemon, or no answer from it, 4 permission denied
 )";
 
 std::string bond_help() { return "... type bond [OPTION VALUE]..., where OPTION is\n" + option_table_text({}); }

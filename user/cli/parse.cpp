@@ -211,13 +211,18 @@ Result<bool> take_global(Args &args, Globals &globals) {
         return true;
     }
     const bool netns = matches(word, "-netns");
-    if (!netns && word != "-socket") {
-        return fail(EINVAL, "unknown option " + args.peek() +
-                                "; known: -n NETNS, -j, -p, -d, -s, --socket PATH, -V. See xbond help");
+    const bool timeout = word == "-timeout";
+    if (!netns && !timeout && word != "-socket") {
+        return fail(EINVAL,
+                    "unknown option " + args.peek() +
+                        "; known: -n NETNS, -j, -p, -d, -s, --socket PATH, --timeout SECONDS, -V. See xbond help");
     }
     args.take();
-    XB_TRY(value, args.value(netns ? "-n" : "--socket"));
-    if (netns) {
+    XB_TRY(value, args.value(netns ? "-n" : timeout ? "--timeout" : "--socket"));
+    if (timeout) {
+        XB_TRY(seconds, parse_number(*value, "--timeout", 0, 86400));
+        globals.timeout = std::chrono::seconds(*seconds);
+    } else if (netns) {
         globals.netns = *value;
     } else {
         globals.socket = *value;

@@ -61,9 +61,25 @@ tl::expected<Client, int> connect(const Globals &globals) {
 }
 
 Result<ordered_json> call(Client &client, const api::Request &request) {
-    XB_TRY_VOID(client.send(api::encode_request(request)));
+    const auto sent = client.send(api::encode_request(request));
+    if (!sent && sent.error().code != EPIPE) { // a daemon that turned us away has said why before it closed
+        return tl::unexpected(sent.error());
+    }
     const auto line = client.receive();
     return line ? api::parse_reply(*line) : tl::unexpected(line.error());
+}
+
+// Bonds of a config are made one after the other, on real NICs in seconds each.
+std::optional<std::chrono::milliseconds> patience(const Globals &globals, const api::Request &request) {
+    constexpr std::chrono::seconds ordinary(10), of_apply(300);
+    const auto wanted = globals.timeout.value_or(std::holds_alternative<api::Apply>(request) ? of_apply : ordinary);
+    return wanted.count() == 0 ? std::nullopt : std::optional<std::chrono::milliseconds>(wanted);
+}
+
+// A daemon that is there and does not serve is, for a script, none.
+int failed(const Error &error) {
+    const bool silent = error.code == ETIMEDOUT || error.code == EUSERS;
+    return refused(error, silent ? exit_no_daemon : exit_refused);
 }
 
 // `type bond` and `master B` of link show.
@@ -125,9 +141,10 @@ int ask(const Invocation &in, const api::Request &request) {
     if (!client) {
         return client.error();
     }
+    client->set_patience(patience(in.globals, request));
     const auto result = call(*client, request);
     if (!result) {
-        return refused(result.error());
+        return failed(result.error());
     }
     print_result(in, request, *result);
     return exit_ok;
@@ -138,9 +155,11 @@ int watch(const Invocation &in) {
     if (!client) {
         return client.error();
     }
+    client->set_patience(patience(in.globals, api::Watch{}));
     if (const auto ok = call(*client, api::Watch{}); !ok) {
-        return refused(ok.error());
+        return failed(ok.error());
     }
+    client->set_patience({}); // nothing happens for as long as nothing happens
     for (;;) {
         const auto line = client->receive();
         if (!line) {
@@ -186,9 +205,11 @@ int capture(const Invocation &in, const LacpCapture &what) {
     if (!client) {
         return client.error();
     }
-    const auto history = call(*client, api::Lacp{what.bond, true, {}});
+    const api::Request request = api::Lacp{what.bond, true, {}};
+    client->set_patience(patience(in.globals, request));
+    const auto history = call(*client, request);
     if (!history) {
-        return refused(history.error());
+        return failed(history.error());
     }
     const auto boot = nanoseconds_of(CLOCK_REALTIME) - nanoseconds_of(CLOCK_MONOTONIC);
     const auto bytes = show::lacp_history_pcap(*history, boot);
@@ -202,6 +223,7 @@ int doctor(const Invocation &in) {
     std::optional<std::string> daemon;
     if (const auto path = socket_path(in.globals)) {
         if (auto client = Client::connect(*path)) {
+            client->set_patience(patience(in.globals, api::Status{}));
             if (const auto status = call(*client, api::Status{})) {
                 daemon = path->string();
                 for (const auto &f : status->value("features", ordered_json::array())) {
