@@ -37,6 +37,14 @@ nlohmann::json Cli::json(const std::string &words) const { return nlohmann::json
 
 Daemon::Daemon(const NetNs &ns) : ns_(ns), dir_("xbondd") {}
 
+// One that was killed leaves its lock behind.
+Daemon::~Daemon() {
+    process_.reset();
+    std::error_code ignored;
+    std::filesystem::remove_all("/run/xbond/" + std::to_string(ns_.inode()), ignored);
+    std::filesystem::remove("/run/xbond", ignored);
+}
+
 std::filesystem::path Daemon::pin_dir() const { return bpffs_.path() / "xbond" / std::to_string(ns_.inode()); }
 
 Argv Daemon::command(const Argv &extra) const {
@@ -76,6 +84,8 @@ void Daemon::freeze() const {
 }
 
 void Daemon::thaw() const { process_->signal(SIGCONT); }
+
+void Daemon::hang_up() const { process_->signal(SIGHUP); }
 
 std::string Daemon::log() const { return process_ ? process_->out() + process_->err() : std::string(); }
 

@@ -32,7 +32,10 @@ private:
 
 class Daemon {
 public:
-    explicit Daemon(const NetNs &ns);   // not started
+    explicit Daemon(const NetNs &ns); // not started
+    ~Daemon();
+    Daemon(const Daemon &) = delete;
+    Daemon &operator=(const Daemon &) = delete;
     void start(const Argv &extra = {}); // returns when it serves; throws with its log when it does not
     // Runs it to its end, for starts that must fail and for --teardown.
     CommandResult run_to_end(const Argv &extra) const;
@@ -40,6 +43,7 @@ public:
     void kill9();
     void freeze() const;
     void thaw() const;
+    void hang_up() const; // SIGHUP
     bool running() { return process_ && process_->running(); }
     std::string log() const;
     Cli cli() const { return {ns_, socket()}; }

@@ -45,7 +45,7 @@ private:
     Fd pidfd_, in_, out_, err_;
 };
 
-// Of one thread; xbondd has no other.
+// Of its first thread: xbondd's loop.
 std::chrono::nanoseconds cpu_time(pid_t pid);
 
 CommandResult run(const Argv &argv, int netns_fd = -1, const std::string &input = {},

@@ -3,51 +3,33 @@
 #include "user/daemon/daemon.h"
 
 #include <algorithm>
-#include <cstddef>
 #include <cstring>
 #include <grp.h>
 #include <nlohmann/json.hpp>
 #include <spdlog/spdlog.h>
-#include <sys/socket.h>
-#include <sys/un.h>
+#include <utility>
 
 #include "user/daemon/bond/bond_device.h"
 #include "user/show/render.h"
+#include "user/sys/directory.h"
 #include "user/sys/netns.h"
 
 namespace xbond::daemon {
-namespace {
-
-// An abstract socket name belongs to the network namespace and goes with the process: the exact lifetime wanted.
-Result<Fd> lock_namespace() {
-    Fd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    constexpr std::string_view name("\0xbondd", 7);
-    name.copy(address.sun_path, name.size());
-    const auto length = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + name.size());
-    if (!fd || ::bind(fd.get(), reinterpret_cast<const sockaddr *>(&address), length) != 0) {
-        if (errno == EADDRINUSE) {
-            return fail(EBUSY, "another xbondd runs in this network namespace; stop it first");
-        }
-        return fail(errno, std::string("cannot lock the network namespace: ") + std::strerror(errno));
-    }
-    return fd;
-}
-
-} // namespace
+// In a directory that nobody else could have made; the name of an abstract socket can be taken by anybody.
+std::filesystem::path Daemon::lock_path() const { return sys::default_socket(settings_.netns).parent_path() / "lock"; }
 
 Result<void> Daemon::open() {
-    XB_TRY(lock, lock_namespace());
+    auto lock = sys::lock_file(lock_path(), "another xbondd");
+    if (!lock) {
+        return fail(lock.error().code, lock.error().message + ": one of them serves a network namespace");
+    }
     instance_lock_ = std::move(*lock);
     auto loop = sys::EventLoop::create();
     auto netlink = sys::Netlink::open();
     auto ethtool = sys::Ethtool::open();
     auto packets = sys::PacketSocket::open();
-    auto filter = sys::DeviceFilter::open();
-    for (const Error *error :
-         {loop ? nullptr : &loop.error(), netlink ? nullptr : &netlink.error(), ethtool ? nullptr : &ethtool.error(),
-          packets ? nullptr : &packets.error(), filter ? nullptr : &filter.error()}) {
+    for (const Error *error : {loop ? nullptr : &loop.error(), netlink ? nullptr : &netlink.error(),
+                               ethtool ? nullptr : &ethtool.error(), packets ? nullptr : &packets.error()}) {
         if (error != nullptr) {
             return tl::unexpected(*error);
         }
@@ -56,17 +38,20 @@ Result<void> Daemon::open() {
     netlink_ = std::move(*netlink);
     ethtool_ = std::move(*ethtool);
     packets_ = std::move(*packets);
-    filter_ = std::move(*filter);
+    XB_TRY(hands, Hands::open(*loop_));
+    hands_ = std::move(*hands);
+    files_.emplace(*hands_);
     XB_TRY(features, loader::probe_features());
     features_ = std::move(*features);
     if (settings_.carrier_check) {
         features_.carrier = std::max(features_.carrier, *settings_.carrier_check);
     }
     host_ = std::make_unique<Host>(
-        Host{*loop_, *netlink_, *ethtool_, *packets_, *filter_, features_, {}, {}, {}, {}, {}, {}});
+        Host{*loop_, *netlink_, *ethtool_, *packets_, features_, *hands_, *files_, {}, {}, {}, {}, {}, {}, {}});
     host_->state_dir = settings_.state_dir;
     host_->pin_root = settings_.bpffs / "xbond" / std::to_string(settings_.netns);
     host_->persist = [this] { return persist(); };
+    host_->persist_soon = [this] { persist_soon(); };
     host_->is_bond_device = [this](std::uint32_t ifindex) {
         return std::any_of(bonds_.begin(), bonds_.end(), [&](const auto &bond) {
             return bond.second->ifindex() == ifindex || bond.second->peer() == ifindex;
@@ -76,25 +61,48 @@ Result<void> Daemon::open() {
         spdlog::info("{}{}{}: {} {} -> {} ({})", bond, t.slave.empty() ? "" : "/", t.slave, t.machine, t.from, t.to,
                      t.cause);
         if (server_) {
-            server_->broadcast(show::transition_json(bond, t).dump() + "\n");
+            using Json = nlohmann::ordered_json; // a device's name may be any bytes
+            server_->broadcast(show::transition_json(bond, t).dump(-1, ' ', true, Json::error_handler_t::replace) +
+                               "\n");
         }
     };
     return host_->links.resync(*netlink_);
 }
 
-Result<void> Daemon::persist() {
+std::string Daemon::state_text() const {
     SavedState state;
     state.boot_id = boot_id();
     for (const auto &[name, controller] : bonds_) {
         state.bonds.push_back(controller->save());
     }
-    return save_state(settings_.state_dir, state);
+    return text_of(state);
+}
+
+Result<void> Daemon::persist() {
+    if (recovering_) { // half of the bonds is not adopted yet: writing now would lose them
+        return {};
+    }
+    XB_TRY_VOID(sys::make_directories(settings_.state_dir.parent_path()));
+    XB_TRY_VOID(sys::make_directories(settings_.state_dir, 0700));
+    return files_->now(state_file(settings_.state_dir), state_text(), sys::Durable::yes);
+}
+
+void Daemon::persist_soon() {
+    if (std::exchange(persisting_, true)) {
+        return;
+    }
+    loop_->post([this] {
+        persisting_ = false;
+        if (!recovering_) {
+            files_->soon(state_file(settings_.state_dir), state_text(), sys::Durable::yes,
+                         [](const Error &error) { spdlog::error("state not saved: {}", error.message); });
+        }
+    });
 }
 
 Result<void> Daemon::recover() {
     XB_TRY(state, load_state(settings_.state_dir));
-    // Writing the state while half of it is adopted would lose the other half.
-    host_->persist = [] { return Result<void>(); };
+    recovering_ = true;
     for (const auto &saved : state->bonds) {
         auto controller = BondController::adopt(*host_, saved);
         if (controller) {
@@ -111,7 +119,7 @@ Result<void> Daemon::recover() {
             (void)netlink_->delete_link(saved.ifindex);
         }
     }
-    host_->persist = [this] { return persist(); };
+    recovering_ = false;
     for (const auto &name : loader::pinned_bonds(host_->pin_root)) {
         if (!bonds_.contains(name)) {
             spdlog::warn("{}: pins without saved state: removed", name);
@@ -139,26 +147,48 @@ Result<int> Daemon::run() {
     }
     sigterm_ = loop_->on_signal(SIGTERM, [this] { loop_->stop(0); });
     sigint_ = loop_->on_signal(SIGINT, [this] { loop_->stop(0); });
+    sighup_ = loop_->on_signal(SIGHUP, [this] { reread_config(); });
     XB_TRY_VOID(recover());
-    netlink_source_ = loop_->on_readable(netlink_->event_fd(), [this] {
-        netlink_->drain([this](const sys::NetlinkEvent &event) { on_netlink(event); });
-    });
+    netlink_source_ = loop_->on_readable(netlink_->event_fd(), [this] { drain_netlink(); });
     if (config) {
-        XB_TRY_VOID(apply(*config, false, nullptr));
+        XB_TRY_VOID(plan(*config).and_then([](const Plan &plan) { return carry_out(plan); }));
     }
     XB_TRY(server, ControlServer::listen(*loop_, settings_.socket,
-                                         [this](const api::Request &request) { return handle(request); }));
+                                         [this](const api::Request &request, ControlServer::Reply reply) {
+                                             on_request(request, std::move(reply));
+                                         }));
     server_ = std::move(*server);
     server_->set_group(writers);
     spdlog::info("xbondd {} serves {}", XBOND_VERSION, settings_.socket.string());
     loop_->notify_ready();
     const int code = loop_->run();
+    (void)hands_->drain(Ms(500)); // what is in work is finished, unless it waits for somebody
     if (bonds_.empty()) {
         remove_leftovers();
     } else if (auto saved = persist(); !saved) {
         spdlog::error("state not saved: {}", saved.error().message);
     }
     return code;
+}
+
+void Daemon::reread_config() {
+    if (!settings_.config) {
+        spdlog::info("SIGHUP: there is no config file to read again");
+        return;
+    }
+    if (runner_ != nullptr) { // a config is in work
+        waiting_.emplace_back([this] { reread_config(); });
+        return;
+    }
+    auto wanted = read_config().and_then([this](const api::Config &config) { return plan(config); });
+    if (!wanted) {
+        spdlog::error("SIGHUP: nothing was changed: {}", wanted.error().message);
+        return;
+    }
+    run_plan(std::move(*wanted), [file = settings_.config->string()](const Result<void> &done) {
+        done ? spdlog::info("SIGHUP: {} is applied", file)
+             : spdlog::error("SIGHUP: nothing was changed: {}", done.error().message);
+    });
 }
 
 Result<void> Daemon::teardown() {
@@ -176,11 +206,18 @@ Result<void> Daemon::teardown() {
 void Daemon::remove_leftovers() {
     server_.reset();
     forget_state(settings_.state_dir);
-    const auto own = sys::default_socket(settings_.netns).parent_path();
+    const auto own = lock_path().parent_path();
     std::error_code ec;
+    std::filesystem::remove(lock_path(), ec); // still held: who waits for it finds no file, or one of its own
     for (const auto &empty : {host_->pin_root, host_->pin_root.parent_path(), own, own.parent_path()}) {
         std::filesystem::remove(empty, ec);
     }
+}
+
+// However many messages there are, what they make stale is read once.
+void Daemon::drain_netlink() {
+    netlink_->drain([this](const sys::NetlinkEvent &event) { on_netlink(event); });
+    resync();
 }
 
 void Daemon::on_netlink(const sys::NetlinkEvent &event) {
@@ -192,19 +229,32 @@ void Daemon::on_netlink(const sys::NetlinkEvent &event) {
     } else if (const auto *gone = std::get_if<sys::LinkGone>(&event)) {
         on_link_gone(gone->ifindex);
     } else {
-        if (auto synced = host_->links.resync(*netlink_); !synced) {
-            spdlog::error("netlink: {}", synced.error().message);
-            return;
-        }
-        if (std::holds_alternative<sys::Overrun>(event)) {
-            spdlog::warn("netlink events were lost: everything is read again");
-            for (auto &[name, controller] : bonds_) {
-                controller->resync();
-            }
-        }
+        addresses_changed_ = true;
+        events_lost_ = events_lost_ || std::holds_alternative<sys::Overrun>(event);
+    }
+}
+
+// A list that kept changing while it was read is read again a little later.
+void Daemon::resync() {
+    constexpr Ms pause(50);
+    if (!addresses_changed_) {
+        return;
+    }
+    auto synced = events_lost_ ? host_->links.resync(*netlink_) : host_->links.resync_addresses(*netlink_);
+    if (!synced) {
+        spdlog::warn("netlink: {}: tried again", synced.error().message);
+        resync_again_ = loop_->at(sys::now() + pause, [this] { resync(); });
+        return;
+    }
+    addresses_changed_ = false;
+    if (std::exchange(events_lost_, false)) {
+        spdlog::warn("netlink events were lost: everything is read again");
         for (auto &[name, controller] : bonds_) {
-            controller->on_addresses_changed();
+            controller->resync();
         }
+    }
+    for (auto &[name, controller] : bonds_) {
+        controller->on_addresses_changed();
     }
 }
 
@@ -216,7 +266,7 @@ void Daemon::on_link_gone(std::uint32_t ifindex) {
             spdlog::warn("{}: its device was deleted: releasing the slaves", it->first);
             controller.destroy();
             it = bonds_.erase(it);
-            (void)persist();
+            persist_soon();
             continue;
         }
         controller.on_link_gone(ifindex);

@@ -7,11 +7,16 @@ namespace xbond::daemon {
 
 Result<void> LinkTable::resync(sys::Netlink &netlink) {
     XB_TRY(links, netlink.links());
-    XB_TRY(addresses, netlink.addresses());
+    XB_TRY_VOID(resync_addresses(netlink));
     links_.clear();
     for (auto &link : *links) {
         links_[link.ifindex] = std::move(link);
     }
+    return {};
+}
+
+Result<void> LinkTable::resync_addresses(sys::Netlink &netlink) {
+    XB_TRY(addresses, netlink.addresses());
     addresses_ = std::move(*addresses);
     return {};
 }
@@ -28,14 +33,6 @@ const sys::LinkInfo *LinkTable::find(std::string_view name) const {
         }
     }
     return nullptr;
-}
-
-const sys::MulticastLists &Host::multicast_lists(Ms max_age) {
-    const Time now = sys::now();
-    if (!multicast.read || now - *multicast.read > max_age) {
-        multicast = {sys::multicast_lists(), now};
-    }
-    return multicast.lists;
 }
 
 MacAddr random_mac() {

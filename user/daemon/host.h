@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // What every part of the daemon shares: the adapters, the picture of the machine's links, and where things are kept.
-// One thread, one event loop.
+// For the thread of the event loop.
 #pragma once
 
 #include <cstdint>
@@ -14,7 +14,8 @@
 
 #include "loader/features.h"
 #include "user/core/bond/transition.h"
-#include "user/sys/device_filter.h"
+#include "user/daemon/hands.h"
+#include "user/daemon/saved/file_saver.h"
 #include "user/sys/ethtool.h"
 #include "user/sys/event_loop.h"
 #include "user/sys/netlink.h"
@@ -28,6 +29,7 @@ namespace xbond::daemon {
 class LinkTable {
 public:
     Result<void> resync(sys::Netlink &);
+    Result<void> resync_addresses(sys::Netlink &);
     void update(const sys::LinkInfo &link) { links_[link.ifindex] = link; }
     void remove(std::uint32_t ifindex) { links_.erase(ifindex); }
 
@@ -46,26 +48,21 @@ struct Host {
     sys::Netlink &netlink;
     sys::Ethtool &ethtool;
     sys::PacketSocket &packets;
-    sys::DeviceFilter &filter;
     const loader::Features &features;
+    Hands &hands;
+    FileSaver &files;
     LinkTable links;
     std::filesystem::path pin_root; // <bpffs>/xbond/<netns inode>
     std::filesystem::path state_dir;
 
-    // As they were at most this long ago: for what every bond looks at all the time.
-    const sys::MulticastLists &multicast_lists(Ms max_age);
-
-    // Writes the state of all bonds to disk; called before a device is changed and after every transition.
+    // Writes the state of all bonds to disk: before a device is changed, and for an answer that says so.
     std::function<Result<void>()> persist;
+    // The same by hands, for what happened by itself: several changes in a turn are one write.
+    std::function<void()> persist_soon;
     // Whether an interface is a bond of this daemon or the other end of its pair.
     std::function<bool(std::uint32_t ifindex)> is_bond_device;
     // The one place where transitions are logged and handed to `xbond monitor`.
     std::function<void(const std::string &bond, const core::Transition &)> report;
-
-    struct {
-        sys::MulticastLists lists;
-        std::optional<Time> read;
-    } multicast{};
 };
 
 MacAddr random_mac(); // unicast, locally administered

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 // xbondd: one per network namespace, in the foreground.
 #include <CLI/CLI.hpp>
-#include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
 
 #include "user/daemon/daemon.h"
+#include "user/daemon/log.h"
 #include "user/sys/netns.h"
 
 namespace {
@@ -24,8 +24,7 @@ int report(const xbond::Error &error) {
 } // namespace
 
 int main(int argc, char **argv) {
-    spdlog::set_default_logger(spdlog::stderr_color_st("xbondd"));
-    spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%e %l %v");
+    xbond::daemon::start_log();
 
     CLI::App app{"xbond's controller: link bonding with eBPF, one daemon per network namespace"};
     std::string config, socket, state_dir, bpffs, carrier_check, log_level = "info";
@@ -67,11 +66,16 @@ int main(int argc, char **argv) {
                                                            : CarrierCheck::probe_read;
     }
 
-    xbond::daemon::Daemon daemon(std::move(settings));
-    if (teardown) {
-        auto done = daemon.teardown();
-        return done ? 0 : report(done.error());
+    // An exception here is a bug: the data path goes on forwarding, and the log says what it was.
+    try {
+        xbond::daemon::Daemon daemon(std::move(settings));
+        if (teardown) {
+            auto done = daemon.teardown();
+            return done ? 0 : report(done.error());
+        }
+        auto code = daemon.run();
+        return code ? *code : report(code.error());
+    } catch (const std::exception &e) {
+        return report({EIO, std::string("unexpected: ") + e.what()});
     }
-    auto code = daemon.run();
-    return code ? *code : report(code.error());
 }

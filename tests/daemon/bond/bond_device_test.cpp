@@ -26,9 +26,10 @@ struct DeviceLab {
     sys::Netlink netlink = need(sys::Netlink::open());
     sys::Ethtool ethtool = need(sys::Ethtool::open());
     sys::PacketSocket packets = need(sys::PacketSocket::open());
-    sys::DeviceFilter filter = need(sys::DeviceFilter::open());
     loader::Features features;
-    daemon::Host host{loop, netlink, ethtool, packets, filter, features, {}, {}, {}, {}, {}, {}};
+    std::unique_ptr<daemon::Hands> hands = need(daemon::Hands::open(loop));
+    daemon::FileSaver files{*hands};
+    daemon::Host host{loop, netlink, ethtool, packets, features, *hands, files, {}, {}, {}, {}, {}, {}, {}};
 
     sys::LinkInfo now(std::uint32_t ifindex) { return need(netlink.link(ifindex)); }
     void look() { REQUIRE(host.links.resync(netlink)); }

@@ -6,7 +6,6 @@
 #include <spdlog/spdlog.h>
 #include <utility>
 
-#include "user/daemon/bond/filters.h"
 #include "user/daemon/traffic/balancer.h"
 
 namespace xbond::daemon {
@@ -75,8 +74,13 @@ Result<void> Applier::publish(const core::Desired &desired) {
     return {};
 }
 
-void Applier::sync_lists(const core::Desired &desired, const sys::MulticastLists &lists) {
-    sync_filters(host_, device_, originals_, desired, lists);
+void Applier::sync_lists(const core::Desired &desired) {
+    filters_.carry_out(plan_filters(host_.links, device_, originals_, desired));
+}
+
+void Applier::set_carrier(bool on) {
+    device_.set_carrier_soon(
+        on, [](const Error &error) { spdlog::error("cannot set the bond's carrier: {}", error.message); });
 }
 
 void Applier::set_watch(std::uint32_t interval_ms) {
@@ -93,16 +97,14 @@ void Applier::set_watch(std::uint32_t interval_ms) {
 }
 
 void Applier::sync_devices(const core::Desired &desired) {
-    if (auto done = device_.set_carrier(desired.carrier); !done) {
-        spdlog::error("cannot set the bond's carrier: {}", done.error().message);
-    }
+    set_carrier(desired.carrier);
     set_watch(desired.carrier_watch_ms);
     for (const auto &slave : desired.slaves) {
         if (auto done = xdp_.set(slave, desired.xdp); !done) {
             spdlog::warn("XDP on slave {}: {}", slave.ifindex, done.error().message);
         }
     }
-    sync_lists(desired, host_.multicast_lists(Ms(0)));
+    sync_lists(desired);
 }
 
 void Applier::slave_gone(SlotId slot) {

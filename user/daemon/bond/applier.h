@@ -11,6 +11,7 @@
 #include "user/core/bond/desired.h"
 #include "user/daemon/bond/bond_device.h"
 #include "user/daemon/bond/encode.h"
+#include "user/daemon/bond/filters.h"
 #include "user/daemon/bond/lease.h"
 #include "user/daemon/bond/slave_device.h"
 #include "user/daemon/bond/xdp.h"
@@ -22,7 +23,13 @@ class Applier {
 public:
     // `originals`: what the slaves' own filters were, kept by the owner.
     Applier(Host &host, loader::DataPath &path, BondDevice &device, const std::vector<SlaveOriginal> &originals)
-        : host_(host), path_(path), device_(device), originals_(originals), xdp_(host, path), lease_(host, path) {}
+        : host_(host),
+          path_(path),
+          device_(device),
+          originals_(originals),
+          xdp_(host, path),
+          filters_(host.hands),
+          lease_(host, path) {}
 
     // One flip; programs are swapped before it if mode, policy or packets_per_slave changed.
     Result<void> publish(const core::Desired &);
@@ -39,7 +46,7 @@ public:
 
     void slave_gone(SlotId);
     // Multicast addresses of bond0 have no netlink event on most kernels: read again (from the monitor's tick).
-    void sync_lists(const core::Desired &, const sys::MulticastLists &);
+    void sync_lists(const core::Desired &);
 
     bool full_visibility(const core::Desired &) const;
     const loader::XdpState &xdp(SlotId slot) const { return xdp_.state(slot); }
@@ -47,6 +54,7 @@ public:
 private:
     BankFacts facts_for(const core::Desired &) const;
     bool somebody_captures(std::uint32_t ifindex) const;
+    void set_carrier(bool on);
     void set_watch(std::uint32_t interval_ms);
 
     Host &host_;
@@ -56,6 +64,7 @@ private:
     std::optional<OwnAddresses> own_;
     std::optional<std::uint32_t> watch_ms_;
     SlaveXdp xdp_;
+    FilterSync filters_;
     SlotSet slow_to_xsk_;
     Lease lease_;
 };

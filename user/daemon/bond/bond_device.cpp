@@ -55,7 +55,7 @@ Result<BondDevice> BondDevice::adopt(Host &host, const std::string &name, std::u
         for (const DeviceKind *kind : kinds()) {
             if (kind->is_pair(*near, *far)) {
                 BondDevice device(host, *kind, {ifindex, peer});
-                device.carrier_ = kind->carrier(*near, *far);
+                *device.carrier_ = kind->carrier(*near, *far);
                 return device;
             }
         }
@@ -69,14 +69,32 @@ bool BondDevice::is_ours(const sys::LinkInfo &link) {
 }
 
 Result<void> BondDevice::set_carrier(bool on) {
-    if (carrier_ == on) {
+    if (*carrier_ == on) {
         return {};
     }
-    auto done = kind_->set_carrier(*host_, ends_, on);
+    auto done = kind_->set_carrier(host_->netlink, ends_, on);
     if (done) {
-        carrier_ = on;
+        *carrier_ = on;
     }
     return done;
+}
+
+void BondDevice::set_carrier_soon(bool on, std::function<void(const Error &)> failed) {
+    if (*carrier_ == on) {
+        return;
+    }
+    *carrier_ = on;
+    host_->hands.run([kind = kind_, ends = ends_, on, state = carrier_,
+                      failed = std::move(failed)](Hands::Tools &tools) -> Hands::Then {
+        auto done = kind->set_carrier(tools.netlink, ends, on);
+        if (done) {
+            return {};
+        }
+        return [state, failed, error = done.error()] {
+            state->reset(); // tried again at the next occasion
+            failed(error);
+        };
+    });
 }
 
 Result<void> BondDevice::set_mac(MacAddr mac) { return host_->netlink.set_mac(ends_.ifindex, mac); }

@@ -4,6 +4,8 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -25,6 +27,8 @@ public:
     std::uint32_t peer() const { return ends_.peer; }
 
     Result<void> set_carrier(bool on);
+    // By hands; what it is now set to counts at once.
+    void set_carrier_soon(bool on, std::function<void(const Error &)> failed);
     Result<void> set_mac(MacAddr);
     Result<void> set_mtu(std::uint32_t);      // both ends
     Result<void> set_peer_mtu(std::uint32_t); // bond0 was already changed by somebody
@@ -37,7 +41,7 @@ private:
     Host *host_;
     const DeviceKind *kind_;
     DeviceEnds ends_;
-    std::optional<bool> carrier_; // as last set
+    std::shared_ptr<std::optional<bool>> carrier_ = std::make_shared<std::optional<bool>>(); // as last set
 };
 
 } // namespace xbond::daemon

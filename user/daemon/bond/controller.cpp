@@ -16,7 +16,6 @@ namespace {
 
 constexpr std::size_t history_length = 128;
 constexpr Time list_sync_interval = Ms(500);
-constexpr Ms lists_max_age(100); // the kernel prints the lists of all devices: many bonds share a reading
 
 // The ARP monitor's candidates while no slave is active (4.6): two steps an interval for as long as an outage lasts.
 bool is_search(const core::Transition &t) { return t.machine == "search"; }
@@ -33,6 +32,7 @@ BondController::BondController(Host &host, core::Bond bond, BondDevice device, l
       device_(device),
       path_(std::move(path)),
       applier_(host_, path_, device_, originals_),
+      links_(host_, path_, [this](SlotId slot) { on_driver_answered(slot); }),
       prober_(host_, [this](const core::Slave &slave, std::span<const std::uint8_t> frame) {
           auto sent = lacp_ ? lacp_->send_by_xsk(slave.slot, frame) : std::nullopt;
           return sent ? *sent : host_.packets.send(slave.ifindex, frame);
@@ -85,6 +85,12 @@ Result<std::unique_ptr<BondController>> BondController::adopt(Host &host, const 
     }
     std::unique_ptr<BondController> made(new BondController(host, std::move(bond), *device, std::move(*path)));
     made->originals_ = saved.originals;
+    // Before any slave is looked at: LACP goes on where it was, and what has changed since comes to it as events.
+    if (auto lacp = load_lacp(host.state_dir, saved.core.name); !lacp) {
+        spdlog::warn("{}: {}: LACP starts anew", saved.core.name, lacp.error().message);
+    } else {
+        made->sync_lacp(std::move(*lacp));
+    }
     for (const auto &slave : std::vector<core::Slave>(made->bond_.slaves())) {
         if (host.links.find(slave.ifindex) == nullptr) {
             made->on_link_gone(slave.ifindex);
@@ -108,11 +114,6 @@ Result<std::unique_ptr<BondController>> BondController::adopt(Host &host, const 
         }
     }
     made->start();
-    if (auto lacp = load_lacp(host.state_dir, saved.core.name); !lacp) {
-        spdlog::warn("{}: {}: LACP starts anew", saved.core.name, lacp.error().message);
-    } else {
-        made->sync_lacp(std::move(*lacp));
-    }
     made->resync();
     return made;
 }
@@ -122,7 +123,7 @@ void BondController::sync_lacp(std::optional<lacp::SystemState> saved) {
     if (!bond_.uses_lacp()) {
         if (lacp_) {
             lacp_.reset();
-            forget_lacp(host_.state_dir, name());
+            host_.files.remove(lacp_file(host_.state_dir, name()));
         }
         return;
     }
@@ -165,9 +166,7 @@ Result<void> BondController::settle(core::Effects &&effects) {
         return transition != nullptr && !is_search(*transition);
     };
     if (std::ranges::any_of(effects, worth_saving)) {
-        if (auto saved = host_.persist(); !saved) {
-            spdlog::error("state not saved: {}", saved.error().message);
-        }
+        host_.persist_soon();
     }
     arm();
     sync_lacp();
@@ -204,11 +203,11 @@ void BondController::arm() {
 void BondController::on_deadline() {
     if (const auto now = sys::now(); now - lists_synced_ >= list_sync_interval) {
         lists_synced_ = now;
-        applier_.sync_lists(bond_.desired(), host_.multicast_lists(lists_max_age));
+        applier_.sync_lists(bond_.desired());
     }
     core::LinksObserved observed;
     for (const auto &slave : bond_.slaves()) {
-        observed.links.push_back(poll(host_, slave));
+        observed.links.push_back(links_.look(slave, LinkWatch::Ask::if_new));
     }
     handle_links(std::move(observed));
     if (bond_.balance_due(sys::now())) {
@@ -219,9 +218,15 @@ void BondController::on_deadline() {
 void BondController::observe_and_handle(std::span<const core::Slave> slaves) {
     core::LinksObserved observed;
     for (const auto &slave : slaves) {
-        observed.links.push_back(observe(host_, slave.slot, slave.name));
+        observed.links.push_back(links_.look(slave, LinkWatch::Ask::always));
     }
     handle_links(std::move(observed));
+}
+
+void BondController::on_driver_answered(SlotId slot) {
+    if (const auto *slave = bond_.slave(slot)) {
+        handle_links({{links_.look(*slave, LinkWatch::Ask::if_new)}});
+    }
 }
 
 void BondController::handle_links(core::LinksObserved observed) {
@@ -379,31 +384,56 @@ void BondController::on_addresses_changed() {
     (void)settle({});
 }
 
+// An event may be older than what was done since: what differs from what the bond has is asked for anew.
 void BondController::on_link_changed(const sys::LinkInfo &told) {
     addresses_stale_ = true; // what is stacked on the bond may have changed
-    if (told.ifindex != device_.ifindex()) {
-        for (const auto &slave : bond_.slaves()) {
-            if (slave.ifindex != told.ifindex) {
-                continue;
-            }
-            const auto slot = slave.slot;
-            const auto mac = slave.mac;
-            if (slave.name != told.name) {
-                (void)settle(bond_.handle(core::SlaveRenamed{slot, told.name}, sys::now()));
-            }
-            auto truth = host_.netlink.link(told.ifindex);
-            if (truth && truth->mac != mac) {
-                (void)settle(bond_.handle(core::SlaveMacSet{slot, truth->mac}, sys::now()));
-            }
-            if (const auto *now = bond_.slave(slot)) {
-                const core::Slave copy = *now;
-                observe_and_handle({&copy, 1});
-            }
-            return;
+    if (told.ifindex == device_.ifindex()) {
+        const bool up = (told.flags & IFF_UP) != 0;
+        if (up != bond_.admin_up() || told.mac != bond_.mac() || told.mtu != bond_.mtu()) {
+            ask_truth(told.ifindex);
+        } else {
+            own_device_changed(told);
         }
         return;
     }
-    refresh_own_device();
+    const auto found = std::ranges::find(bond_.slaves(), told.ifindex, &core::Slave::ifindex);
+    if (found == bond_.slaves().end()) {
+        return;
+    }
+    const core::Slave slave = *found;
+    if (slave.name != told.name) {
+        (void)settle(bond_.handle(core::SlaveRenamed{slave.slot, told.name}, sys::now()));
+    }
+    if (slave.mac != told.mac) {
+        ask_truth(told.ifindex);
+    }
+    if (const auto *now = bond_.slave(slave.slot)) {
+        const core::Slave copy = *now;
+        observe_and_handle({&copy, 1});
+    }
+}
+
+void BondController::ask_truth(std::uint32_t ifindex) {
+    auto back = alive_.guard([this](const sys::LinkInfo &truth) { on_truth(truth); });
+    host_.hands.run([ifindex, back](Hands::Tools &tools) -> Hands::Then {
+        const auto truth = tools.netlink.link(ifindex);
+        if (!truth) {
+            return {}; // it has gone: an event tells
+        }
+        return [back, truth = *truth]() mutable { back(truth); };
+    });
+}
+
+void BondController::on_truth(const sys::LinkInfo &truth) {
+    host_.links.update(truth);
+    if (truth.ifindex == device_.ifindex()) {
+        own_device_changed(truth);
+        return;
+    }
+    const auto slave = std::ranges::find(bond_.slaves(), truth.ifindex, &core::Slave::ifindex);
+    if (slave != bond_.slaves().end() && slave->mac != truth.mac) {
+        (void)settle(bond_.handle(core::SlaveMacSet{slave->slot, truth.mac}, sys::now()));
+    }
 }
 
 void BondController::resync() {

@@ -13,6 +13,7 @@
 #include "user/core/bond/bond.h"
 #include "user/daemon/bond/applier.h"
 #include "user/daemon/bond/bond_device.h"
+#include "user/daemon/bond/link_watch.h"
 #include "user/daemon/bond/slave_device.h"
 #include "user/daemon/host.h"
 #include "user/daemon/saved/saved_state.h"
@@ -68,10 +69,13 @@ private:
     void on_deadline();
     void on_data_path_events();
     void observe_and_handle(std::span<const core::Slave> slaves);
+    void on_driver_answered(SlotId);
     void handle_links(core::LinksObserved); // completed by the data path's stamps
     bool report_probes();
     void own_device_changed(const sys::LinkInfo &);
     void refresh_own_device();
+    void ask_truth(std::uint32_t ifindex); // of a device that is not as the bond has it
+    void on_truth(const sys::LinkInfo &);
     void push_mtu(std::uint32_t mtu);
     Result<void> open_slave(const sys::LinkInfo &, const SlaveOriginal &, const core::EnslavePlan &);
     void close_slave(const core::Slave &, const std::optional<MacAddr> &mac);
@@ -83,6 +87,7 @@ private:
     loader::DataPath path_;
     std::vector<SlaveOriginal> originals_;
     Applier applier_;
+    LinkWatch links_;
     std::unique_ptr<LacpAgent> lacp_; // mode 802.3ad
     Prober prober_;
     std::vector<SlotId> probed_;                  // slaves that sent probes in the batch of effects being carried out
@@ -91,6 +96,7 @@ private:
     std::deque<core::Transition> history_;
     sys::EventLoop::Source timer_, events_;
     Time lists_synced_{};
+    Alive alive_;
     bool mac_failed_ = false; // a slave refused an address in the batch of effects being carried out
 };
 

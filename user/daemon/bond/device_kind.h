@@ -35,7 +35,7 @@ public:
     virtual bool is_pair(const sys::LinkInfo &bond, const sys::LinkInfo &peer) const = 0;
 
     virtual bool carrier(const sys::LinkInfo &bond, const sys::LinkInfo &peer) const = 0;
-    virtual Result<void> set_carrier(Host &, DeviceEnds, bool on) const = 0;
+    virtual Result<void> set_carrier(sys::Netlink &, DeviceEnds, bool on) const = 0; // any thread, with its own netlink
 };
 
 } // namespace xbond::daemon

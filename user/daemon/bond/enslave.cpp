@@ -88,6 +88,7 @@ void BondController::close_slave(const core::Slave &slave, const std::optional<M
     const auto original = take_original(slave.ifindex);
     (void)path_.set_xdp(slave.slot, slave.ifindex, XdpPolicy::off, "");
     applier_.slave_gone(slave.slot);
+    links_.slave_gone(slave.slot);
     if (auto down = host_.netlink.set_up(slave.ifindex, false); !down) {
         spdlog::warn("{}: slave {} cannot be set down: {}", name(), slave.name, down.error().message);
     }
@@ -125,8 +126,9 @@ void BondController::on_link_gone(std::uint32_t ifindex) {
         }
         path_.detach_slave(gone.slot, ifindex);
         applier_.slave_gone(gone.slot);
+        links_.slave_gone(gone.slot);
         (void)take_original(ifindex);
-        (void)host_.persist();
+        host_.persist_soon();
         return;
     }
 }
@@ -144,7 +146,7 @@ void BondController::destroy() {
     timer_ = {};
     events_ = {};
     lacp_.reset();
-    forget_lacp(host_.state_dir, name());
+    host_.files.remove(lacp_file(host_.state_dir, name()));
     path_.teardown();
     if (auto done = device_.destroy(); !done && done.error().code != ENODEV) {
         spdlog::error("{}: {}", name(), done.error().message);

@@ -140,16 +140,4 @@ core::LinkObservation observe(Host &host, SlotId slot, const std::string &name) 
     return seen;
 }
 
-core::LinkObservation poll(Host &host, const core::Slave &slave) {
-    auto seen = observe_carrier(host, slave.slot, slave.name);
-    if (seen.carrier && (!slave.up() || slave.link != core::Link::up)) { // it may wait for its speed (3.2)
-        return observe(host, slave.slot, slave.name);
-    }
-    if (seen.carrier) {
-        seen.speed = slave.speed;
-        seen.duplex = slave.duplex;
-    }
-    return seen;
-}
-
 } // namespace xbond::daemon

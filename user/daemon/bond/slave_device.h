@@ -39,9 +39,7 @@ Result<void> restore(Host &, const SlaveOriginal &, const std::optional<MacAddr>
 // Facts for Bond::plan_enslave.
 core::DeviceFacts facts_of(Host &, const sys::LinkInfo &);
 
+// Everything of a device's link, asked of the driver: waits for RTNL. For what a request does.
 core::LinkObservation observe(Host &, SlotId, const std::string &name);
-// For the monitor's tick: asks for speed and duplex, which costs many drivers a talk with their firmware, only when the
-// carrier has come; a change without one is told by netlink and then observed.
-core::LinkObservation poll(Host &, const core::Slave &);
 
 } // namespace xbond::daemon

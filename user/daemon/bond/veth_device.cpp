@@ -47,8 +47,8 @@ public:
         return (peer.flags & IFF_UP) != 0;
     }
 
-    Result<void> set_carrier(Host &host, DeviceEnds ends, bool on) const override {
-        return host.netlink.set_up(ends.peer, on);
+    Result<void> set_carrier(sys::Netlink &netlink, DeviceEnds ends, bool on) const override {
+        return netlink.set_up(ends.peer, on);
     }
 };
 

@@ -26,7 +26,7 @@ show::BondView BondController::view() const {
     const auto desired = bond_.desired();
     const auto counters = path_.counters();
     v.name = name();
-    if (auto link = host_.netlink.link(device_.ifindex())) {
+    if (const auto *link = host_.links.find(device_.ifindex())) {
         v.device = *link;
     }
     v.options = bond_.options();
@@ -60,7 +60,7 @@ show::SlaveView BondController::view_of(const core::Slave &slave, const core::De
     show::SlaveView s;
     const auto now = sys::now();
     s.slave = slave;
-    if (auto link = host_.netlink.link(slave.ifindex)) {
+    if (const auto *link = host_.links.find(slave.ifindex)) {
         s.device = *link;
     }
     if (const auto &options = bond_.options(); options.arp_interval_ms > 0) {
@@ -71,7 +71,7 @@ show::SlaveView BondController::view_of(const core::Slave &slave, const core::De
     }
     s.active = slave.slot == bond_.active();
     s.primary = slave.slot == bond_.primary();
-    s.driver = host_.ethtool.driver(slave.name);
+    s.driver = links_.driver(slave.slot);
     const auto &xdp = applier_.xdp(slave.slot);
     using Attached = loader::XdpState::Attached;
     s.xdp = xdp.attached == Attached::native ? "native" : xdp.attached == Attached::generic ? "generic" : "none";

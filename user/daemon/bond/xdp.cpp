@@ -5,12 +5,17 @@ namespace xbond::daemon {
 
 Result<void> SlaveXdp::set(const core::DesiredSlave &slave, XdpPolicy policy) {
     auto &applied = applied_.at(slave.slot);
-    if (applied.policy == policy) {
+    if (applied.policy == policy || applied.refused == policy) {
         return {};
     }
     const auto *link = host_.links.find(slave.ifindex);
     const std::string driver = link == nullptr ? std::string() : host_.ethtool.driver(link->name);
-    XB_TRY(state, path_.set_xdp(slave.slot, slave.ifindex, policy, driver));
+    auto state = path_.set_xdp(slave.slot, slave.ifindex, policy, driver);
+    if (!state) {
+        applied.refused = policy;
+        return tl::unexpected(state.error());
+    }
+    applied.refused.reset();
     applied.policy = policy;
     applied.state = *state;
     return {};
@@ -18,6 +23,7 @@ Result<void> SlaveXdp::set(const core::DesiredSlave &slave, XdpPolicy policy) {
 
 Result<void> SlaveXdp::set_all(const core::Desired &desired, XdpPolicy policy) {
     for (const auto &slave : desired.slaves) {
+        applied_.at(slave.slot).refused.reset(); // somebody asks for it anew
         const auto before = applied_.at(slave.slot).policy.value_or(XdpPolicy::off);
         if (auto done = set(slave, policy); !done) {
             for (const auto &other : desired.slaves) {

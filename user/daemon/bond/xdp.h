@@ -26,6 +26,7 @@ public:
 private:
     struct Applied {
         std::optional<XdpPolicy> policy;
+        std::optional<XdpPolicy> refused; // by the driver; not tried again until another one is wanted
         loader::XdpState state;
     };
 

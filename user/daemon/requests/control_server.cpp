@@ -2,6 +2,7 @@
 #include "user/daemon/requests/control_server.h"
 
 #include <algorithm>
+#include <map>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -11,8 +12,9 @@
 namespace xbond::daemon {
 namespace {
 
-constexpr std::size_t max_connections = 64;
-constexpr std::size_t max_backlog_bytes = 4U << 20; // a reader that far behind is cut off
+constexpr std::size_t max_monitor_backlog = 4U << 20; // bytes; a monitor that far behind is cut off
+constexpr std::size_t max_reading_bytes = 256U << 10; // of a request that may change nothing: a frame fits in hex
+constexpr Ms accept_pause(100);                       // while there are no descriptors
 
 } // namespace
 
@@ -27,40 +29,114 @@ Result<std::unique_ptr<ControlServer>> ControlServer::listen(sys::EventLoop &loo
 }
 
 ControlServer::~ControlServer() {
+    *self_ = nullptr;
     std::error_code ec;
     std::filesystem::remove(path_, ec);
+}
+
+bool ControlServer::may_write(const sys::Peer &peer) const {
+    return peer.uid == 0 || (group_ && (peer.gid == *group_ || std::find(peer.groups.begin(), peer.groups.end(),
+                                                                         *group_) != peer.groups.end()));
+}
+
+ControlServer::Connection *ControlServer::find(std::uint64_t id) {
+    const auto found = std::ranges::find(connections_, id, &Connection::id);
+    return found == connections_.end() || found->gone ? nullptr : &*found;
 }
 
 void ControlServer::on_connect() {
     auto fd = sys::accept_unix(listener_.get());
     if (!fd) {
+        if (fd.error().code == EMFILE || fd.error().code == ENFILE || fd.error().code == ENOMEM) {
+            // The listener stays readable, so the loop would do nothing but ask it. An idle connection gives its
+            // descriptor, or there is one a little later.
+            (void)make_room(true);
+            accepting_ = {};
+            pause_ = loop_.at(sys::now() + accept_pause,
+                              [this] { accepting_ = loop_.on_readable(listener_.get(), [this] { on_connect(); }); });
+        }
         return;
     }
-    auto peer = sys::peer_of(fd->get());
-    if (!peer || connections_.size() >= max_connections) {
+    if (auto peer = sys::peer_of(fd->get())) {
+        admit(std::move(*fd), std::move(*peer));
+    }
+}
+
+void ControlServer::admit(Fd fd, sys::Peer peer) {
+    const bool writer = may_write(peer);
+    const auto taken = static_cast<std::size_t>(
+        std::ranges::count_if(connections_, [](const Connection &c) { return !c.gone && !c.writer; }));
+    const auto all =
+        static_cast<std::size_t>(std::ranges::count_if(connections_, [](const Connection &c) { return !c.gone; }));
+    const bool full = writer ? all >= max_connections + reserved : taken >= max_connections;
+    if (full && !make_room(writer)) {
+        turn_away(fd);
         return;
     }
     auto &connection = connections_.emplace_back();
-    connection.fd = std::move(*fd);
-    connection.peer = std::move(*peer);
+    connection.id = next_id_++;
+    connection.fd = std::move(fd);
+    connection.peer = std::move(peer);
+    connection.writer = writer;
+    connection.last_used = sys::now();
     watch(connection);
 }
 
+// The oldest idle connection of the uid that has most goes. Those who may write give way to nobody but each other.
+bool ControlServer::make_room(bool for_writer) {
+    std::map<std::uint32_t, std::size_t> places;
+    for (const auto &c : connections_) {
+        places[c.peer.uid] += c.gone || (c.writer && !for_writer) ? 0 : 1;
+    }
+    Connection *victim = nullptr;
+    const auto before = [&](const Connection &a, const Connection &b) {
+        const auto of_a = places[a.peer.uid], of_b = places[b.peer.uid];
+        return a.writer != b.writer ? !a.writer : of_a != of_b ? of_a > of_b : a.last_used < b.last_used;
+    };
+    for (auto &c : connections_) {
+        if (c.idle() && (for_writer || !c.writer) && (victim == nullptr || before(c, *victim))) {
+            victim = &c;
+        }
+    }
+    if (victim == nullptr) {
+        return false;
+    }
+    turn_away(victim->fd);
+    drop(*victim);
+    return true;
+}
+
+void ControlServer::turn_away(const Fd &fd) const {
+    const auto line =
+        api::encode_error({EUSERS, "too many connections to xbondd: this one gave way; close some and try again"});
+    (void)!::send(fd.get(), line.data(), line.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+// Input is read only while there is nothing to do and nothing to fetch: a client's pace is its own affair.
 void ControlServer::watch(Connection &connection) {
-    const std::uint32_t events = connection.out.empty() ? EPOLLIN : EPOLLIN | EPOLLOUT;
+    const bool reads = !connection.working && !connection.has_output() && !connection.closing;
+    const std::uint32_t events = (reads ? EPOLLIN : 0U) | (connection.has_output() ? EPOLLOUT : 0U);
     connection.io = {}; // one registration a descriptor
     connection.io =
         loop_.on_io(connection.fd.get(), events, [this, &connection](std::uint32_t now) { on_io(connection, now); });
+    if (!connection.io) {
+        drop(connection);
+    }
 }
 
 void ControlServer::drop(Connection &connection) {
     connection.io = {};
     connection.fd.reset();
-    loop_.post([this, &connection] { connections_.remove_if([&](const Connection &c) { return &c == &connection; }); });
+    connection.gone = true;
+    loop_.post([self = self_, id = connection.id] {
+        if (*self != nullptr) {
+            (*self)->connections_.remove_if([&](const Connection &c) { return c.id == id; });
+        }
+    });
 }
 
 void ControlServer::on_io(Connection &connection, std::uint32_t events) {
-    if ((events & EPOLLIN) != 0 && !read_lines(connection)) {
+    if ((events & EPOLLIN) != 0 && !read(connection)) {
         drop(connection);
         return;
     }
@@ -71,7 +147,7 @@ void ControlServer::on_io(Connection &connection, std::uint32_t events) {
     flush(connection);
 }
 
-bool ControlServer::read_lines(Connection &connection) {
+bool ControlServer::read(Connection &connection) {
     char buffer[65536];
     const auto n = ::recv(connection.fd.get(), buffer, sizeof buffer, MSG_DONTWAIT);
     if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR)) {
@@ -79,46 +155,79 @@ bool ControlServer::read_lines(Connection &connection) {
     }
     if (n > 0) {
         connection.in.append(buffer, static_cast<std::size_t>(n));
+        connection.last_used = sys::now();
     }
-    std::size_t begin = 0;
-    for (auto end = connection.in.find('\n'); end != std::string::npos; end = connection.in.find('\n', begin)) {
-        connection.out += answer(connection, std::string_view(connection.in).substr(begin, end - begin));
-        begin = end + 1;
-    }
-    connection.in.erase(0, begin);
-    if (connection.in.size() > api::max_request_bytes) {
-        connection.out +=
-            api::encode_error({EMSGSIZE, "request longer than " + std::to_string(api::max_request_bytes) + " bytes"});
-        connection.closing = true;
-        connection.in.clear();
-    }
+    next_line(connection);
     return true;
 }
 
-bool ControlServer::may_write(const sys::Peer &peer) const {
-    return peer.uid == 0 || (group_ && (peer.gid == *group_ || std::find(peer.groups.begin(), peer.groups.end(),
-                                                                         *group_) != peer.groups.end()));
+// The next request waits for a turn of the loop of its own, so that timers and other sources come in between.
+void ControlServer::next_line(Connection &connection) {
+    if (connection.working || connection.closing) {
+        return;
+    }
+    if (connection.in.find('\n') != std::string::npos) {
+        connection.working = true;
+        loop_.post([self = self_, id = connection.id] {
+            if (*self != nullptr) {
+                (*self)->work_on(id);
+            }
+        });
+        return;
+    }
+    const std::size_t most = connection.writer ? api::max_request_bytes : max_reading_bytes;
+    if (connection.in.size() > most) {
+        connection.out += api::encode_error({EMSGSIZE, "request longer than " + std::to_string(most) + " bytes"});
+        connection.closing = true;
+        connection.in.clear();
+    }
 }
 
-std::string ControlServer::answer(Connection &connection, std::string_view line) {
-    auto request = api::parse_request(line);
+void ControlServer::work_on(std::uint64_t id) {
+    if (auto *connection = find(id)) {
+        const auto end = connection->in.find('\n');
+        const std::string line = connection->in.substr(0, end);
+        connection->in.erase(0, end + 1);
+        answer(*connection, line);
+    }
+}
+
+void ControlServer::answer(Connection &connection, std::string_view line) {
+    const auto id = connection.id;
+    const auto request = line.size() > max_reading_bytes && !connection.writer
+                             ? fail(EMSGSIZE, "request longer than " + std::to_string(max_reading_bytes) + " bytes")
+                             : api::parse_request(line);
     if (!request) {
-        return api::encode_error(request.error());
-    }
-    if (api::is_write(*request) && !may_write(connection.peer)) {
-        return api::encode_error(api::denied(connection.peer.uid));
-    }
-    if (std::holds_alternative<api::Watch>(*request)) {
+        deliver(id, api::encode_error(request.error()));
+    } else if (api::is_write(*request) && !may_write(connection.peer)) {
+        deliver(id, api::encode_error(api::denied(connection.peer.uid)));
+    } else if (std::holds_alternative<api::Watch>(*request)) {
         connection.monitor = true;
-        return api::encode_ok(nlohmann::json::object());
+        deliver(id, api::encode_ok(nlohmann::json::object()));
+    } else {
+        handler_(*request, [self = self_, id](const std::string &reply) {
+            if (*self != nullptr) {
+                (*self)->deliver(id, reply);
+            }
+        });
     }
-    return handler_(*request);
+}
+
+void ControlServer::deliver(std::uint64_t id, const std::string &reply) {
+    auto *connection = find(id);
+    if (connection == nullptr) {
+        return;
+    }
+    connection->working = false;
+    connection->last_used = sys::now();
+    connection->out += reply;
+    flush(*connection);
 }
 
 void ControlServer::flush(Connection &connection) {
-    while (!connection.out.empty()) {
-        const auto n =
-            ::send(connection.fd.get(), connection.out.data(), connection.out.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+    while (connection.has_output()) {
+        const auto n = ::send(connection.fd.get(), connection.out.data() + connection.sent,
+                              connection.out.size() - connection.sent, MSG_DONTWAIT | MSG_NOSIGNAL);
         if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
             break;
         }
@@ -126,21 +235,35 @@ void ControlServer::flush(Connection &connection) {
             drop(connection);
             return;
         }
-        connection.out.erase(0, static_cast<std::size_t>(n));
+        connection.sent += static_cast<std::size_t>(n);
     }
-    if (connection.out.size() > max_backlog_bytes || (connection.out.empty() && connection.closing)) {
-        drop(connection);
-        return;
+    if (!connection.has_output()) {
+        connection.out = {}; // a long reply's memory too
+        connection.sent = 0;
+        if (connection.closing) {
+            drop(connection);
+            return;
+        }
+        next_line(connection);
+        if (connection.has_output()) { // the refusal of a long line
+            flush(connection);
+            return;
+        }
     }
     watch(connection);
 }
 
 void ControlServer::broadcast(const std::string &line) {
     for (auto &connection : connections_) {
-        if (connection.monitor && connection.fd) {
-            connection.out += line;
-            flush(connection);
+        if (!connection.monitor || connection.gone) {
+            continue;
         }
+        if (connection.out.size() - connection.sent + line.size() > max_monitor_backlog) {
+            drop(connection);
+            continue;
+        }
+        connection.out += line;
+        flush(connection);
     }
 }
 

@@ -1,7 +1,12 @@
 // SPDX-License-Identifier: MIT
 // The control socket: connections, lines, permissions, monitor subscribers. What a request does is the handler's.
+//
+// Anybody may connect, so nobody may cost the others much: one request of a connection is worked on in a turn of the
+// loop; nothing is read from a connection that has an answer to fetch; places are shared by uid, and some are kept for
+// those who may write.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <list>
@@ -18,8 +23,13 @@ namespace xbond::daemon {
 
 class ControlServer {
 public:
-    // Returns the reply line. Monitor requests never reach it.
-    using Handler = std::function<std::string(const api::Request &)>;
+    // Gives the reply line to a request, now or later, exactly once. It may be called after the connection has gone.
+    using Reply = std::function<void(std::string)>;
+    // Monitor requests never reach it.
+    using Handler = std::function<void(const api::Request &, Reply)>;
+
+    static constexpr std::size_t max_connections = 64; // of those who may only read
+    static constexpr std::size_t reserved = 16;        // more, for root and the group
 
     static Result<std::unique_ptr<ControlServer>> listen(sys::EventLoop &, const std::filesystem::path &, Handler);
     ~ControlServer();
@@ -29,22 +39,39 @@ public:
 
 private:
     struct Connection {
+        std::uint64_t id = 0;
         Fd fd;
         sys::Peer peer;
-        std::string in, out;
+        bool writer = false;
+        std::string in;
+        std::string out;
+        std::size_t sent = 0; // of `out`
+        Time last_used{};
         bool monitor = false;
+        bool working = false; // a request waits for its turn, or for its reply
         bool closing = false; // after `out` is written
+        bool gone = false;
         sys::EventLoop::Source io;
+
+        bool has_output() const { return sent < out.size(); }
+        bool idle() const { return !working && !has_output() && !gone; }
     };
 
     ControlServer(sys::EventLoop &loop, Handler handler) : loop_(loop), handler_(std::move(handler)) {}
     void on_connect();
+    void admit(Fd, sys::Peer);
+    bool make_room(bool for_writer);
+    void turn_away(const Fd &) const;
     void on_io(Connection &, std::uint32_t events);
-    bool read_lines(Connection &); // false: the connection is over
-    std::string answer(Connection &, std::string_view line);
+    bool read(Connection &); // false: the connection is over
+    void next_line(Connection &);
+    void work_on(std::uint64_t id);
+    void answer(Connection &, std::string_view line);
+    void deliver(std::uint64_t id, const std::string &reply);
     void flush(Connection &);
     void watch(Connection &);
     void drop(Connection &);
+    Connection *find(std::uint64_t id);
     bool may_write(const sys::Peer &) const;
 
     sys::EventLoop &loop_;
@@ -52,8 +79,12 @@ private:
     std::filesystem::path path_;
     Fd listener_;
     sys::EventLoop::Source accepting_;
+    sys::EventLoop::Source pause_; // while accepting makes no sense
     std::list<Connection> connections_;
+    std::uint64_t next_id_ = 1;
     std::optional<gid_t> group_;
+    // Callbacks that outlive the server see that it has gone.
+    std::shared_ptr<ControlServer *> self_ = std::make_shared<ControlServer *>(this);
 };
 
 } // namespace xbond::daemon

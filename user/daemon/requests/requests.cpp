@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: MIT
 // What each control request does.
+#include <algorithm>
+#include <iterator>
+#include <net/if.h>
 #include <nlohmann/json.hpp>
 #include <sys/utsname.h>
 #include <unistd.h>
@@ -44,54 +47,102 @@ BondController *Daemon::bond_of_slave(std::string_view ifname) {
     return nullptr;
 }
 
+// Reads are answered at once; changes wait while a config is in work.
+void Daemon::on_request(const api::Request &request, ControlServer::Reply answer) {
+    if (runner_ != nullptr && api::is_write(request)) {
+        waiting_.emplace_back(
+            [this, request, answer = std::move(answer)]() mutable { on_request(request, std::move(answer)); });
+    } else if (const auto *config = std::get_if<api::Apply>(&request)) {
+        start_apply(*config, std::move(answer));
+    } else if (api::is_write(request)) {
+        // When the answer comes, what the change set in motion is done too.
+        hands_->run([text = handle(request), answer = std::move(answer)](Hands::Tools &) -> Hands::Then {
+            return [text, answer] { answer(text); };
+        });
+    } else {
+        answer(handle(request));
+    }
+}
+
+void Daemon::start_apply(const api::Apply &request, ControlServer::Reply answer) {
+    auto changes = api::parse_config(request.config_json, "request").and_then([this](const api::Config &config) {
+        return plan(config);
+    });
+    if (!changes) {
+        answer(api::encode_error(changes.error()));
+        return;
+    }
+    std::vector<std::string> texts;
+    std::ranges::transform(*changes, std::back_inserter(texts), &Change::text);
+    const auto done = api::encode_ok({{"changes", texts}});
+    if (request.dry_run) {
+        answer(done);
+        return;
+    }
+    run_plan(std::move(*changes), [done, answer = std::move(answer)](const Result<void> &outcome) {
+        answer(outcome ? done : api::encode_error(outcome.error()));
+    });
+}
+
+void Daemon::run_plan(Plan changes, PlanRunner::Done done) {
+    runner_ = std::make_unique<PlanRunner>(*loop_, std::move(changes), [this, done = std::move(done)](auto outcome) {
+        const auto finished = std::move(runner_); // it is running this
+        if (auto saved = persist(); !saved && outcome) {
+            outcome = saved;
+        }
+        hands_->run([done, outcome = std::move(outcome)](Hands::Tools &) -> Hands::Then {
+            return [done, outcome] { done(outcome); };
+        });
+        next_in_line();
+    });
+}
+
+void Daemon::next_in_line() {
+    while (runner_ == nullptr && !waiting_.empty()) {
+        const auto next = std::move(waiting_.front());
+        waiting_.pop_front();
+        next();
+    }
+}
+
 std::string Daemon::handle(const api::Request &request) {
-    return std::visit(Overloaded{
-                          [&](const api::LinkAdd &r) { return reply(link_add(r)); },
-                          [&](const api::LinkDel &r) { return reply(link_del(r)); },
-                          [&](const api::LinkSet &r) { return reply(link_set(r)); },
-                          [&](const api::Status &r) {
-                              auto s = snapshot();
-                              if (r.name) {
-                                  if (auto known = bond(*r.name); !known) {
-                                      return api::encode_error(known.error());
-                                  }
-                                  std::erase_if(s.bonds, [&](const show::BondView &b) { return b.name != *r.name; });
-                              }
-                              return api::encode_ok(show::status_json(s));
-                          },
-                          [&](const api::LinkShow &r) {
-                              if (r.name && !bonds_.contains(*r.name) && bond_of_slave(*r.name) == nullptr) {
-                                  return api::encode_error({ENODEV, "Device \"" + *r.name +
-                                                                        "\" does not exist here as a bond "
-                                                                        "or a slave of one"});
-                              }
-                              return api::encode_ok(show::ip_link_json(snapshot(), r.name, r.details, r.statistics));
-                          },
-                          [&](const api::Proc &r) {
-                              auto found = bond(r.name);
-                              return found ? api::encode_ok(show::proc_text((*found)->view(), kernel_release()))
-                                           : api::encode_error(found.error());
-                          },
-                          [&](const api::Explain &r) {
-                              auto found = bond(r.name);
-                              return found ? api::encode_ok(show::explain_frame((*found)->view(), r.frame, r.vlan_tci))
-                                           : api::encode_error(found.error());
-                          },
-                          [&](const api::Apply &r) {
-                              auto config = api::parse_config(r.config_json, "request");
-                              if (!config) {
-                                  return api::encode_error(config.error());
-                              }
-                              std::vector<std::string> plan;
-                              if (auto done = apply(*config, r.dry_run, &plan); !done) {
-                                  return api::encode_error(done.error());
-                              }
-                              return api::encode_ok({{"changes", plan}});
-                          },
-                          [&](const api::Lacp &r) { return lacp(r); },
-                          [&](const api::Watch &) { return reply({}); }, // kept by ControlServer
-                      },
-                      request);
+    return std::visit(
+        Overloaded{
+            [&](const api::LinkAdd &r) { return reply(link_add(r)); },
+            [&](const api::LinkDel &r) { return reply(link_del(r)); },
+            [&](const api::LinkSet &r) { return reply(link_set(r)); },
+            [&](const api::Status &r) {
+                if (r.name) {
+                    if (auto known = bond(*r.name); !known) {
+                        return api::encode_error(known.error());
+                    }
+                }
+                return api::encode_ok(show::status_json(snapshot(r.name)));
+            },
+            [&](const api::LinkShow &r) {
+                const auto *slaves_bond = r.name ? bond_of_slave(*r.name) : nullptr;
+                if (r.name && !bonds_.contains(*r.name) && slaves_bond == nullptr) {
+                    return api::encode_error({ENODEV, "Device \"" + *r.name +
+                                                          "\" does not exist here as a bond "
+                                                          "or a slave of one"});
+                }
+                const auto only = slaves_bond == nullptr ? r.name : std::optional(slaves_bond->name());
+                return api::encode_ok(show::ip_link_json(snapshot(only), r.name, r.details, r.statistics));
+            },
+            [&](const api::Proc &r) {
+                auto found = bond(r.name);
+                return found ? api::encode_ok(show::proc_text((*found)->view(), kernel_release()))
+                             : api::encode_error(found.error());
+            },
+            [&](const api::Explain &r) {
+                auto found = bond(r.name);
+                return found ? api::encode_ok(show::explain_frame((*found)->view(), r.frame, r.vlan_tci))
+                             : api::encode_error(found.error());
+            },
+            [&](const api::Lacp &r) { return lacp(r); }, [&](const api::Apply &) { return reply({}); }, // start_apply
+            [&](const api::Watch &) { return reply({}); }, // kept by ControlServer
+        },
+        request);
 }
 
 std::string Daemon::lacp(const api::Lacp &request) {
@@ -145,24 +196,32 @@ Result<void> Daemon::link_set(const api::LinkSet &request) {
     return set_slave(request);
 }
 
+// What can be refused without trying is refused first; what a device refuses takes back what was done before it.
 Result<void> Daemon::set_bond(BondController &target, const api::LinkSet &request) {
     if (request.master || !request.slave_options.empty()) {
         return fail(EPERM, request.name + " is a bond: it cannot be a slave of a bond here");
     }
-    Result<void> done;
+    core::Bond trial = target.core();
+    XB_TRY_VOID(trial.set_options(request.options, sys::now()));
+    Plan plan;
+    if (request.address) {
+        plan.push_back({"", [&] { return target.set_address(*request.address); },
+                        [&target, from = target.core().mac()] { (void)target.set_address(from); }});
+    }
+    if (request.mtu) {
+        plan.push_back({"", [&] { return target.set_mtu(*request.mtu); },
+                        [&target, from = target.core().mtu()] { (void)target.set_mtu(from); }});
+    }
     if (!request.options.empty()) {
-        done = target.set_options(request.options);
+        plan.push_back({"", [&] { return target.set_options(request.options); },
+                        [&target, before = present_options(target.core(), request.options)] {
+                            (void)target.set_options(before);
+                        }});
     }
-    if (done && request.address) {
-        done = target.set_address(*request.address);
+    if (request.up) {
+        plan.push_back({"", [&] { return target.set_up(*request.up); }, [] {}});
     }
-    if (done && request.mtu) {
-        done = target.set_mtu(*request.mtu);
-    }
-    if (done && request.up) {
-        done = target.set_up(*request.up);
-    }
-    return done;
+    return carry_out(plan);
 }
 
 Result<void> Daemon::set_slave(const api::LinkSet &request) {
@@ -173,41 +232,67 @@ Result<void> Daemon::set_slave(const api::LinkSet &request) {
     if (!request.options.empty()) {
         return fail(EOPNOTSUPP, request.name + " is not a bond of this daemon: bond options cannot be set on it");
     }
-    if (request.up == false) { // before master: `link set eth0 down master bond0` in one line
-        XB_TRY_VOID(netlink_->set_up(link->ifindex, false));
-    }
     auto *current = bond_of_slave(request.name);
+    BondController *target = current;
     if (request.master) {
-        const std::string &wanted = *request.master;
-        XB_TRY(target, wanted.empty() ? Result<BondController *>(nullptr) : bond(wanted));
-        if (current != nullptr && current != *target) { // netlink moves a slave (1.5)
-            XB_TRY_VOID(current->release(request.name));
-        }
-        if (*target != nullptr && current != *target) {
-            XB_TRY_VOID((*target)->enslave(request.name));
-        }
-        current = *target;
+        XB_TRY(found, request.master->empty() ? Result<BondController *>(nullptr) : bond(*request.master));
+        target = *found;
     }
-    Result<void> done;
+    if (!request.slave_options.empty() && target == nullptr) {
+        return fail(EINVAL, request.name + " is not a slave of a bond: 'type bond_slave' needs one");
+    }
+    const auto index = link->ifindex;
+    const bool was_up = (link->flags & IFF_UP) != 0;
+    const auto set_link_up = [this, index](bool up) { return netlink_->set_up(index, up); };
+    Plan plan;
+    if (request.up == false) { // before master: `link set eth0 down master bond0` in one line
+        plan.push_back({"", [&] { return set_link_up(false); },
+                        [&] {
+                            if (was_up) {
+                                (void)set_link_up(true);
+                            }
+                        }});
+    }
+    if (current != nullptr && current != target) { // netlink moves a slave
+        plan.push_back(
+            {"", [&] { return current->release(request.name); }, [&] { (void)current->enslave(request.name); }});
+    }
+    if (target != nullptr && target != current) {
+        plan.push_back({"", [&] { return target->enslave(request.name); },
+                        [&] {
+                            (void)target->release(request.name);
+                            if (was_up) {
+                                (void)set_link_up(true);
+                            }
+                        }});
+    }
     if (!request.slave_options.empty()) {
-        if (current == nullptr) {
-            return fail(EINVAL, request.name + " is not a slave of a bond: 'type bond_slave' needs one");
-        }
-        done = current->set_slave_options(request.name, request.slave_options);
+        const auto *slave = target->core().slave(request.name);
+        const auto before =
+            slave == nullptr ? std::vector<core::OptionValue>{} : present_options(*slave, request.slave_options);
+        plan.push_back({"", [&] { return target->set_slave_options(request.name, request.slave_options); },
+                        [target, before, name = request.name] {
+                            if (!before.empty()) {
+                                (void)target->set_slave_options(name, before);
+                            }
+                        }});
     }
-    if (done && request.address) {
-        done = netlink_->set_mac(link->ifindex, *request.address);
+    if (request.address) {
+        plan.push_back({"", [&] { return netlink_->set_mac(index, *request.address); },
+                        [this, index, from = link->mac] { (void)netlink_->set_mac(index, from); }});
     }
-    if (done && request.mtu) {
-        done = netlink_->set_mtu(link->ifindex, *request.mtu);
+    if (request.mtu) {
+        plan.push_back({"", [&] { return netlink_->set_mtu(index, *request.mtu); },
+                        [this, index, from = link->mtu] { (void)netlink_->set_mtu(index, from); }});
     }
-    if (done && request.up == true) {
-        done = netlink_->set_up(link->ifindex, true);
+    if (request.up == true) {
+        plan.push_back({"", [&] { return set_link_up(true); }, [] {}});
     }
-    return done;
+    return carry_out(plan);
 }
 
-show::Snapshot Daemon::snapshot() {
+// Of all bonds, or of one.
+show::Snapshot Daemon::snapshot(const std::optional<std::string> &only) {
     show::Snapshot s;
     s.version = XBOND_VERSION;
     s.kernel = kernel_release();
@@ -217,7 +302,9 @@ show::Snapshot Daemon::snapshot() {
     s.started = started_;
     s.features = features_.list;
     for (const auto &[name, controller] : bonds_) {
-        s.bonds.push_back(controller->view());
+        if (!only || *only == name) {
+            s.bonds.push_back(controller->view());
+        }
     }
     return s;
 }

@@ -4,6 +4,7 @@
 #include <fstream>
 
 #include "user/daemon/saved/lacp_rows.h"
+#include "user/sys/replace_file.h"
 
 namespace xbond::daemon {
 namespace {
@@ -11,10 +12,6 @@ namespace {
 using saved::json;
 
 constexpr int state_version = 1;
-
-std::filesystem::path file_of(const std::filesystem::path &dir, const std::string &bond) {
-    return dir / ("lacp-" + bond + ".json");
-}
 
 lacp::SystemState system_of(const json &j) {
     if (j.at("version") != state_version) {
@@ -25,24 +22,22 @@ lacp::SystemState system_of(const json &j) {
 
 } // namespace
 
-Result<void> save_lacp(const std::filesystem::path &dir, const std::string &bond, const lacp::SystemState &state) {
+std::string text_of(const lacp::SystemState &state) {
     json all = saved::write(state);
     all["version"] = state_version;
-    const auto path = file_of(dir, bond);
-    auto fresh = path;
-    fresh += ".new";
-    std::ofstream out(fresh, std::ios::trunc);
-    out << all.dump() << std::flush;
-    std::error_code failed;
-    std::filesystem::rename(fresh, path, failed);
-    if (!out || failed) {
-        return fail(failed ? failed.value() : EIO, "cannot write " + path.string());
-    }
-    return {};
+    return all.dump();
+}
+
+std::filesystem::path lacp_file(const std::filesystem::path &dir, const std::string &bond) {
+    return dir / ("lacp-" + bond + ".json");
+}
+
+Result<void> save_lacp(const std::filesystem::path &dir, const std::string &bond, const lacp::SystemState &state) {
+    return sys::replace_file(lacp_file(dir, bond), text_of(state), sys::Durable::no);
 }
 
 Result<std::optional<lacp::SystemState>> load_lacp(const std::filesystem::path &dir, const std::string &bond) {
-    const auto path = file_of(dir, bond);
+    const auto path = lacp_file(dir, bond);
     std::ifstream in(path);
     if (!in) {
         return std::nullopt;
@@ -56,7 +51,7 @@ Result<std::optional<lacp::SystemState>> load_lacp(const std::filesystem::path &
 
 void forget_lacp(const std::filesystem::path &dir, const std::string &bond) {
     std::error_code ignored;
-    std::filesystem::remove(file_of(dir, bond), ignored);
+    std::filesystem::remove(lacp_file(dir, bond), ignored);
 }
 
 } // namespace xbond::daemon

@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include "user/daemon/saved/saved_state.h"
 
-#include <cstring>
-#include <fcntl.h>
 #include <fstream>
-#include <unistd.h>
 
-#include "common/fd.h"
 #include "user/daemon/saved/bond_rows.h"
+#include "user/sys/directory.h"
+#include "user/sys/replace_file.h"
 
 namespace xbond::daemon {
 namespace {
@@ -16,11 +14,6 @@ using saved::json;
 
 constexpr int state_version = 3;
 constexpr const char *file_name = "state.json";
-
-Error io_error(const std::filesystem::path &path, const char *what) {
-    const int code = errno;
-    return {code, std::string(what) + " " + path.string() + ": " + std::strerror(code)};
-}
 
 } // namespace
 
@@ -31,30 +24,18 @@ std::string boot_id() {
     return id;
 }
 
-Result<void> save_state(const std::filesystem::path &dir, const SavedState &state) {
-    std::error_code ec;
-    std::filesystem::create_directories(dir, ec);
+std::string text_of(const SavedState &state) {
     json all = saved::write(state);
     all["version"] = state_version;
-    const std::string text = all.dump(1);
-    const auto path = dir / file_name;
-    auto fresh = path;
-    fresh += ".new";
-    Fd fd(::open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
-    if (!fd) {
-        return tl::unexpected(io_error(fresh, "cannot write"));
-    }
-    for (std::size_t done = 0; done < text.size();) {
-        const auto n = ::write(fd.get(), text.data() + done, text.size() - done);
-        if (n < 0) {
-            return tl::unexpected(io_error(fresh, "cannot write"));
-        }
-        done += static_cast<std::size_t>(n);
-    }
-    if (::fsync(fd.get()) != 0 || ::rename(fresh.c_str(), path.c_str()) != 0) {
-        return tl::unexpected(io_error(path, "cannot replace"));
-    }
-    return {};
+    // A device's name may be any bytes; what is no UTF-8 is replaced, and the name read anew from the device.
+    return all.dump(1, ' ', false, json::error_handler_t::replace);
+}
+
+std::filesystem::path state_file(const std::filesystem::path &dir) { return dir / file_name; }
+
+Result<void> save_state(const std::filesystem::path &dir, const SavedState &state) {
+    return sys::make_directories(dir, 0700).and_then(
+        [&] { return sys::replace_file(state_file(dir), text_of(state), sys::Durable::yes); });
 }
 
 void forget_state(const std::filesystem::path &dir) {

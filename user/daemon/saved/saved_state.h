@@ -29,7 +29,9 @@ struct SavedState {
     bool operator==(const SavedState &) const = default;
 };
 
-Result<void> save_state(const std::filesystem::path &dir, const SavedState &);
+std::string text_of(const SavedState &);
+std::filesystem::path state_file(const std::filesystem::path &dir);
+Result<void> save_state(const std::filesystem::path &dir, const SavedState &); // now; the directory is made (0700)
 // An empty state where there is no file or it is of another boot; an error where it cannot be understood.
 Result<SavedState> load_state(const std::filesystem::path &dir);
 void forget_state(const std::filesystem::path &dir); // the file, and the directory if nothing else is in it

@@ -17,6 +17,7 @@ lacp::System system_of(const lacp::SystemOptions &options, std::optional<lacp::S
                        const std::string &bond) {
     if (saved) {
         saved->options = options;
+        forgive_absence(*saved, sys::now());
         auto restored = lacp::System::restore(std::move(*saved), sys::now());
         if (restored) {
             return std::move(*restored);
@@ -326,9 +327,10 @@ void LacpAgent::save() {
     }
     unsaved_ = changed_ = false;
     saved_at_ = now;
-    if (auto saved = save_lacp(host_.state_dir, bond_.name(), system_.save()); !saved) {
-        spdlog::error("{}: LACP state not saved: {}", bond_.name(), saved.error().message);
-    }
+    host_.files.soon(lacp_file(host_.state_dir, bond_.name()), text_of(system_.save()), sys::Durable::no,
+                     [bond = bond_.name()](const Error &error) {
+                         spdlog::error("{}: LACP state not saved: {}", bond, error.message);
+                     });
 }
 
 } // namespace xbond::daemon

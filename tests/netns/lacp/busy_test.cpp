@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: MIT
+// LACP while the machine is busy with something else, and after a controller that was away. Serial: time is measured.
+#include <array>
+#include <atomic>
+#include <catch2/catch.hpp>
+#include <iostream>
+#include <thread>
+
+#include "tests/netns/lacp/partner.h"
+
+using namespace xbond::harness;
+using nlohmann::json;
+
+namespace {
+
+// Many devices come up and go down in a namespace of their own: everybody on the machine waits for the kernel's RTNL.
+class BusyRtnl {
+public:
+    BusyRtnl() {
+        for (int i = 0; i < devices; ++i) {
+            const auto n = std::to_string(i);
+            up_ +=
+                "link add a" + n + " type veth peer name b" + n + "\nlink set a" + n + " up\nlink set b" + n + " up\n";
+            down_ += "link del a" + n + "\n";
+        }
+        worker_ = std::thread([this] {
+            while (!stop_) {
+                ns_.ip(up_);
+                ns_.ip(down_);
+            }
+        });
+    }
+    BusyRtnl(const BusyRtnl &) = delete;
+    BusyRtnl &operator=(const BusyRtnl &) = delete;
+    ~BusyRtnl() {
+        stop_ = true;
+        worker_.join();
+    }
+
+private:
+    static constexpr int devices = 60;
+    NetNs ns_;
+    std::string up_, down_;
+    std::atomic<bool> stop_{false};
+    std::thread worker_;
+};
+
+// Entries into EXPIRED and DEFAULTED.
+int expiries(const LacpHost &host, const std::string &slave) {
+    const json stats = host.port(slave).at("stats");
+    return stats.at("expired").get<int>() + stats.at("defaulted").get<int>();
+}
+
+std::chrono::milliseconds time_of_status(LacpHost &host) {
+    ControlClient client(host.daemon().socket());
+    const auto begin = Clock::now();
+    REQUIRE(client.exchange("{\"v\":1,\"cmd\":\"status\"}\n"));
+    return std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - begin);
+}
+
+} // namespace
+
+TEST_CASE("802.3ad while everybody waits for the kernel's RTNL lock: LACPDUs go out in time, status answers") {
+    PartnerLab lab(2);
+    REQUIRE(lab.make_bond("lacp_rate fast"));
+    const auto expired = lab.expired();
+    std::chrono::milliseconds slowest{0};
+    {
+        const BusyRtnl busy;
+        lab.partners().begin_measuring();
+        const auto end = Clock::now() + 8s;
+        while (Clock::now() < end) {
+            slowest = std::max(slowest, time_of_status(lab.host()));
+            std::this_thread::sleep_for(50ms);
+        }
+    }
+    const auto longest_gap = lab.partners().gaps().back();
+    std::cout << "longest gap between LACPDUs " << longest_gap.count() / 1'000'000 << " ms, slowest status "
+              << slowest.count() << " ms\n";
+    CHECK(longest_gap < 1500ms);
+    CHECK(slowest < 500ms);
+    CHECK(lab.expired() == expired);
+    CHECK(lab.host().distributing() == lab.slaves());
+}
+
+TEST_CASE("802.3ad a slave that went while no controller ran takes no other port along") {
+    LacpHost left, right;
+    for (const std::string n : {"0", "1", "2"}) {
+        left.ns().veth("e" + n, right.ns(), "e" + n);
+    }
+    for (LacpHost *host : {&left, &right}) {
+        host->make_bond("lacp_rate fast", {"e0", "e1", "e2"});
+    }
+    REQUIRE(left.wait_negotiated());
+    REQUIRE(left.wait_distributing({"e0", "e1", "e2"}));
+    REQUIRE(right.wait_distributing({"e0", "e1", "e2"}));
+    const auto expired = [&] {
+        return std::array{expiries(left, "e0"), expiries(left, "e1"), expiries(right, "e0"), expiries(right, "e1")};
+    };
+    const auto before = expired();
+    left.daemon().kill9();
+    left.ns().ip("link del e2");
+    left.daemon().start();
+    CHECK(left.distributing() == std::vector<std::string>{"e0", "e1"});
+    CHECK(holds_for([&] { return right.distributing() == std::vector<std::string>{"e0", "e1"}; }, 4s, 50ms));
+    CHECK(left.port("e0").at("fsm").at("rx") == "CURRENT");
+    CHECK(expired() == before);
+}
+
+TEST_CASE("802.3ad a controller that was away for longer than its deadlines expires no partner that is still there") {
+    PartnerLab lab(2);
+    REQUIRE(lab.make_bond("lacp_rate fast"));
+    const auto expired = lab.expired();
+    lab.host().daemon().kill9();
+    const auto last = lab.partners().heard(0).last;
+    CHECK(holds_for([&] { return lab.partners().heard(0).last == last; }, 2500ms, 50ms));
+    lab.host().daemon().start();
+    CHECK(holds_for([&] { return lab.expired() == expired; }, 4s, 50ms));
+    CHECK(lab.host().distributing() == lab.slaves());
+    CHECK(lab.host().port("e0").at("fsm").at("rx") == "CURRENT");
+}

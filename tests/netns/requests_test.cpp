@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: MIT
+// What requests may cost: the bond nothing that was not asked for, other users nothing, and a failure nothing at all.
+#include <catch2/catch.hpp>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <sstream>
+#include <sys/stat.h>
+
+#include "tests/netns/frames.h"
+#include "tests/netns/lab.h"
+
+using namespace xbond::harness;
+using nlohmann::json;
+using Kind = Switch::Kind;
+
+namespace {
+
+std::string config_file(Lab &lab, const std::string &name, const json &bonds) {
+    const auto path = lab.daemon().dir() / name;
+    std::ofstream(path) << json{{"bonds", bonds}}.dump();
+    return path;
+}
+
+std::vector<std::string> lines_of(const std::string &text) {
+    std::vector<std::string> lines;
+    std::istringstream in(text);
+    for (std::string line; std::getline(in, line);) {
+        lines.push_back(line.substr(line.starts_with("would: ") ? 7 : 0));
+    }
+    return lines;
+}
+
+} // namespace
+
+TEST_CASE("apply: a dry run prints what apply does, and changes nothing") {
+    Lab lab(Kind::wires, 3);
+    lab.make_bond("mode active-backup");
+    const auto file = config_file(
+        lab, "config.json",
+        {{"bond0", {{"mode", "active-backup"}, {"miimon", 50}, {"slaves", {"e0", {{"name", "e1"}, {"prio", 10}}}}}},
+         {"bond1", {{"mode", "balance-rr"}, {"slaves", {"e2"}}}}});
+    const auto before = lab.status_without_times();
+    const auto plan = lines_of(lab.cli().ok("apply " + file + " --dry-run"));
+    CHECK(lab.status_without_times() == before);
+    CHECK_FALSE(lab.ns().exists("bond1"));
+    CHECK(plan == std::vector<std::string>{"bond0: set miimon 50", "bond0: e1 set prio 10", "bond0: release e2",
+                                           "bond1: create", "bond1: enslave e2", "bond1: up"});
+    CHECK(lines_of(lab.cli().ok("apply " + file)) == plan);
+    CHECK(lab.cli().ok("apply " + file) == "nothing to change\n");
+    CHECK(lab.status().slave("e1").name == "e1");
+}
+
+TEST_CASE("apply: what fails in the middle leaves everything as it was, devices that were up among it") {
+    Lab lab(Kind::wires, 3);
+    lab.cli().ok("link add bond0 type bond mode active-backup");
+    lab.cli().ok("link set e0 down");
+    lab.cli().ok("link set e0 master bond0");
+    lab.cli().ok("link set bond0 up");
+    lab.ns().ip("addr add 192.0.2.7/24 dev e1\nlink set e1 up\ntuntap add dev t0 mode tun"); // no Ethernet: refused
+    const auto file = config_file(
+        lab, "config.json", {{"bond0", {{"mode", "active-backup"}, {"miimon", 30}, {"slaves", {"e0", "e1", "t0"}}}}});
+    const auto options = lab.cli().json("status bond0").at("bonds").at(0).at("options");
+    const auto refused = lab.cli()("apply " + file);
+    CHECK(refused.exit_code == 1);
+    CHECK(refused.err.find("bonds.bond0: ") != std::string::npos);
+    CHECK(lab.cli().json("status bond0").at("bonds").at(0).at("options") == options);
+    CHECK(lab.status().slaves.size() == 1);
+    CHECK(lab.ns().is_up("e1"));
+    CHECK(lab.ns().ip_json("addr show dev e1").at(0).at("addr_info").at(0).at("local") == "192.0.2.7");
+}
+
+TEST_CASE("link set: of several changes all are made or none") {
+    Lab lab(Kind::wires, 2);
+    lab.make_bond("mode active-backup");
+    lab.ns().ip("link add m0 type veth peer name m1");
+    const auto before = lab.status_without_times();
+    CHECK(lab.cli()("link set bond0 mtu 65535 type bond miimon 50").exit_code == 1); // a veth takes no such mtu
+    CHECK(lab.status_without_times() == before);
+    CHECK(lab.cli()("link set m0 master bond0 type bond_slave prio abc").exit_code == 1);
+    CHECK(lab.status().slaves.size() == 2);
+    CHECK(lab.ns().ip_json("link show dev m0").at(0).value("master", "") == "");
+}
+
+TEST_CASE("a slave that is renamed, or swaps its name with another, has lost no link") {
+    Lab lab(Kind::wires, 2);
+    lab.make_bond("mode active-backup miimon 5");
+    for (int i = 0; i < 10; ++i) {
+        lab.ns().ip("link set e0 name x0\nlink set e1 name e0\nlink set x0 name e1");
+        lab.ns().ip("link set e0 name x0\nlink set e1 name e0\nlink set x0 name e1");
+    }
+    REQUIRE(wait_until([&] { return lab.status().slave("e0").link == "up" && lab.status().slave("e1").link == "up"; }));
+    const auto status = lab.status();
+    CHECK(status.slave("e0").failures == 0);
+    CHECK(status.slave("e1").failures == 0);
+    CHECK(status.active_slave == "e0");
+}
+
+TEST_CASE("a device name that is no UTF-8 is shown, and ends nobody") {
+    Lab lab(Kind::wires, 2);
+    lab.make_bond("mode active-backup");
+    REQUIRE(lab.ns().run({"ip", "link", "set", "e1", "name", "e\xe9"}).ok());
+    REQUIRE(wait_until([&] {
+        const auto slaves = lab.cli().json("status bond0").at("bonds").at(0).at("slaves");
+        return std::ranges::any_of(slaves, [](const json &s) { return s.at("name") == "e\xef\xbf\xbd"; });
+    }));
+    lab.host().cut(0);
+    REQUIRE(wait_until([&] { return lab.status().slave("e0").link == "down"; }));
+    lab.daemon().kill9();
+    lab.daemon().start();
+    CHECK(lab.status().slaves.size() == 2);
+    REQUIRE(lab.ns().run({"ip", "link", "set", "e\xe9", "name", "e1"}).ok());
+    CHECK(lab.wait_link("e1", "up"));
+}
+
+TEST_CASE("a user without rights keeps no daemon from starting") {
+    const NetNs ns;
+    // The name that earlier versions took for their lock.
+    Process squatter(
+        {"setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", "/usr/bin/python3", "-c",
+         "import signal,socket\ns=socket.socket(socket.AF_UNIX)\ns.bind('\\0xbondd')\nprint('held',flush=True)\n"
+         "signal.pause()"},
+        ns.fd());
+    REQUIRE(wait_until([&] { return squatter.out().find("held") != std::string::npos; }));
+    Daemon daemon(ns);
+    daemon.start();
+    CHECK(daemon.cli()("status").ok());
+    const auto second = daemon.run_to_end({});
+    CHECK(second.exit_code == 1);
+    CHECK(second.err.find("another xbondd (pid ") != std::string::npos);
+    CHECK(daemon.stop() == 0);
+}
+
+TEST_CASE("the state directory is root's alone, the socket everybody's, whatever the umask was") {
+    const NetNs ns;
+    Daemon daemon(ns);
+    const auto before = ::umask(GENERATE(0U, 077U));
+    daemon.start();
+    daemon.cli().ok("link add bond0 type bond");
+    ::umask(before);
+    struct stat state {};
+    struct stat socket {};
+    REQUIRE(::stat(daemon.state_dir().c_str(), &state) == 0);
+    REQUIRE(::stat(daemon.socket().c_str(), &socket) == 0);
+    CHECK((state.st_mode & 07777) == 0700);
+    CHECK((socket.st_mode & 0777) == 0666);
+    daemon.cli().ok("link del bond0");
+    CHECK(daemon.stop() == 0);
+}
+
+TEST_CASE("SIGHUP reads the config file again; a broken one changes nothing") {
+    const NetNs ns;
+    ns.ip("link add e0 type veth peer name s0\nlink set s0 up");
+    Daemon daemon(ns);
+    const auto path = daemon.dir() / "config.json";
+    const auto write = [&](const std::string &text) { std::ofstream(path) << text; };
+    write(R"({"bonds":{"bond0":{"mode":"active-backup","miimon":100,"slaves":["e0"]}}})");
+    daemon.start({"--config", path});
+    const auto miimon = [&] {
+        return daemon.cli().json("status bond0").at("bonds").at(0).at("options").at("miimon").get<int>();
+    };
+    CHECK(miimon() == 100);
+    write(R"({"bonds":{"bond0":{"mode":"active-backup","miimon":70,"slaves":["e0"]}}})");
+    daemon.hang_up();
+    CHECK(wait_until([&] { return miimon() == 70; }));
+    write(R"({"bonds":{)");
+    daemon.hang_up();
+    CHECK(wait_until([&] { return daemon.log().find("SIGHUP: nothing was changed") != std::string::npos; }));
+    CHECK(miimon() == 70);
+    CHECK(daemon.stop() == 0);
+}

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: MIT
+// What can sleep is done by hands, a thread of its own: netlink and ioctls that wait for the kernel's RTNL lock (one
+// slow driver or one mass delete anywhere on the host holds it for seconds), and files on a disk. The loop, which sends
+// LACPDUs and probes and moves the active slave, only asks and is told.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <utility>
+
+#include "user/sys/device_filter.h"
+#include "user/sys/ethtool.h"
+#include "user/sys/netlink.h"
+#include "user/sys/worker.h"
+
+namespace xbond::daemon {
+
+class Hands {
+public:
+    struct Tools { // used by the hands' thread alone
+        sys::Netlink netlink;
+        sys::Ethtool ethtool;
+        sys::DeviceFilter filter;
+    };
+    using Then = sys::Worker::Then;
+    using Job = std::function<Then(Tools &)>;
+
+    static Result<std::unique_ptr<Hands>> open(sys::EventLoop &);
+
+    // Jobs are done in the order in which they were given. What is returned runs in the loop; it must not outlive what
+    // it refers to: see Alive.
+    void run(Job job) {
+        worker_.run([tools = tools_, job = std::move(job)] { return job(*tools); });
+    }
+    std::size_t waiting() const { return worker_.waiting(); }
+    bool drain(Ms patience) { return worker_.drain(patience); }
+
+private:
+    Hands(sys::EventLoop &loop, Tools tools) : tools_(std::make_shared<Tools>(std::move(tools))), worker_(loop) {}
+
+    std::shared_ptr<Tools> tools_; // a job that still sleeps when the program ends has its share
+    sys::Worker worker_;
+};
+
+// A member of what jobs come back to: `guard` makes a call that is left out when its owner has gone.
+class Alive {
+public:
+    template <typename Call> auto guard(Call call) const {
+        return [token = std::weak_ptr(token_), call = std::move(call)](auto &&...arguments) mutable {
+            if (!token.expired()) {
+                call(std::forward<decltype(arguments)>(arguments)...);
+            }
+        };
+    }
+
+private:
+    std::shared_ptr<int> token_ = std::make_shared<int>();
+};
+
+} // namespace xbond::daemon

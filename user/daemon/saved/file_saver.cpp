@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: MIT
+#include "user/daemon/saved/file_saver.h"
+
+#include <atomic>
+#include <mutex>
+#include <utility>
+
+namespace xbond::daemon {
+
+struct FileSaver::File {
+    std::mutex lock;                      // held while it is written, which may take long
+    std::atomic<std::uint64_t> given = 0; // writes that were asked for
+    std::uint64_t written = 0;            // the latest of them that is on disk, or was overtaken
+
+    // Only what nothing later has overtaken.
+    Result<void> write(std::uint64_t turn, const std::filesystem::path &path, const std::string &text,
+                       sys::Durable durable) {
+        const std::lock_guard held(lock);
+        if (turn <= written || turn < given) {
+            return {};
+        }
+        written = turn;
+        return sys::replace_file(path, text, durable);
+    }
+};
+
+std::shared_ptr<FileSaver::File> FileSaver::file(const std::filesystem::path &path) {
+    auto &file = files_[path];
+    if (!file) {
+        file = std::make_shared<File>();
+    }
+    return file;
+}
+
+void FileSaver::soon(const std::filesystem::path &path, std::string text, sys::Durable durable, Failed failed) {
+    auto target = file(path);
+    hands_.run([target, turn = ++target->given, path, text = std::move(text), durable,
+                failed = std::move(failed)](Hands::Tools &) -> Hands::Then {
+        const auto done = target->write(turn, path, text, durable);
+        if (done) {
+            return {};
+        }
+        return [failed, error = done.error()] { failed(error); };
+    });
+}
+
+Result<void> FileSaver::now(const std::filesystem::path &path, const std::string &text, sys::Durable durable) {
+    const auto target = file(path);
+    return target->write(++target->given, path, text, durable);
+}
+
+void FileSaver::remove(const std::filesystem::path &path) {
+    const auto target = file(path);
+    const std::lock_guard held(target->lock);
+    target->written = ++target->given;
+    std::error_code ignored;
+    std::filesystem::remove(path, ignored);
+}
+
+} // namespace xbond::daemon

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: MIT
+// State files, written in the order in which they were given: by hands, so that a slow disk holds up nobody, or now,
+// where something must be on disk before a device is changed. Of what waits for one file only the latest is written.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "user/daemon/hands.h"
+#include "user/sys/replace_file.h"
+
+namespace xbond::daemon {
+
+class FileSaver {
+public:
+    using Failed = std::function<void(const Error &)>; // in the loop
+
+    explicit FileSaver(Hands &hands) : hands_(hands) {}
+
+    void soon(const std::filesystem::path &, std::string text, sys::Durable, Failed);
+    Result<void> now(const std::filesystem::path &, const std::string &text, sys::Durable);
+    void remove(const std::filesystem::path &); // and what waits for it is not written
+
+private:
+    struct File;
+    std::shared_ptr<File> file(const std::filesystem::path &);
+
+    Hands &hands_;
+    std::map<std::filesystem::path, std::shared_ptr<File>> files_;
+};
+
+} // namespace xbond::daemon
