@@ -44,6 +44,26 @@ int xb_learn(struct __sk_buff *ctx)
 	return 0;
 }
 
+/* Returns the slots whose device runs and has carrier at this moment, bit i = slot i: for user space, which would have
+ * to wait for the kernel's RTNL lock to ask a driver. A slot whose device was not learned counts as without. */
+SEC("tc")
+int xb_look(struct __sk_buff *ctx)
+{
+	struct xb_table *table = &xb_the_table;
+	__u32 n = table->n_slots, on = 0;
+
+	(void)ctx;
+	for (__u32 i = 0; i < XB_MAX_SLAVES; i++) {
+		const struct xb_slot *slot = &table->slot[i];
+
+		if (i >= n)
+			break;
+		if (slot->ifindex && slot->dev && xb_carrier_on(slot))
+			on |= 1u << i;
+	}
+	return on;
+}
+
 static __noinline void xb_watch_notify(struct xb_watch *watch, const struct xb_slot *slot, __u32 id, __u32 carrier)
 {
 	struct xb_event event = { .type = XB_EVENT_CARRIER, .slot = id, .ifindex = slot->ifindex, .carrier = carrier };

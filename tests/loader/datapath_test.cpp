@@ -355,3 +355,39 @@ TEST_CASE("adopt finishes what a controller that died while swapping programs be
         CHECK(pinned_program(dir / "xb_watch_arm") != need(program_info(program.get())).id);
     }
 }
+
+TEST_CASE("carriers are those of the slots' devices at this moment, without asking a driver") {
+    const test::Lab lab;
+    DataPath path = test::make_path(lab, test::features());
+    if (path.carrier_check() == CarrierCheck::none) {
+        std::cout << "SKIPPED: this kernel offers no carrier check\n";
+        return;
+    }
+    CHECK(need(path.carriers()) == 0b11);
+    harness::ip("link set s1p down");
+    CHECK(need(path.carriers()) == 0b01);
+    harness::ip("link set s0 down");
+    CHECK(need(path.carriers()) == 0);
+    harness::ip("link set s0 up");
+    CHECK(need(path.carriers()) == 0b01);
+    path.clear_slot(0);
+    CHECK(need(path.carriers()) == 0);
+}
+
+TEST_CASE("a data path tells its build: another one's programs are outdated, its own are not") {
+    const test::Lab lab;
+    const Features features = test::features();
+    const std::filesystem::path dir = lab.config().pin_dir;
+    { const DataPath left = test::make_path(lab, features); }
+    std::filesystem::path mark;
+    for (const auto &entry : std::filesystem::directory_iterator(dir)) {
+        mark = entry.path().filename().string().starts_with("build_") ? entry.path() : mark;
+    }
+    REQUIRE_FALSE(mark.empty());
+    CHECK_FALSE(need(DataPath::adopt(lab.config(), features)).programs_outdated());
+    std::filesystem::remove(mark);
+    DataPath path = need(DataPath::adopt(lab.config(), features));
+    CHECK(path.programs_outdated());
+    need(path.reprogram(path.programs()));
+    CHECK(std::filesystem::exists(mark));
+}

@@ -72,12 +72,13 @@ TEST_CASE("apply: what fails in the middle leaves everything as it was, devices 
 TEST_CASE("link set: of several changes all are made or none") {
     Lab lab(Kind::wires, 2);
     lab.make_bond("mode active-backup");
-    lab.ns().ip("link add m0 type veth peer name m1");
+    lab.ns().ip("link add m0 type veth peer name m1\ntuntap add dev t0 mode tap");
+    lab.cli().ok("link set t0 master bond0");
     const auto before = lab.status_without_times();
-    CHECK(lab.cli()("link set bond0 mtu 65535 type bond miimon 50").exit_code == 1); // a veth takes no such mtu
+    CHECK(lab.cli()("link set bond0 mtu 65535 type bond miimon 50").exit_code == 1); // a tap takes no such mtu
     CHECK(lab.status_without_times() == before);
     CHECK(lab.cli()("link set m0 master bond0 type bond_slave prio abc").exit_code == 1);
-    CHECK(lab.status().slaves.size() == 2);
+    CHECK(lab.status().slaves.size() == 3);
     CHECK(lab.ns().ip_json("link show dev m0").at(0).value("master", "") == "");
 }
 
@@ -90,6 +91,7 @@ TEST_CASE("a slave that is renamed, or swaps its name with another, has lost no 
     }
     REQUIRE(wait_until([&] { return lab.status().slave("e0").link == "up" && lab.status().slave("e1").link == "up"; }));
     const auto status = lab.status();
+    INFO(lab.daemon().log());
     CHECK(status.slave("e0").failures == 0);
     CHECK(status.slave("e1").failures == 0);
     CHECK(status.active_slave == "e0");

@@ -13,20 +13,21 @@ using nlohmann::json;
 
 namespace {
 
-// Many devices come up and go down in a namespace of their own: everybody on the machine waits for the kernel's RTNL.
+// Many devices of another namespace go up and down by one message, for which the kernel holds its RTNL lock: everybody
+// on the machine waits for it.
 class BusyRtnl {
 public:
     BusyRtnl() {
-        for (int i = 0; i < devices; ++i) {
-            const auto n = std::to_string(i);
-            up_ +=
-                "link add a" + n + " type veth peer name b" + n + "\nlink set a" + n + " up\nlink set b" + n + " up\n";
-            down_ += "link del a" + n + "\n";
+        std::string lines;
+        for (int i = 0; i < pairs; ++i) {
+            lines += "link add a" + std::to_string(i) + " group 7 type veth peer name b" + std::to_string(i) + "\n";
         }
-        worker_ = std::thread([this] {
+        worker_ = std::thread([this, lines] {
             while (!stop_) {
-                ns_.ip(up_);
-                ns_.ip(down_);
+                ns_.ip(lines);
+                const auto begin = Clock::now();
+                ns_.ip("link del group 7\n");
+                longest_ = std::max(longest_, Clock::now() - begin);
             }
         });
     }
@@ -35,13 +36,14 @@ public:
     ~BusyRtnl() {
         stop_ = true;
         worker_.join();
+        std::cout << "RTNL was held for up to some " << longest_ / 1ms << " ms at a time\n";
     }
 
 private:
-    static constexpr int devices = 60;
+    static constexpr int pairs = 4000;
     NetNs ns_;
-    std::string up_, down_;
     std::atomic<bool> stop_{false};
+    Clock::duration longest_{};
     std::thread worker_;
 };
 
@@ -68,7 +70,7 @@ TEST_CASE("802.3ad while everybody waits for the kernel's RTNL lock: LACPDUs go 
     {
         const BusyRtnl busy;
         lab.partners().begin_measuring();
-        const auto end = Clock::now() + 8s;
+        const auto end = Clock::now() + 15s;
         while (Clock::now() < end) {
             slowest = std::max(slowest, time_of_status(lab.host()));
             std::this_thread::sleep_for(50ms);
