@@ -2,6 +2,7 @@
 // xbondd: one per network namespace, in the foreground.
 #include <CLI/CLI.hpp>
 #include <spdlog/spdlog.h>
+#include <sys/resource.h>
 
 #include "user/daemon/daemon.h"
 #include "user/daemon/log.h"
@@ -16,6 +17,15 @@ std::optional<std::filesystem::path> absolute(const std::string &path) {
     return std::filesystem::absolute(path);
 }
 
+// A bond of two slaves in 802.3ad takes some 22 descriptors, and the usual soft limit is 1024.
+void take_all_descriptors() {
+    rlimit limit{};
+    if (::getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+        limit.rlim_cur = limit.rlim_max;
+        (void)::setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
 int report(const xbond::Error &error) {
     spdlog::error("{}", error.message);
     return 1;
@@ -25,6 +35,7 @@ int report(const xbond::Error &error) {
 
 int main(int argc, char **argv) {
     xbond::daemon::start_log();
+    take_all_descriptors();
 
     CLI::App app{"xbond's controller: link bonding with eBPF, one daemon per network namespace"};
     std::string config, socket, state_dir, bpffs, carrier_check, log_level = "info";

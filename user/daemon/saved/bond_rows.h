@@ -19,77 +19,56 @@ template <> struct Besides<core::Slave> {
 };
 
 template <>
-inline constexpr auto rows<core::Slave> = std::tuple{
-    field("slot", &core::Slave::slot, slot_or_none),
-    field("ifindex", &core::Slave::ifindex),
-    field("name", &core::Slave::name),
-    field("perm_mac", &core::Slave::perm_mac),
-    field("mac", &core::Slave::mac),
-    field("running", &core::Slave::running),
-    field("carrier", &core::Slave::carrier),
-    field("speed", &core::Slave::speed),
-    field("duplex", &core::Slave::duplex),
-    field("link", &core::Slave::link, up_to(core::Link::back)),
-    field("mii", &core::Slave::mii, up_to(core::Link::back)),
-    field("arp", &core::Slave::arp, up_to(core::Link::back)),
-    field("reason", &core::Slave::reason),
-    field("delay", &core::Slave::delay),
-    field("failures", &core::Slave::failures),
-    field("last_link_up", &core::Slave::last_link_up),
-    field("last_rx", &core::Slave::last_rx),
-    field("last_tx", &core::Slave::last_tx),
-    field("target_rx", &core::Slave::target_rx),
-    field("backup", &core::Slave::backup),
-    field("inactive", &core::Slave::suppressed),
-    // Its options have rows of their own.
-    unsaved(&core::Slave::prio),
-    unsaved(&core::Slave::queue_id),
-    unsaved(&core::Slave::actor_port_prio),
-};
+inline constexpr auto rows<core::Slave> =
+    std::tuple{field("slot", &core::Slave::slot, slot_or_none), field("ifindex", &core::Slave::ifindex),
+               field("name", &core::Slave::name), field("perm_mac", &core::Slave::perm_mac),
+               field("mac", &core::Slave::mac), field("running", &core::Slave::running),
+               field("carrier", &core::Slave::carrier), field("speed", &core::Slave::speed),
+               field("duplex", &core::Slave::duplex), field("link", &core::Slave::link, up_to(core::Link::back)),
+               field("mii", &core::Slave::mii, up_to(core::Link::back)),
+               field("arp", &core::Slave::arp, up_to(core::Link::back)), field("reason", &core::Slave::reason),
+               field("delay", &core::Slave::delay), field("failures", &core::Slave::failures),
+               field("last_link_up", &core::Slave::last_link_up), field("last_rx", &core::Slave::last_rx),
+               field("last_tx", &core::Slave::last_tx), field("target_rx", &core::Slave::target_rx),
+               field("backup", &core::Slave::backup), field("inactive", &core::Slave::suppressed),
+               // Its options have rows of their own.
+               unsaved(&core::Slave::prio), unsaved(&core::Slave::queue_id), unsaved(&core::Slave::actor_port_prio)};
 
 template <>
-inline constexpr auto rows<core::SavedBond> = std::tuple{
-    field("name", &core::SavedBond::name),
-    field("options", &core::SavedBond::options),
-    field("mac", &core::SavedBond::mac),
-    field("mac_is_random", &core::SavedBond::mac_is_random),
-    field("admin_up", &core::SavedBond::admin_up),
-    field("slaves", &core::SavedBond::slaves),
-    field("active", &core::SavedBond::active, slot_or_none),
-    field("primary", &core::SavedBond::primary, slot_or_none),
-    field("force_primary", &core::SavedBond::force_primary),
-    field("pending_notif", &core::SavedBond::pending_notif),
-    field("pending_rejoin", &core::SavedBond::pending_rejoin),
-    field("candidate", &core::SavedBond::candidate, slot_or_none),
-    field("aggregation_carrier", &core::SavedBond::aggregation_carrier),
-};
+inline constexpr auto rows<core::SavedBond> =
+    std::tuple{field("name", &core::SavedBond::name),
+               field("options", &core::SavedBond::options),
+               field("mac", &core::SavedBond::mac),
+               field("mac_is_random", &core::SavedBond::mac_is_random),
+               field("admin_up", &core::SavedBond::admin_up),
+               field("slaves", &core::SavedBond::slaves),
+               field("active", &core::SavedBond::active, slot_or_none),
+               field("primary", &core::SavedBond::primary, slot_or_none),
+               field("force_primary", &core::SavedBond::force_primary),
+               field("pending_notif", &core::SavedBond::pending_notif),
+               field("pending_rejoin", &core::SavedBond::pending_rejoin),
+               field("candidate", &core::SavedBond::candidate, slot_or_none),
+               field("aggregation_carrier", &core::SavedBond::aggregation_carrier)};
 
 template <>
-inline constexpr auto rows<SlaveOriginal> = std::tuple{
-    field("name", &SlaveOriginal::name),
-    field("ifindex", &SlaveOriginal::ifindex),
-    field("mac", &SlaveOriginal::mac),
-    field("mtu", &SlaveOriginal::mtu),
-    field("up", &SlaveOriginal::up),
-    field("promisc", &SlaveOriginal::promisc),
-    field("allmulti", &SlaveOriginal::allmulti),
-    field("multicast", &SlaveOriginal::multicast),
-    field("sysctls", &SlaveOriginal::sysctls),
-};
+inline constexpr auto rows<SlaveOriginal> = std::tuple{field("name", &SlaveOriginal::name),
+                                                       field("ifindex", &SlaveOriginal::ifindex),
+                                                       field("mac", &SlaveOriginal::mac),
+                                                       field("mtu", &SlaveOriginal::mtu),
+                                                       field("up", &SlaveOriginal::up),
+                                                       field("promisc", &SlaveOriginal::promisc),
+                                                       field("allmulti", &SlaveOriginal::allmulti),
+                                                       field("multicast", &SlaveOriginal::multicast),
+                                                       field("sysctls", &SlaveOriginal::sysctls)};
 
 template <>
-inline constexpr auto rows<SavedController> = std::tuple{
-    spread(&SavedController::core),
-    field("ifindex", &SavedController::ifindex),
-    field("peer", &SavedController::peer),
-    field("mtu", &SavedController::mtu),
-    field("originals", &SavedController::originals),
-};
+inline constexpr auto rows<SavedController> =
+    std::tuple{spread(&SavedController::core), field("ifindex", &SavedController::ifindex),
+               field("peer", &SavedController::peer), field("mtu", &SavedController::mtu),
+               field("originals", &SavedController::originals)};
 
 template <>
-inline constexpr auto rows<SavedState> = std::tuple{
-    field("boot_id", &SavedState::boot_id),
-    field("bonds", &SavedState::bonds),
-};
+inline constexpr auto rows<SavedState> =
+    std::tuple{field("boot_id", &SavedState::boot_id), field("bonds", &SavedState::bonds)};
 
 } // namespace xbond::daemon::saved
