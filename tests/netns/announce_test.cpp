@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Gratuitous ARP after a failover: assertions G3 and G4.
+// Gratuitous ARP after a failover: assertions G3 and G4. Announcements are counted on the wire of the slave that is
+// active then: those of the bond's start may still be under way on the other.
 #include <catch2/catch.hpp>
 #include <iostream>
 
@@ -58,8 +59,8 @@ TEST_CASE("G3 a failover announces each address on the new active slave") {
     const Wires wires(lab, 2);
     lab.host().cut(0);
     REQUIRE(lab.wait_active("e1"));
-    REQUIRE(wires.wait_total(any_announcement(), 2));
-    CHECK(holds_for([&] { return wires.total(any_announcement()) == 2; }, 400ms));
+    REQUIRE(wait_until([&] { return wires.count(1, any_announcement()) >= 2; }));
+    CHECK(holds_for([&] { return wires.count(1, any_announcement()) == 2; }, 400ms));
     CHECK(wires.count(1, announcement(std::nullopt)) == 2);
     expect_senders(lab, wires.wire(1).frames(any_announcement()));
 }
@@ -74,11 +75,22 @@ TEST_CASE("G3 a failover announces a VLAN's address with its tag") {
     const Wires wires(lab, 2);
     lab.host().cut(0);
     REQUIRE(lab.wait_active("e1"));
-    REQUIRE(wires.wait_total(any_announcement(), 3));
-    CHECK(holds_for([&] { return wires.total(any_announcement()) == 3; }, 400ms));
+    REQUIRE(wait_until([&] { return wires.count(1, any_announcement()) >= 3; }));
+    CHECK(holds_for([&] { return wires.count(1, any_announcement()) == 3; }, 400ms));
     CHECK(wires.count(1, announcement(std::nullopt)) == 2);
     CHECK(wires.count(1, announcement(10)) == 1);
     expect_senders(lab, wires.wire(1).frames(any_announcement()));
+}
+
+TEST_CASE("announce: an address that came in the moment of a failover is announced with it") {
+    Lab lab(Kind::wires, 2);
+    lab.make_bond("mode active-backup miimon 100");
+    const Wires wires(lab, 2);
+    lab.daemon().freeze(); // both are news when it goes on, in whatever order it looks at them
+    lab.ns().ip("addr add 10.99.0.1/24 dev bond0");
+    lab.host().cut(0);
+    lab.daemon().thaw();
+    CHECK(wait_until([&] { return wires.count(1, any_announcement()) == 1; }));
 }
 
 TEST_CASE("G3 num_grat_arp 3 announces three times") {
@@ -87,9 +99,8 @@ TEST_CASE("G3 num_grat_arp 3 announces three times") {
     lab.ns().ip("addr add 10.99.0.1/24 dev bond0");
     const Wires wires(lab, 2);
     lab.host().cut(0);
-    REQUIRE(wires.wait_total(any_announcement(), 3));
-    CHECK(holds_for([&] { return wires.total(any_announcement()) == 3; }, 400ms));
-    CHECK(wires.count(1, any_announcement()) == 3);
+    REQUIRE(wait_until([&] { return wires.count(1, any_announcement()) >= 3; }));
+    CHECK(holds_for([&] { return wires.count(1, any_announcement()) == 3; }, 400ms));
 }
 
 TEST_CASE("G4 num_grat_arp 0 announces nothing") {

@@ -163,7 +163,10 @@ TEST_CASE("netlink: addresses come with events and in the dump") {
     CHECK(find(1, true).tentative);
     CHECK_FALSE(find(2, true).tentative);
     REQUIRE(shell("ip addr del 192.0.2.5/25 dev x0"));
-    CHECK(told());
+    CHECK(wait_event(*netlink, [](const auto &e) {
+        const auto *gone = std::get_if<AddressGone>(&e);
+        return gone != nullptr && gone->address.addr == std::array<std::uint8_t, 16>{192, 0, 2, 5};
+    }));
     CHECK_FALSE(has_address(*netlink, pair.x0, false));
 }
 

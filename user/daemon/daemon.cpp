@@ -52,6 +52,7 @@ Result<void> Daemon::open() {
     host_->pin_root = settings_.bpffs / "xbond" / std::to_string(settings_.netns);
     host_->persist = [this] { return persist(); };
     host_->persist_soon = [this] { persist_soon(); };
+    host_->catch_up = [this] { catch_up(); };
     host_->is_bond_device = [this](std::uint32_t ifindex) {
         return std::any_of(bonds_.begin(), bonds_.end(), [&](const auto &bond) {
             return bond.second->ifindex() == ifindex || bond.second->peer() == ifindex;
@@ -149,7 +150,10 @@ Result<int> Daemon::run() {
     sigint_ = loop_->on_signal(SIGINT, [this] { loop_->stop(0); });
     sighup_ = loop_->on_signal(SIGHUP, [this] { reread_config(); });
     XB_TRY_VOID(recover());
-    netlink_source_ = loop_->on_readable(netlink_->event_fd(), [this] { drain_netlink(); });
+    netlink_source_ = loop_->on_readable(netlink_->event_fd(), [this] {
+        read_netlink();
+        handle_netlink();
+    });
     if (config) {
         XB_TRY_VOID(plan(*config).and_then([](const Plan &plan) { return carry_out(plan); }));
     }
@@ -214,52 +218,69 @@ void Daemon::remove_leftovers() {
     }
 }
 
-// However many messages there are, what they make stale is read once.
-void Daemon::drain_netlink() {
-    netlink_->drain([this](const sys::NetlinkEvent &event) { on_netlink(event); });
+// The table first and whole, so that what a message leads to knows all that has happened; then the bonds, in order.
+void Daemon::read_netlink() {
+    netlink_->drain([this](sys::NetlinkEvent &&event) {
+        host_->links.update(event);
+        told_.push_back(std::move(event));
+    });
+}
+
+void Daemon::catch_up() {
+    const bool at_rest = told_.empty();
+    read_netlink();
+    if (at_rest && !told_.empty()) {
+        loop_->post([this] { handle_netlink(); });
+    }
+}
+
+// What concerns all bonds is done once, however many messages there are.
+void Daemon::handle_netlink() {
+    for (; !told_.empty(); told_.pop_front()) {
+        on_netlink(told_.front());
+    }
     resync();
+    if (std::exchange(addresses_changed_, false)) {
+        for (auto &[name, controller] : bonds_) {
+            controller->on_addresses_changed();
+        }
+    }
 }
 
 void Daemon::on_netlink(const sys::NetlinkEvent &event) {
     if (const auto *changed = std::get_if<sys::LinkChanged>(&event)) {
-        host_->links.update(changed->link);
         for (auto &[name, controller] : bonds_) {
             controller->on_link_changed(changed->link);
         }
     } else if (const auto *gone = std::get_if<sys::LinkGone>(&event)) {
         on_link_gone(gone->ifindex);
+    } else if (std::holds_alternative<sys::Overrun>(event)) {
+        events_lost_ = true;
     } else {
         addresses_changed_ = true;
-        events_lost_ = events_lost_ || std::holds_alternative<sys::Overrun>(event);
     }
 }
 
-// A list that kept changing while it was read is read again a little later.
+// After lost messages. Lists that kept changing while they were read are read again a little later.
 void Daemon::resync() {
     constexpr Ms pause(50);
-    if (!addresses_changed_) {
+    if (!events_lost_) {
         return;
     }
-    auto synced = events_lost_ ? host_->links.resync(*netlink_) : host_->links.resync_addresses(*netlink_);
-    if (!synced) {
+    if (auto synced = host_->links.resync(*netlink_); !synced) {
         spdlog::warn("netlink: {}: tried again", synced.error().message);
         resync_again_ = loop_->at(sys::now() + pause, [this] { resync(); });
         return;
     }
-    addresses_changed_ = false;
-    if (std::exchange(events_lost_, false)) {
-        spdlog::warn("netlink events were lost: everything is read again");
-        for (auto &[name, controller] : bonds_) {
-            controller->resync();
-        }
-    }
+    events_lost_ = false;
+    spdlog::warn("netlink events were lost: everything is read again");
     for (auto &[name, controller] : bonds_) {
+        controller->resync();
         controller->on_addresses_changed();
     }
 }
 
 void Daemon::on_link_gone(std::uint32_t ifindex) {
-    host_->links.remove(ifindex);
     for (auto it = bonds_.begin(); it != bonds_.end();) {
         auto &controller = *it->second;
         if (controller.ifindex() == ifindex || controller.peer() == ifindex) {

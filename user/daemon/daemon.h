@@ -60,7 +60,9 @@ private:
     void persist_soon();
     std::string state_text() const;
     void remove_leftovers();
-    void drain_netlink();
+    void read_netlink();
+    void handle_netlink();
+    void catch_up();
     void on_netlink(const sys::NetlinkEvent &);
     void resync();
     void on_link_gone(std::uint32_t ifindex);
@@ -100,8 +102,9 @@ private:
     std::deque<std::function<void()>> waiting_;
     sys::EventLoop::Source netlink_source_, sigterm_, sigint_, sighup_;
     Time started_{};
-    bool addresses_changed_ = false; // told of since the last look
-    bool events_lost_ = false;       // and of anything else, too
+    std::deque<sys::NetlinkEvent> told_; // read, and in the table of links, but no bond has been told
+    bool addresses_changed_ = false;     // since the bonds were told
+    bool events_lost_ = false;           // netlink messages since the last look
     sys::EventLoop::Source resync_again_;
     bool recovering_ = false;
     bool persisting_ = false; // a write of the state waits for the end of this turn

@@ -1,24 +1,67 @@
 // SPDX-License-Identifier: MIT
 #include "user/daemon/host.h"
 
+#include <algorithm>
 #include <sys/random.h>
 
 namespace xbond::daemon {
+namespace {
+
+auto same_address(const sys::AddressInfo &wanted) {
+    return [&wanted](const sys::AddressInfo &address) {
+        return address.v6 == wanted.v6 && address.addr == wanted.addr && address.prefix == wanted.prefix;
+    };
+}
+
+} // namespace
 
 Result<void> LinkTable::resync(sys::Netlink &netlink) {
     XB_TRY(links, netlink.links());
-    XB_TRY_VOID(resync_addresses(netlink));
+    XB_TRY(addresses, netlink.addresses());
     links_.clear();
     for (auto &link : *links) {
         links_[link.ifindex] = std::move(link);
     }
+    addresses_.clear();
+    for (const auto &address : *addresses) {
+        addresses_[address.ifindex].push_back(address);
+    }
     return {};
 }
 
-Result<void> LinkTable::resync_addresses(sys::Netlink &netlink) {
-    XB_TRY(addresses, netlink.addresses());
-    addresses_ = std::move(*addresses);
-    return {};
+void LinkTable::update(const sys::NetlinkEvent &event) {
+    if (const auto *changed = std::get_if<sys::LinkChanged>(&event)) {
+        update(changed->link);
+    } else if (const auto *gone = std::get_if<sys::LinkGone>(&event)) {
+        links_.erase(gone->ifindex);
+        addresses_.erase(gone->ifindex);
+    } else if (const auto *added = std::get_if<sys::AddressChanged>(&event)) {
+        add(added->address);
+    } else if (const auto *removed = std::get_if<sys::AddressGone>(&event)) {
+        if (const auto list = addresses_.find(removed->address.ifindex); list != addresses_.end()) {
+            std::erase_if(list->second, same_address(removed->address));
+        }
+    }
+}
+
+// The kernel puts a new primary address before the secondary ones, everything else last.
+void LinkTable::add(const sys::AddressInfo &address) {
+    auto &list = addresses_[address.ifindex];
+    const auto known = std::ranges::find_if(list, same_address(address));
+    if (known != list.end() && known->secondary == address.secondary) {
+        *known = address;
+        return;
+    }
+    if (known != list.end()) {
+        list.erase(known);
+    }
+    const bool primary = !address.v6 && !address.secondary;
+    list.insert(primary ? std::ranges::find(list, true, &sys::AddressInfo::secondary) : list.end(), address);
+}
+
+std::span<const sys::AddressInfo> LinkTable::addresses(std::uint32_t ifindex) const {
+    const auto list = addresses_.find(ifindex);
+    return list == addresses_.end() ? std::span<const sys::AddressInfo>() : std::span(list->second);
 }
 
 const sys::LinkInfo *LinkTable::find(std::uint32_t ifindex) const {

@@ -8,6 +8,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -29,18 +30,20 @@ namespace xbond::daemon {
 class LinkTable {
 public:
     Result<void> resync(sys::Netlink &);
-    Result<void> resync_addresses(sys::Netlink &);
     void update(const sys::LinkInfo &link) { links_[link.ifindex] = link; }
-    void remove(std::uint32_t ifindex) { links_.erase(ifindex); }
+    void update(const sys::NetlinkEvent &); // all but an overrun
 
     const sys::LinkInfo *find(std::uint32_t ifindex) const;
     const sys::LinkInfo *find(std::string_view name) const;
     const std::map<std::uint32_t, sys::LinkInfo> &all() const { return links_; }
-    const std::vector<sys::AddressInfo> &addresses() const { return addresses_; }
+    // In the kernel's order: the first one in a subnet is its source address.
+    std::span<const sys::AddressInfo> addresses(std::uint32_t ifindex) const;
 
 private:
+    void add(const sys::AddressInfo &);
+
     std::map<std::uint32_t, sys::LinkInfo> links_;
-    std::vector<sys::AddressInfo> addresses_;
+    std::map<std::uint32_t, std::vector<sys::AddressInfo>> addresses_; // by ifindex
 };
 
 struct Host {
@@ -59,6 +62,8 @@ struct Host {
     std::function<Result<void>()> persist;
     // The same by hands, for what happened by itself: several changes in a turn are one write.
     std::function<void()> persist_soon;
+    // Makes `links` true to this moment; the bonds hear of what was news in a later turn.
+    std::function<void()> catch_up;
     // Whether an interface is a bond of this daemon or the other end of its pair.
     std::function<bool(std::uint32_t ifindex)> is_bond_device;
     // The one place where transitions are logged and handed to `xbond monitor`.

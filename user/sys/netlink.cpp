@@ -239,13 +239,13 @@ Result<Netlink> Netlink::open() {
 
 int Netlink::event_fd() const { return events_.get(); }
 
-void Netlink::drain(const std::function<void(const NetlinkEvent &)> &handle) {
+void Netlink::drain(const std::function<void(NetlinkEvent &&)> &handle) {
     Buffer buffer;
     for (;;) {
         const auto datagram = receive(events_.get(), buffer);
         if (datagram) {
-            for (const auto &event : parse_events(*datagram)) {
-                handle(event);
+            for (auto &event : parse_events(*datagram)) {
+                handle(std::move(event));
             }
         } else if (datagram.error().code == ENOBUFS || datagram.error().code == EMSGSIZE) {
             handle(Overrun{});

@@ -24,6 +24,7 @@ struct AddressInfo {
     bool v6 = false;
     std::array<std::uint8_t, 16> addr{}; // first 4 bytes for IPv4
     std::uint8_t prefix = 0;
+    bool secondary = false; // IPv4: another address of the same subnet comes first
     bool tentative = false; // without optimistic
     bool deprecated = false;
 };
@@ -40,9 +41,14 @@ struct LinkGone {
     std::uint32_t ifindex = 0;
     std::string name;
 };
-struct AddressChanged {}; // some address came or went: dump again
-struct Overrun {};        // ENOBUFS: everything may have changed, dump again
-using NetlinkEvent = std::variant<LinkChanged, LinkGone, AddressChanged, Overrun>;
+struct AddressChanged {
+    AddressInfo address;
+};
+struct AddressGone {
+    AddressInfo address;
+};
+struct Overrun {}; // ENOBUFS: everything may have changed, dump again
+using NetlinkEvent = std::variant<LinkChanged, LinkGone, AddressChanged, AddressGone, Overrun>;
 
 class Netlink {
 public:
@@ -50,7 +56,7 @@ public:
 
     // -- subscription (RTNLGRP_LINK, IPV4_IFADDR, IPV6_IFADDR) --
     int event_fd() const;
-    void drain(const std::function<void(const NetlinkEvent &)> &);
+    void drain(const std::function<void(NetlinkEvent &&)> &);
 
     // -- queries --
     Result<std::vector<LinkInfo>> links();

@@ -204,6 +204,7 @@ std::optional<AddressInfo> parse_address(Bytes payload) {
         return std::nullopt;
     }
     std::copy(own.begin(), own.end(), info.addr.begin());
+    info.secondary = !info.v6 && (flags & IFA_F_SECONDARY) != 0;
     info.tentative = (flags & IFA_F_TENTATIVE) != 0 && (flags & IFA_F_OPTIMISTIC) == 0;
     info.deprecated = (flags & IFA_F_DEPRECATED) != 0;
     return info;
@@ -255,7 +256,12 @@ std::vector<NetlinkEvent> parse_events(Bytes datagram) {
     std::vector<NetlinkEvent> events;
     while (const auto m = take_message(datagram)) {
         if (m->type == RTM_NEWADDR || m->type == RTM_DELADDR) {
-            events.emplace_back(AddressChanged{});
+            const auto address = parse_address(m->payload);
+            if (address && m->type == RTM_NEWADDR) {
+                events.emplace_back(AddressChanged{*address});
+            } else if (address) {
+                events.emplace_back(AddressGone{*address});
+            }
         } else if (m->type == RTM_NEWLINK || m->type == RTM_DELLINK) {
             auto link = parse_link(m->payload);
             if (link && m->type == RTM_NEWLINK) {

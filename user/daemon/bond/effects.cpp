@@ -39,7 +39,7 @@ void BondController::run_effects(const core::Effects &effects) {
                        },
                        [&](const core::Announce &announce) {
                            if (const auto *slave = bond_.slave(announce.slot)) {
-                               daemon::announce(host_, device_.ifindex(), slave->ifindex);
+                               daemon::announce(host_, device_.ifindex(), bond_.mac(), slave->ifindex);
                            }
                        },
                        [&](const core::SendProbes &send) {

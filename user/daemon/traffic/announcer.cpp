@@ -55,17 +55,15 @@ std::vector<UpperDevice> devices_on_top(const LinkTable &links, std::uint32_t bo
     return found;
 }
 
-void announce(Host &host, std::uint32_t bond_ifindex, std::uint32_t slave_ifindex) {
-    // The bond's address may have changed a moment ago (fail_over_mac): ask for it, the table learns it from an event.
-    auto bond = host.netlink.link(bond_ifindex);
+void announce(Host &host, std::uint32_t bond_ifindex, const MacAddr &bond_mac, std::uint32_t slave_ifindex) {
+    host.catch_up();
     for (const auto &device : devices_on_top(host.links, bond_ifindex)) {
-        const bool is_bond = device.link->ifindex == bond_ifindex;
-        const MacAddr mac = is_bond && bond ? bond->mac : device.link->mac;
+        const MacAddr mac = device.link->ifindex == bond_ifindex ? bond_mac : device.link->mac;
         if ((device.link->flags & IFF_UP) == 0) {
             continue;
         }
-        for (const auto &address : host.links.addresses()) {
-            if (address.ifindex != device.link->ifindex || address.tentative) {
+        for (const auto &address : host.links.addresses(device.link->ifindex)) {
+            if (address.tentative) {
                 continue;
             }
             const auto frame = address.v6
@@ -82,11 +80,9 @@ void rejoin_groups(Host &host, std::uint32_t bond_ifindex, std::uint32_t slave_i
     for (const auto &device : devices_on_top(host.links, bond_ifindex)) {
         const auto joined = sys::joined_ipv4_groups(device.link->name);
         Ipv4Addr source{};
-        for (const auto &address : host.links.addresses()) {
-            if (address.ifindex == device.link->ifindex && !address.v6) {
-                source = ipv4_of(address);
-                break;
-            }
+        const auto addresses = host.links.addresses(device.link->ifindex);
+        if (const auto first = std::ranges::find(addresses, false, &sys::AddressInfo::v6); first != addresses.end()) {
+            source = ipv4_of(*first);
         }
         for (const auto &frame :
              wire::igmp_reports(joined.igmp_version, device.link->mac, source, joined.groups, device.tags)) {

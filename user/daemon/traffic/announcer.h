@@ -18,7 +18,7 @@ struct UpperDevice { // the bond itself or a device stacked on it
 
 std::vector<UpperDevice> devices_on_top(const LinkTable &, std::uint32_t bond_ifindex);
 
-void announce(Host &, std::uint32_t bond_ifindex, std::uint32_t slave_ifindex);
+void announce(Host &, std::uint32_t bond_ifindex, const MacAddr &bond_mac, std::uint32_t slave_ifindex);
 void rejoin_groups(Host &, std::uint32_t bond_ifindex, std::uint32_t slave_ifindex);
 
 } // namespace xbond::daemon

@@ -96,8 +96,8 @@ std::vector<std::uint16_t> single_vlan_ids(const LinkTable &links, std::uint32_t
 std::vector<Ipv4Addr> bridge_addresses(const LinkTable &links, std::uint32_t bond_ifindex) {
     std::vector<Ipv4Addr> found;
     for (const auto &device : devices_on_top(links, bond_ifindex)) {
-        for (const auto &address : links.addresses()) {
-            if (device.link->kind == "bridge" && !address.v6 && address.ifindex == device.link->ifindex) {
+        for (const auto &address : links.addresses(device.link->ifindex)) {
+            if (device.link->kind == "bridge" && !address.v6) {
                 Ipv4Addr v4;
                 std::copy_n(address.addr.begin(), v4.size(), v4.begin());
                 found.push_back(v4);

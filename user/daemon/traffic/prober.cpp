@@ -40,8 +40,8 @@ std::optional<Prober::Way> Prober::way_through(const Result<sys::RouteInfo> &rou
 }
 
 Ipv4Addr Prober::source_for(const Way &way, const Ipv4Addr &target) const {
-    for (const auto &address : host_.links.addresses()) {
-        if (!address.v6 && address.ifindex == way.device && same_subnet(address, target)) {
+    for (const auto &address : host_.links.addresses(way.device)) {
+        if (!address.v6 && same_subnet(address, target)) {
             return first_four(address.addr);
         }
     }
@@ -88,10 +88,7 @@ OwnAddresses own_addresses(const LinkTable &links, std::uint32_t bond_ifindex) {
     OwnAddresses own;
     for (const auto &device : devices_on_top(links, bond_ifindex)) {
         bool has_v4 = false;
-        for (const auto &address : links.addresses()) {
-            if (address.ifindex != device.link->ifindex) {
-                continue;
-            }
+        for (const auto &address : links.addresses(device.link->ifindex)) {
             if (address.v6) {
                 own.v6.push_back(address.addr);
             } else {
