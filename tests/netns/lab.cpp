@@ -91,7 +91,7 @@ BondStatus Lab::status() const {
 
 std::string Lab::status_without_times() const {
     json all = cli().json("status");
-    for (const char *key : {"now_ns", "started_ns", "pid"}) {
+    for (const char *key : {"now_ns", "started_ns", "pid", "turns", "hands"}) {
         all.erase(key);
     }
     for (json &bond : all.at("bonds")) {

@@ -170,10 +170,9 @@ TEST_CASE("netlink: acknowledgements keep the errno and the kernel's own words")
 
 TEST_CASE("netlink: events of one datagram, in order") {
     const Raw v4 = address_header(AF_INET, 7, IFA_F_SECONDARY) + attr(IFA_LOCAL, Raw{192, 0, 2, 5});
-    const auto events = parse_events(message(RTM_NEWLINK, vlan_link()) +
-                                     message(RTM_DELLINK, link_header(9) + attr(IFLA_IFNAME, text("gone"))) +
-                                     message(RTM_NEWADDR, {}) + message(RTM_NEWROUTE, {}) + message(RTM_NEWADDR, v4) +
-                                     message(RTM_DELADDR, v4));
+    const auto events = parse_events(
+        message(RTM_NEWLINK, vlan_link()) + message(RTM_DELLINK, link_header(9) + attr(IFLA_IFNAME, text("gone"))) +
+        message(RTM_NEWADDR, {}) + message(RTM_NEWROUTE, {}) + message(RTM_NEWADDR, v4) + message(RTM_DELADDR, v4));
     REQUIRE(events.size() == 4);
     CHECK(std::get<LinkChanged>(events[0]).link.name == "bond0.10");
     CHECK(std::get<LinkGone>(events[1]).ifindex == 9);

@@ -92,13 +92,15 @@ void Daemon::persist_soon() {
     if (std::exchange(persisting_, true)) {
         return;
     }
-    loop_->post([this] {
-        persisting_ = false;
-        if (!recovering_) {
-            files_->soon(state_file(settings_.state_dir), state_text(), sys::Durable::yes,
-                         [](const Error &error) { spdlog::error("state not saved: {}", error.message); });
-        }
-    });
+    loop_->post(
+        [this] {
+            persisting_ = false;
+            if (!recovering_) {
+                files_->soon(state_file(settings_.state_dir), state_text(), sys::Durable::yes,
+                             [](const Error &error) { spdlog::error("state not saved: {}", error.message); });
+            }
+        },
+        "state");
 }
 
 Result<void> Daemon::recover() {
@@ -150,10 +152,13 @@ Result<int> Daemon::run() {
     sigint_ = loop_->on_signal(SIGINT, [this] { loop_->stop(0); });
     sighup_ = loop_->on_signal(SIGHUP, [this] { reread_config(); });
     XB_TRY_VOID(recover());
-    netlink_source_ = loop_->on_readable(netlink_->event_fd(), [this] {
-        read_netlink();
-        handle_netlink();
-    });
+    netlink_source_ = loop_->on_readable(
+        netlink_->event_fd(),
+        [this] {
+            read_netlink();
+            handle_netlink();
+        },
+        "netlink");
     if (config) {
         XB_TRY_VOID(plan(*config).and_then([](const Plan &plan) { return carry_out(plan); }));
     }
@@ -164,6 +169,10 @@ Result<int> Daemon::run() {
     server_ = std::move(*server);
     server_->set_group(writers);
     spdlog::info("xbondd {} serves {}", XBOND_VERSION, settings_.socket.string());
+    constexpr Ms long_turn(10); // LACP and probes wait for as long
+    loop_->on_long_turn(long_turn, [](std::string_view what, Time took) {
+        spdlog::warn("a turn of the loop took {} ms: {}", std::chrono::duration_cast<Ms>(took).count(), what);
+    });
     loop_->notify_ready();
     const int code = loop_->run();
     (void)hands_->drain(Ms(500)); // what is in work is finished, unless it waits for somebody
@@ -230,7 +239,7 @@ void Daemon::catch_up() {
     const bool at_rest = told_.empty();
     read_netlink();
     if (at_rest && !told_.empty()) {
-        loop_->post([this] { handle_netlink(); });
+        loop_->post([this] { handle_netlink(); }, "netlink");
     }
 }
 
@@ -269,7 +278,8 @@ void Daemon::resync() {
     }
     if (auto synced = host_->links.resync(*netlink_); !synced) {
         spdlog::warn("netlink: {}: tried again", synced.error().message);
-        resync_again_ = loop_->at(sys::now() + pause, [this] { resync(); });
+        resync_again_ = loop_->at(
+            sys::now() + pause, [this] { resync(); }, "netlink");
         return;
     }
     events_lost_ = false;

@@ -6,6 +6,7 @@
 
 #include <functional>
 #include <memory>
+#include <string_view>
 #include <utility>
 
 #include "user/sys/device_filter.h"
@@ -28,10 +29,11 @@ public:
     static Result<std::unique_ptr<Hands>> open(sys::EventLoop &);
 
     // Jobs are done in the order in which they were given. What is returned runs in the loop; it must not outlive what
-    // it refers to: see Alive.
-    void run(Job job) {
-        worker_.run([tools = tools_, job = std::move(job)] { return job(*tools); });
+    // it refers to: see Alive. `what` names both where times are told of.
+    void run(Job job, std::string_view what) {
+        worker_.run([tools = tools_, job = std::move(job)] { return job(*tools); }, what);
     }
+    sys::Durations jobs() const { return worker_.jobs(); }
     std::size_t waiting() const { return worker_.waiting(); }
     bool drain(Ms patience) { return worker_.drain(patience); }
 

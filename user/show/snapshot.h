@@ -81,6 +81,14 @@ struct BondView {
     std::optional<core::balance::Table> balance; // modes balance-tlb and balance-alb
 };
 
+struct Timing { // of things of one kind since the start
+    std::uint64_t count = 0;
+    Time longest{};
+    std::string longest_of; // what took longest
+    Time permille_999{};    // only one of a thousand took longer
+    Time total{};
+};
+
 struct Snapshot {
     std::string version;     // of xbond
     std::string kernel;      // uname -r
@@ -89,6 +97,9 @@ struct Snapshot {
     Time now{};
     Time started{};
     std::vector<Feature> features;
+    Timing turns; // of the loop
+    Timing hands; // of the calls that may sleep, made by the second thread
+    std::size_t hands_waiting = 0;
     std::vector<BondView> bonds;
 };
 

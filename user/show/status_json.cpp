@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <algorithm>
 #include <cctype>
+#include <chrono>
 #include <cmath>
 #include <nlohmann/json.hpp>
 
@@ -196,6 +197,19 @@ ordered_json transition_json(const std::string &bond, const core::Transition &t)
             {"cause", t.cause}};
 }
 
+namespace {
+
+ordered_json timing_json(const Timing &timing) {
+    const auto ms = [](Time time) { return std::chrono::duration<double, std::milli>(time).count(); };
+    return {{"count", timing.count},
+            {"longest_ms", ms(timing.longest)},
+            {"longest_of", timing.longest_of},
+            {"permille_999_ms", ms(timing.permille_999)},
+            {"total_ms", ms(timing.total)}};
+}
+
+} // namespace
+
 ordered_json status_json(const Snapshot &snapshot) {
     auto features = ordered_json::array();
     for (const auto &f : snapshot.features) {
@@ -205,6 +219,8 @@ ordered_json status_json(const Snapshot &snapshot) {
     for (const auto &b : snapshot.bonds) {
         bonds.push_back(bond_json(b));
     }
+    auto hands = timing_json(snapshot.hands);
+    hands["waiting"] = snapshot.hands_waiting;
     return {{"version", 1},
             {"xbond", snapshot.version},
             {"kernel", snapshot.kernel},
@@ -213,6 +229,8 @@ ordered_json status_json(const Snapshot &snapshot) {
             {"now_ns", snapshot.now.count()},
             {"started_ns", snapshot.started.count()},
             {"features", features},
+            {"turns", timing_json(snapshot.turns)},
+            {"hands", hands},
             {"bonds", bonds}};
 }
 

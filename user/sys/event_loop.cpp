@@ -29,8 +29,15 @@ struct EventLoop::Impl {
     std::exception_ptr error; // thrown by a callback; run() throws it on, past sd-event's C frames
     Fd wake;                  // eventfd that makes post() an event like any other
     Source wake_source;
+    struct Posted {
+        std::function<void()> call;
+        std::string_view what;
+    };
     std::mutex lock; // of `posted`
-    std::deque<std::function<void()>> posted;
+    std::deque<Posted> posted;
+    Durations turns;
+    Time long_turn = Time::max();
+    std::function<void(std::string_view, Time)> tell_long_turn;
 
     Impl() = default;
     Impl(const Impl &) = delete;
@@ -40,23 +47,38 @@ struct EventLoop::Impl {
         sd_event_unref(event);
     }
 
-    void post(std::function<void()> call) {
+    void post(Posted one) {
         const std::lock_guard held(lock);
-        posted.push_back(std::move(call));
+        posted.push_back(std::move(one));
         wake_up();
     }
-    std::function<void()> take_posted() {
+    std::optional<Posted> take_posted() {
         const std::lock_guard held(lock);
         if (posted.empty()) {
-            return {};
+            return std::nullopt;
         }
-        auto call = std::move(posted.front());
+        auto one = std::move(posted.front());
         posted.pop_front();
         if (!posted.empty()) {
             wake_up();
         }
-        return call;
+        return one;
     }
+
+    void turn_began() {
+        what.reset();
+        began = now();
+    }
+    void turn_ended(std::string_view source) {
+        const Time took = now() - began;
+        const std::string_view name = what.value_or(source);
+        turns.add(name, took);
+        if (took > long_turn) {
+            tell_long_turn(name, took);
+        }
+    }
+    std::optional<std::string_view> what; // of the turn, if it is not its source that says it
+    Time began{};
 
 private:
     void wake_up() const {
@@ -69,24 +91,27 @@ struct EventLoop::Source::Impl {
     // Shared, because a callback may destroy its own Source while it runs.
     struct Callback {
         EventLoop::Impl *loop;
+        std::string_view what;
         std::function<void(std::uint32_t)> call;
     };
     std::shared_ptr<Callback> callback;
     sd_event_source *source = nullptr;
 
-    Impl(EventLoop::Impl *loop, std::function<void(std::uint32_t)> call)
-        : callback(std::make_shared<Callback>(Callback{loop, std::move(call)})) {}
+    Impl(EventLoop::Impl *loop, std::string_view what, std::function<void(std::uint32_t)> call)
+        : callback(std::make_shared<Callback>(Callback{loop, what, std::move(call)})) {}
     Impl(const Impl &) = delete;
     Impl &operator=(const Impl &) = delete;
     ~Impl() { sd_event_source_disable_unref(source); }
 
     static int dispatch(void *userdata, std::uint32_t events) noexcept {
         const auto callback = static_cast<Impl *>(userdata)->callback;
+        callback->loop->turn_began();
         try {
             callback->call(events);
         } catch (...) {
             callback->loop->error = std::current_exception();
         }
+        callback->loop->turn_ended(callback->what);
         return 0;
     }
     static int on_io(sd_event_source *, int, std::uint32_t events, void *userdata) {
@@ -120,8 +145,9 @@ Result<EventLoop> EventLoop::create() {
     loop.impl_->wake_source = loop.on_readable(loop.impl_->wake.get(), [core = loop.impl_.get()] {
         std::uint64_t count = 0;
         (void)!::read(core->wake.get(), &count, sizeof count);
-        if (const auto call = core->take_posted()) { // it may throw
-            call();
+        if (const auto posted = core->take_posted()) {
+            core->what = posted->what;
+            posted->call(); // it may throw
         }
     });
     if (!loop.impl_->wake_source) {
@@ -130,13 +156,15 @@ Result<EventLoop> EventLoop::create() {
     return loop;
 }
 
-EventLoop::Source EventLoop::on_readable(int fd, std::function<void()> call) {
-    return on_io(fd, EPOLLIN, [call = std::move(call)](std::uint32_t) { call(); });
+EventLoop::Source EventLoop::on_readable(int fd, std::function<void()> call, std::string_view what) {
+    return on_io(
+        fd, EPOLLIN, [call = std::move(call)](std::uint32_t) { call(); }, what);
 }
 
-EventLoop::Source EventLoop::on_io(int fd, std::uint32_t epoll_events, std::function<void(std::uint32_t)> call) {
+EventLoop::Source EventLoop::on_io(int fd, std::uint32_t epoll_events, std::function<void(std::uint32_t)> call,
+                                   std::string_view what) {
     Source s;
-    auto impl = std::make_unique<Source::Impl>(impl_.get(), std::move(call));
+    auto impl = std::make_unique<Source::Impl>(impl_.get(), what, std::move(call));
     if (sd_event_add_io(impl_->event, &impl->source, fd, epoll_events, Source::Impl::on_io, impl.get()) >= 0) {
         s.impl_ = std::move(impl);
     }
@@ -149,18 +177,19 @@ EventLoop::Source EventLoop::on_signal(int signo, std::function<void()> call) {
     sigaddset(&set, signo);
     ::pthread_sigmask(SIG_BLOCK, &set, nullptr);
     Source s;
-    auto impl = std::make_unique<Source::Impl>(impl_.get(), [call = std::move(call)](std::uint32_t) { call(); });
+    auto impl =
+        std::make_unique<Source::Impl>(impl_.get(), "signal", [call = std::move(call)](std::uint32_t) { call(); });
     if (sd_event_add_signal(impl_->event, &impl->source, signo, Source::Impl::on_signal, impl.get()) >= 0) {
         s.impl_ = std::move(impl);
     }
     return s;
 }
 
-EventLoop::Source EventLoop::at(Time when, std::function<void()> call) {
+EventLoop::Source EventLoop::at(Time when, std::function<void()> call, std::string_view what) {
     // Rounded up: a timer is never early. 1 us of accuracy, because 0 would mean sd-event's 250 ms.
     const auto us = std::chrono::ceil<std::chrono::microseconds>(std::max(when, Time::zero())).count();
     Source s;
-    auto impl = std::make_unique<Source::Impl>(impl_.get(), [call = std::move(call)](std::uint32_t) { call(); });
+    auto impl = std::make_unique<Source::Impl>(impl_.get(), what, [call = std::move(call)](std::uint32_t) { call(); });
     if (sd_event_add_time(impl_->event, &impl->source, CLOCK_MONOTONIC, static_cast<std::uint64_t>(us), 1,
                           Source::Impl::on_time, impl.get()) >= 0) {
         s.impl_ = std::move(impl);
@@ -168,7 +197,14 @@ EventLoop::Source EventLoop::at(Time when, std::function<void()> call) {
     return s;
 }
 
-void EventLoop::post(std::function<void()> call) { impl_->post(std::move(call)); }
+void EventLoop::post(std::function<void()> call, std::string_view what) { impl_->post({std::move(call), what}); }
+
+const Durations &EventLoop::turns() const { return impl_->turns; }
+
+void EventLoop::on_long_turn(Time limit, std::function<void(std::string_view, Time)> tell) {
+    impl_->long_turn = limit;
+    impl_->tell_long_turn = std::move(tell);
+}
 
 int EventLoop::run() {
     Impl &core = *impl_; // stays where it is when the EventLoop is moved

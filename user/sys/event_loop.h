@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // sd-event behind one small header. Single thread, but for post(). Every timer passes an accuracy of 1 us: 0 would mean
-// 250 ms.
+// 250 ms. One callback is a turn of the loop; `what` names it where turns are told of, and must live as long as the
+// program does.
 #pragma once
 
 #include <csignal>
@@ -8,7 +9,9 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <string_view>
 
+#include "user/sys/durations.h"
 #include "xbond/result.h"
 #include "xbond/types.h"
 
@@ -40,12 +43,18 @@ public:
         std::unique_ptr<Impl> impl_;
     };
 
-    Source on_readable(int fd, std::function<void()>);
-    Source on_io(int fd, std::uint32_t epoll_events, std::function<void(std::uint32_t)>);
+    Source on_readable(int fd, std::function<void()>, std::string_view what = "input");
+    Source on_io(int fd, std::uint32_t epoll_events, std::function<void(std::uint32_t)>,
+                 std::string_view what = "input");
     Source on_signal(int signo, std::function<void()>); // blocks the signal for the thread
-    Source at(Time when, std::function<void()>);        // one shot; keep the Source alive until it fires
+    // One shot; keep the Source alive until it fires.
+    Source at(Time when, std::function<void()>, std::string_view what = "timer");
     // Runs once, after the events at hand; one a turn, in order. From any thread.
-    void post(std::function<void()>);
+    void post(std::function<void()>, std::string_view what = "posted");
+
+    const Durations &turns() const;
+    // Tells of every turn that took longer than `limit`, after it.
+    void on_long_turn(Time limit, std::function<void(std::string_view what, Time took)>);
 
     int run();               // until stop(); may be called again afterwards
     void stop(int code = 0); // returns from run() after the callback at hand

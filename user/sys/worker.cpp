@@ -16,7 +16,12 @@ struct Worker::Shared {
 
     std::mutex lock;
     std::condition_variable changed;
-    std::deque<Job> jobs;
+    struct Named {
+        Job job;
+        std::string_view what;
+    };
+    std::deque<Named> jobs;
+    Durations durations;
     bool busy = false;
     EventLoop *loop; // null: the worker has gone
 
@@ -27,15 +32,17 @@ struct Worker::Shared {
                 changed.wait(held);
                 continue;
             }
-            const Job job = std::move(jobs.front());
+            const Named next = std::move(jobs.front());
             jobs.pop_front();
             busy = true;
             held.unlock();
-            auto then = job();
+            const Time began = now();
+            auto then = next.job();
             held.lock();
+            durations.add(next.what, now() - began);
             busy = false;
             if (then && loop != nullptr) {
-                loop->post(std::move(then));
+                loop->post(std::move(then), next.what);
             }
             changed.notify_all();
         }
@@ -58,15 +65,20 @@ Worker::~Worker() {
     shared_->changed.notify_all();
 }
 
-void Worker::run(Job job) {
+void Worker::run(Job job, std::string_view what) {
     const std::lock_guard held(shared_->lock);
-    shared_->jobs.push_back(std::move(job));
+    shared_->jobs.push_back({std::move(job), what});
     shared_->changed.notify_all();
 }
 
 std::size_t Worker::waiting() const {
     const std::lock_guard held(shared_->lock);
     return shared_->jobs.size() + (shared_->busy ? 1 : 0);
+}
+
+Durations Worker::jobs() const {
+    const std::lock_guard held(shared_->lock);
+    return shared_->durations;
 }
 
 bool Worker::drain(Ms patience) {

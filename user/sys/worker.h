@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <functional>
 #include <memory>
+#include <string_view>
 
 #include "user/sys/event_loop.h"
 
@@ -24,9 +25,10 @@ public:
     Worker(const Worker &) = delete;
     Worker &operator=(const Worker &) = delete;
 
-    void run(Job job);
-    std::size_t waiting() const; // jobs not yet finished
-    bool drain(Ms patience);     // false: not all were done by then. Their Then's are posted
+    void run(Job job, std::string_view what = "job"); // `what` as the loop's
+    std::size_t waiting() const;                      // jobs not yet finished
+    Durations jobs() const;                           // of those finished
+    bool drain(Ms patience);                          // false: not all were done by then. Their Then's are posted
 
 private:
     struct Shared;

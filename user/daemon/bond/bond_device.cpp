@@ -84,17 +84,19 @@ void BondDevice::set_carrier_soon(bool on, std::function<void(const Error &)> fa
         return;
     }
     *carrier_ = on;
-    host_->hands.run([kind = kind_, ends = ends_, on, state = carrier_,
-                      failed = std::move(failed)](Hands::Tools &tools) -> Hands::Then {
-        auto done = kind->set_carrier(tools.netlink, ends, on);
-        if (done) {
-            return {};
-        }
-        return [state, failed, error = done.error()] {
-            state->reset(); // tried again at the next occasion
-            failed(error);
-        };
-    });
+    host_->hands.run(
+        [kind = kind_, ends = ends_, on, state = carrier_,
+         failed = std::move(failed)](Hands::Tools &tools) -> Hands::Then {
+            auto done = kind->set_carrier(tools.netlink, ends, on);
+            if (done) {
+                return {};
+            }
+            return [state, failed, error = done.error()] {
+                state->reset(); // tried again at the next occasion
+                failed(error);
+            };
+        },
+        "carrier of the bond");
 }
 
 Result<void> BondDevice::set_mac(MacAddr mac) { return host_->netlink.set_mac(ends_.ifindex, mac); }

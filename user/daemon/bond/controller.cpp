@@ -138,7 +138,8 @@ void BondController::sync_lacp(std::optional<lacp::SystemState> saved) {
 }
 
 void BondController::start() {
-    events_ = host_.loop.on_readable(path_.events_fd(), [this] { on_data_path_events(); });
+    events_ = host_.loop.on_readable(
+        path_.events_fd(), [this] { on_data_path_events(); }, "data path events");
 }
 
 Result<void> BondController::settle(core::Effects &&effects) {
@@ -196,7 +197,8 @@ void BondController::record(const core::Transition &t) {
 void BondController::arm() {
     timer_ = {};
     if (auto when = bond_.deadline()) {
-        timer_ = host_.loop.at(*when, [this] { on_deadline(); });
+        timer_ = host_.loop.at(
+            *when, [this] { on_deadline(); }, "link monitor");
     }
 }
 
@@ -415,13 +417,15 @@ void BondController::on_link_changed(const sys::LinkInfo &told) {
 
 void BondController::ask_truth(std::uint32_t ifindex) {
     auto back = alive_.guard([this](const sys::LinkInfo &truth) { on_truth(truth); });
-    host_.hands.run([ifindex, back](Hands::Tools &tools) -> Hands::Then {
-        const auto truth = tools.netlink.link(ifindex);
-        if (!truth) {
-            return {}; // it has gone: an event tells
-        }
-        return [back, truth = *truth]() mutable { back(truth); };
-    });
+    host_.hands.run(
+        [ifindex, back](Hands::Tools &tools) -> Hands::Then {
+            const auto truth = tools.netlink.link(ifindex);
+            if (!truth) {
+                return {}; // it has gone: an event tells
+            }
+            return [back, truth = *truth]() mutable { back(truth); };
+        },
+        "look at a link");
 }
 
 void BondController::on_truth(const sys::LinkInfo &truth) {

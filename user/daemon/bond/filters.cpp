@@ -80,15 +80,17 @@ void FilterSync::carry_out(FilterPlan plan) {
 
 void FilterSync::start(FilterPlan plan) {
     busy_ = true;
-    hands_.run([plan = std::move(plan), done = alive_.guard([this] {
-                   busy_ = false;
-                   if (next_) {
-                       start(*std::exchange(next_, std::nullopt));
-                   }
-               })](Hands::Tools &tools) -> Hands::Then {
-        apply(tools.filter, plan);
-        return done;
-    });
+    hands_.run(
+        [plan = std::move(plan), done = alive_.guard([this] {
+            busy_ = false;
+            if (next_) {
+                start(*std::exchange(next_, std::nullopt));
+            }
+        })](Hands::Tools &tools) -> Hands::Then {
+            apply(tools.filter, plan);
+            return done;
+        },
+        "filters");
 }
 
 } // namespace xbond::daemon

@@ -16,7 +16,8 @@ void Lease::set(Ms length) {
 void Lease::renew() {
     const Time now = sys::now();
     path_.set_lease(now + length_);
-    timer_ = host_.loop.at(now + Time(length_) / 4, [this] { renew(); });
+    timer_ = host_.loop.at(
+        now + Time(length_) / 4, [this] { renew(); }, "lease");
 }
 
 } // namespace xbond::daemon

@@ -73,13 +73,15 @@ void LinkWatch::ask(const core::Slave &slave) {
                 answered_(slot);
             }
         });
-    host_.hands.run([ifindex = slave.ifindex, back](Hands::Tools &tools) -> Hands::Then {
-        const std::string name = name_now(ifindex);
-        auto driver = tools.ethtool.driver(name);
-        return [back, rate = tools.ethtool.speed(name), driver = driver.empty() ? "?" : driver]() mutable {
-            back(rate, driver);
-        };
-    });
+    host_.hands.run(
+        [ifindex = slave.ifindex, back](Hands::Tools &tools) -> Hands::Then {
+            const std::string name = name_now(ifindex);
+            auto driver = tools.ethtool.driver(name);
+            return [back, rate = tools.ethtool.speed(name), driver = driver.empty() ? "?" : driver]() mutable {
+                back(rate, driver);
+            };
+        },
+        "speed and driver");
 }
 
 } // namespace xbond::daemon

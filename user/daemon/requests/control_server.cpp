@@ -24,7 +24,8 @@ Result<std::unique_ptr<ControlServer>> ControlServer::listen(sys::EventLoop &loo
     std::unique_ptr<ControlServer> server(new ControlServer(loop, std::move(handler)));
     server->path_ = path;
     server->listener_ = std::move(*listener);
-    server->accepting_ = loop.on_readable(server->listener_.get(), [s = server.get()] { s->on_connect(); });
+    server->accepting_ = loop.on_readable(
+        server->listener_.get(), [s = server.get()] { s->on_connect(); }, "client");
     return server;
 }
 
@@ -52,8 +53,10 @@ void ControlServer::on_connect() {
             // descriptor, or there is one a little later.
             (void)make_room(true);
             accepting_ = {};
-            pause_ = loop_.at(sys::now() + accept_pause,
-                              [this] { accepting_ = loop_.on_readable(listener_.get(), [this] { on_connect(); }); });
+            pause_ = loop_.at(sys::now() + accept_pause, [this] {
+                accepting_ = loop_.on_readable(
+                    listener_.get(), [this] { on_connect(); }, "client");
+            });
         }
         return;
     }
@@ -117,8 +120,8 @@ void ControlServer::watch(Connection &connection) {
     const bool reads = !connection.working && !connection.has_output() && !connection.closing;
     const std::uint32_t events = (reads ? EPOLLIN : 0U) | (connection.has_output() ? EPOLLOUT : 0U);
     connection.io = {}; // one registration a descriptor
-    connection.io =
-        loop_.on_io(connection.fd.get(), events, [this, &connection](std::uint32_t now) { on_io(connection, now); });
+    connection.io = loop_.on_io(
+        connection.fd.get(), events, [this, &connection](std::uint32_t now) { on_io(connection, now); }, "client");
     if (!connection.io) {
         drop(connection);
     }
@@ -128,11 +131,13 @@ void ControlServer::drop(Connection &connection) {
     connection.io = {};
     connection.fd.reset();
     connection.gone = true;
-    loop_.post([self = self_, id = connection.id] {
-        if (*self != nullptr) {
-            (*self)->connections_.remove_if([&](const Connection &c) { return c.id == id; });
-        }
-    });
+    loop_.post(
+        [self = self_, id = connection.id] {
+            if (*self != nullptr) {
+                (*self)->connections_.remove_if([&](const Connection &c) { return c.id == id; });
+            }
+        },
+        "client");
 }
 
 void ControlServer::on_io(Connection &connection, std::uint32_t events) {
@@ -168,11 +173,13 @@ void ControlServer::next_line(Connection &connection) {
     }
     if (connection.in.find('\n') != std::string::npos) {
         connection.working = true;
-        loop_.post([self = self_, id = connection.id] {
-            if (*self != nullptr) {
-                (*self)->work_on(id);
-            }
-        });
+        loop_.post(
+            [self = self_, id = connection.id] {
+                if (*self != nullptr) {
+                    (*self)->work_on(id);
+                }
+            },
+            "request");
         return;
     }
     const std::size_t most = connection.writer ? api::max_request_bytes : max_reading_bytes;

@@ -23,11 +23,13 @@ PlanRunner::PlanRunner(sys::EventLoop &loop, Plan plan, Done done)
 }
 
 void PlanRunner::later() {
-    loop_.post([this, alive = std::weak_ptr(alive_)] {
-        if (!alive.expired()) {
-            step();
-        }
-    });
+    loop_.post(
+        [this, alive = std::weak_ptr(alive_)] {
+            if (!alive.expired()) {
+                step();
+            }
+        },
+        "change");
 }
 
 void PlanRunner::step() {

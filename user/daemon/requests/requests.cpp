@@ -22,6 +22,11 @@ std::string reply(const Result<void> &done) {
     return done ? api::encode_ok(nlohmann::json::object()) : api::encode_error(done.error());
 }
 
+show::Timing timing(const sys::Durations &durations) {
+    return {durations.count(), durations.longest(), durations.longest_of(), durations.permille_999(),
+            durations.total()};
+}
+
 std::string kernel_release() {
     utsname u{};
     ::uname(&u);
@@ -56,9 +61,9 @@ void Daemon::on_request(const api::Request &request, ControlServer::Reply answer
         start_apply(*config, std::move(answer));
     } else if (api::is_write(request)) {
         // When the answer comes, what the change set in motion is done too.
-        hands_->run([text = handle(request), answer = std::move(answer)](Hands::Tools &) -> Hands::Then {
-            return [text, answer] { answer(text); };
-        });
+        hands_->run([text = handle(request), answer = std::move(answer)](
+                        Hands::Tools &) -> Hands::Then { return [text, answer] { answer(text); }; },
+                    "answer");
     } else {
         answer(handle(request));
     }
@@ -90,9 +95,9 @@ void Daemon::run_plan(Plan changes, PlanRunner::Done done) {
         if (auto saved = persist(); !saved && outcome) {
             outcome = saved;
         }
-        hands_->run([done, outcome = std::move(outcome)](Hands::Tools &) -> Hands::Then {
-            return [done, outcome] { done(outcome); };
-        });
+        hands_->run([done, outcome = std::move(outcome)](
+                        Hands::Tools &) -> Hands::Then { return [done, outcome] { done(outcome); }; },
+                    "answer");
         next_in_line();
     });
 }
@@ -301,6 +306,9 @@ show::Snapshot Daemon::snapshot(const std::optional<std::string> &only) {
     s.now = sys::now();
     s.started = started_;
     s.features = features_.list;
+    s.turns = timing(loop_->turns());
+    s.hands = timing(hands_->jobs());
+    s.hands_waiting = hands_->waiting();
     for (const auto &[name, controller] : bonds_) {
         if (!only || *only == name) {
             s.bonds.push_back(controller->view());

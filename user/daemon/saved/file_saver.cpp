@@ -34,14 +34,16 @@ std::shared_ptr<FileSaver::File> FileSaver::file(const std::filesystem::path &pa
 
 void FileSaver::soon(const std::filesystem::path &path, std::string text, sys::Durable durable, Failed failed) {
     auto target = file(path);
-    hands_.run([target, turn = ++target->given, path, text = std::move(text), durable,
-                failed = std::move(failed)](Hands::Tools &) -> Hands::Then {
-        const auto done = target->write(turn, path, text, durable);
-        if (done) {
-            return {};
-        }
-        return [failed, error = done.error()] { failed(error); };
-    });
+    hands_.run(
+        [target, turn = ++target->given, path, text = std::move(text), durable,
+         failed = std::move(failed)](Hands::Tools &) -> Hands::Then {
+            const auto done = target->write(turn, path, text, durable);
+            if (done) {
+                return {};
+            }
+            return [failed, error = done.error()] { failed(error); };
+        },
+        "state file");
 }
 
 Result<void> FileSaver::now(const std::filesystem::path &path, const std::string &text, sys::Durable durable) {

@@ -147,10 +147,13 @@ void LacpAgent::add_port(const core::Slave &slave) {
     }
     const SlotId slot = slave.slot;
     auto &port = ports_.emplace(slot, Port{slave.name, slave.ifindex, std::move(*channel), {}}).first->second;
-    port.readable = host_.loop.on_readable(port.channel.fd(), [this, slot] {
-        const Busy busy(*this);
-        receive(slot);
-    });
+    port.readable = host_.loop.on_readable(
+        port.channel.fd(),
+        [this, slot] {
+            const Busy busy(*this);
+            receive(slot);
+        },
+        "LACP frames");
 }
 
 // Where xb_xdp is attached, its AF_XDP sockets get the frames.
@@ -223,7 +226,8 @@ void LacpAgent::arm() {
         when = std::min(when.value_or(Time::max()), saved_at_ + save_interval);
     }
     if (when) {
-        timer_ = host_.loop.at(*when, [this] { on_deadline(); });
+        timer_ = host_.loop.at(
+            *when, [this] { on_deadline(); }, "LACP timer");
     }
 }
 
