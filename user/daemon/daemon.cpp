@@ -51,6 +51,9 @@ Result<void> Daemon::open() {
     host_->state_dir = settings_.state_dir;
     host_->pin_root = settings_.bpffs / "xbond" / std::to_string(settings_.netns);
     host_->persist = [this] { return persist(); };
+    host_->change_later = [this](const std::string &name, BondStep step) {
+        changes_.add(on_bond(name, "", std::move(step), {}).carry_out);
+    };
     host_->persist_soon = [this] { persist_soon(); };
     host_->catch_up = [this] { catch_up(); };
     host_->is_bond_device = [this](std::uint32_t ifindex) {
@@ -79,12 +82,17 @@ std::string Daemon::state_text() const {
     return text_of(state);
 }
 
-Result<void> Daemon::persist() {
-    if (recovering_) { // half of the bonds is not adopted yet: writing now would lose them
-        return {};
-    }
+Result<void> Daemon::make_state_dir() {
     XB_TRY_VOID(sys::make_directories(settings_.state_dir.parent_path()));
-    XB_TRY_VOID(sys::make_directories(settings_.state_dir, 0700));
+    return sys::make_directories(settings_.state_dir, 0700);
+}
+
+Task<Result<void>> Daemon::persist() {
+    return files_->whole(state_file(settings_.state_dir), state_text(), sys::Durable::yes);
+}
+
+// While no loop runs.
+Result<void> Daemon::persist_now() {
     return files_->now(state_file(settings_.state_dir), state_text(), sys::Durable::yes);
 }
 
@@ -105,7 +113,8 @@ void Daemon::persist_soon() {
 
 Result<void> Daemon::recover() {
     XB_TRY(state, load_state(settings_.state_dir));
-    recovering_ = true;
+    XB_TRY_VOID(make_state_dir());
+    recovering_ = true; // half of the bonds is not adopted yet: writing now would lose them
     for (const auto &saved : state->bonds) {
         auto controller = BondController::adopt(*host_, saved);
         if (controller) {
@@ -115,7 +124,7 @@ Result<void> Daemon::recover() {
         }
         spdlog::warn("{}: {}; restoring its slaves", saved.core.name, controller.error().message);
         for (const auto &original : saved.originals) {
-            (void)restore(*host_, original, original.mac);
+            (void)restore(*netlink_, original, original.mac);
         }
         loader::remove_pins(host_->pin_root / saved.core.name);
         if (const auto *link = host_->links.find(saved.ifindex); link != nullptr && BondDevice::is_ours(*link)) {
@@ -129,7 +138,7 @@ Result<void> Daemon::recover() {
             loader::remove_pins(host_->pin_root / name);
         }
     }
-    return persist();
+    return persist_now();
 }
 
 Result<int> Daemon::run() {
@@ -159,29 +168,46 @@ Result<int> Daemon::run() {
             handle_netlink();
         },
         "netlink");
-    if (config) {
-        XB_TRY_VOID(plan(*config).and_then([](const Plan &plan) { return carry_out(plan); }));
-    }
-    XB_TRY(server, ControlServer::listen(*loop_, settings_.socket,
-                                         [this](const api::Request &request, ControlServer::Reply reply) {
-                                             on_request(request, std::move(reply));
-                                         }));
-    server_ = std::move(*server);
-    server_->set_group(writers);
-    spdlog::info("xbondd {} serves {}", XBOND_VERSION, settings_.socket.string());
     constexpr Ms long_turn(10); // LACP and probes wait for as long
     loop_->on_long_turn(long_turn, [](std::string_view what, Time took) {
         spdlog::warn("a turn of the loop took {} ms: {}", std::chrono::duration_cast<Ms>(took).count(), what);
     });
-    loop_->notify_ready();
+    changes_.add([this, config, writers] { return start_serving(config, writers); });
     const int code = loop_->run();
+    if (failed_) {
+        return tl::unexpected(*failed_);
+    }
     (void)hands_->drain(Ms(500)); // what is in work is finished, unless it waits for somebody
     if (bonds_.empty()) {
         remove_leftovers();
-    } else if (auto saved = persist(); !saved) {
+    } else if (auto saved = persist_now(); !saved) {
         spdlog::error("state not saved: {}", saved.error().message);
     }
     return code;
+}
+
+// The bonds that were there are served already; clients are when the config is applied.
+Task<Result<void>> Daemon::start_serving(std::optional<api::Config> config, std::optional<gid_t> writers) {
+    Result<void> done;
+    if (config) {
+        done = co_await apply(*config);
+    }
+    if (done) {
+        auto server = ControlServer::listen(
+            *loop_, settings_.socket,
+            [this](const api::Request &request, ControlServer::Reply reply) { on_request(request, std::move(reply)); });
+        if (server) {
+            server_ = std::move(*server);
+            server_->set_group(writers);
+            spdlog::info("xbondd {} serves {}", XBOND_VERSION, settings_.socket.string());
+            loop_->notify_ready();
+            co_return done;
+        }
+        done = tl::unexpected(server.error());
+    }
+    failed_ = done.error();
+    loop_->stop(1);
+    co_return done;
 }
 
 void Daemon::reread_config() {
@@ -189,30 +215,36 @@ void Daemon::reread_config() {
         spdlog::info("SIGHUP: there is no config file to read again");
         return;
     }
-    if (runner_ != nullptr) { // a config is in work
-        waiting_.emplace_back([this] { reread_config(); });
-        return;
+    changes_.add([this] { return apply_file(); });
+}
+
+Task<Result<void>> Daemon::apply_file() {
+    Result<void> done;
+    if (auto config = read_config()) {
+        done = co_await apply(*config);
+    } else {
+        done = tl::unexpected(config.error());
     }
-    auto wanted = read_config().and_then([this](const api::Config &config) { return plan(config); });
-    if (!wanted) {
-        spdlog::error("SIGHUP: nothing was changed: {}", wanted.error().message);
-        return;
-    }
-    run_plan(std::move(*wanted), [file = settings_.config->string()](const Result<void> &done) {
-        done ? spdlog::info("SIGHUP: {} is applied", file)
-             : spdlog::error("SIGHUP: nothing was changed: {}", done.error().message);
-    });
+    done ? spdlog::info("SIGHUP: {} is applied", settings_.config->string())
+         : spdlog::error("SIGHUP: nothing was changed: {}", done.error().message);
+    co_return done;
 }
 
 Result<void> Daemon::teardown() {
     XB_TRY_VOID(open());
     XB_TRY_VOID(recover());
-    for (auto &[name, controller] : bonds_) {
-        controller->destroy();
-    }
-    bonds_.clear();
+    changes_.add([this] { return destroy_all(); });
+    loop_->run();
     remove_leftovers();
     return {};
+}
+
+Task<Result<void>> Daemon::destroy_all() {
+    while (!bonds_.empty()) {
+        (void)co_await forget(bonds_.begin()->first);
+    }
+    loop_->stop();
+    co_return Result<void>();
 }
 
 // With no bond there is nothing to come back to. Only directories that xbond makes by itself go, when they are empty.
@@ -291,17 +323,13 @@ void Daemon::resync() {
 }
 
 void Daemon::on_link_gone(std::uint32_t ifindex) {
-    for (auto it = bonds_.begin(); it != bonds_.end();) {
-        auto &controller = *it->second;
-        if (controller.ifindex() == ifindex || controller.peer() == ifindex) {
-            spdlog::warn("{}: its device was deleted: releasing the slaves", it->first);
-            controller.destroy();
-            it = bonds_.erase(it);
-            persist_soon();
-            continue;
+    for (auto &[name, controller] : bonds_) {
+        if (controller->ifindex() == ifindex || controller->peer() == ifindex) {
+            spdlog::warn("{}: its device was deleted: releasing the slaves", name);
+            changes_.add([this, name = name] { return forget(name); });
+        } else {
+            controller->on_link_gone(ifindex);
         }
-        controller.on_link_gone(ifindex);
-        ++it;
     }
 }
 

@@ -4,6 +4,7 @@
 
 #include <deque>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -12,6 +13,7 @@
 #include "user/api/protocol.h"
 #include "user/daemon/bond/controller.h"
 #include "user/daemon/host.h"
+#include "user/daemon/requests/changes.h"
 #include "user/daemon/requests/control_server.h"
 #include "user/daemon/requests/plan.h"
 #include "user/show/snapshot.h"
@@ -42,21 +44,33 @@ private:
     std::filesystem::path lock_path() const;
     Result<void> open();
     Result<void> recover(); // what an earlier controller left
-    Result<api::Config> read_config();
-    Result<void> check(const api::Config &);
+    Task<Result<void>> start_serving(std::optional<api::Config>, std::optional<gid_t> writers);
+    Task<Result<void>> destroy_all();
     // apply_config.cpp
-    using BondStep = std::function<Result<void>(BondController &)>;
-    Result<Plan> plan(const api::Config &);
-    Result<Plan> plan_new(const api::BondConfig &);
-    Result<Plan> plan_change(const BondController &, const api::BondConfig &);
-    Result<Plan> plan_slaves(const BondController &, const api::BondConfig &);
-    Change plan_enslave(const std::string &bond, const std::string &slave);
+    using Devices = std::map<std::string, sys::LinkInfo>; // by the names that were asked for; those that exist
+    using BondStep = std::function<Task<Result<void>>(BondController &)>;
+    Result<api::Config> read_config();
+    Task<Result<void>> apply(api::Config);
+    Task<Result<void>> apply_file(); // SIGHUP
+    Task<Result<Plan>> plan(api::Config);
+    Task<Devices> look_up(std::vector<std::string> names);
+    Result<void> check(const api::Config &, const Devices &);
+    Result<Plan> plan_all(const api::Config &, const Devices &);
+    Result<Plan> plan_new(const api::BondConfig &, const Devices &);
+    Result<Plan> plan_change(const BondController &, const api::BondConfig &, const Devices &);
+    Result<Plan> plan_slaves(const BondController &, const api::BondConfig &, const Devices &);
+    Change plan_enslave(const std::string &bond, const sys::LinkInfo &slave);
+    Task<Result<void>> enslave(std::string bond, std::string slave, std::uint32_t ifindex, bool was_up,
+                               std::string from);
+    Task<Result<void>> give_back(std::string slave, std::uint32_t ifindex, bool was_up, std::string to);
     Change plan_slave_options(const std::string &bond, const api::SlaveConfig &, std::vector<core::OptionValue> before);
     Change plan_up(const std::string &bond, bool up);
     Change on_bond(const std::string &name, std::string text, BondStep carry_out, BondStep undo);
     static std::vector<core::OptionValue> changed_options(const BondController &, const api::BondConfig &);
 
-    Result<void> persist();
+    Result<void> make_state_dir();
+    Task<Result<void>> persist();
+    Result<void> persist_now();
     void persist_soon();
     std::string state_text() const;
     void remove_leftovers();
@@ -70,20 +84,23 @@ private:
 
     // requests.cpp
     void on_request(const api::Request &, ControlServer::Reply);
-    void start_apply(const api::Apply &, ControlServer::Reply);
-    void run_plan(Plan, PlanRunner::Done);
-    void next_in_line();
-    std::string handle(const api::Request &);
+    std::string read(const api::Request &);
     std::string lacp(const api::Lacp &);
-    Result<void> link_add(const api::LinkAdd &);
-    Result<void> link_del(const api::LinkDel &);
-    Result<void> link_set(const api::LinkSet &);
-    Result<void> set_bond(BondController &, const api::LinkSet &);
-    Result<void> set_slave(const api::LinkSet &);
+    Task<Result<void>> serve_change(api::Request, ControlServer::Reply);
+    Task<std::string> change(api::Request);
+    Task<std::string> apply(api::Apply);
+    Task<Result<void>> link_add(api::LinkAdd);
+    Task<Result<void>> link_del(std::string name);
+    Task<Result<void>> link_set(api::LinkSet);
+    Result<Plan> plan_set_bond(BondController &, const api::LinkSet &);
+    Result<Plan> plan_set_slave(const sys::LinkInfo &, const api::LinkSet &);
+    using SetDevice = std::function<Result<void>(sys::Netlink &)>; // for hands
+    Task<Result<void>> set_device(SetDevice);
+    Change on_device(SetDevice carry_out, SetDevice undo);
     Result<BondController *> bond(std::string_view name);
     BondController *bond_of_slave(std::string_view ifname);
     show::Snapshot snapshot(const std::optional<std::string> &only = {});
-    void forget(const std::string &name);
+    Task<Result<void>> forget(std::string name);
 
     Settings settings_;
     std::optional<sys::EventLoop> loop_;
@@ -97,9 +114,8 @@ private:
     Fd instance_lock_;
     std::unique_ptr<ControlServer> server_;
     std::map<std::string, std::unique_ptr<BondController>> bonds_;
-    // A config in work, and the changes that were asked for meanwhile: they wait, so that its undo finds what it left.
-    std::unique_ptr<PlanRunner> runner_;
-    std::deque<std::function<void()>> waiting_;
+    Changes changes_;
+    std::optional<Error> failed_; // why run() or teardown() ends
     sys::EventLoop::Source netlink_source_, sigterm_, sigint_, sighup_;
     Time started_{};
     std::deque<sys::NetlinkEvent> told_; // read, and in the table of links, but no bond has been told

@@ -46,6 +46,8 @@ private:
     std::map<std::uint32_t, std::vector<sys::AddressInfo>> addresses_; // by ifindex
 };
 
+class BondController;
+
 struct Host {
     sys::EventLoop &loop;
     sys::Netlink &netlink;
@@ -59,9 +61,11 @@ struct Host {
     std::filesystem::path state_dir;
 
     // Writes the state of all bonds to disk: before a device is changed, and for an answer that says so.
-    std::function<Result<void>()> persist;
+    std::function<Task<Result<void>>()> persist;
     // The same by hands, for what happened by itself: several changes in a turn are one write.
     std::function<void()> persist_soon;
+    // A change of a bond that something but a request asks for: it waits for its turn. Left out if the bond has gone.
+    std::function<void(const std::string &bond, std::function<Task<Result<void>>(BondController &)>)> change_later;
     // Makes `links` true to this moment; the bonds hear of what was news in a later turn.
     std::function<void()> catch_up;
     // Whether an interface is a bond of this daemon or the other end of its pair.

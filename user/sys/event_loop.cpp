@@ -199,6 +199,8 @@ EventLoop::Source EventLoop::at(Time when, std::function<void()> call, std::stri
 
 void EventLoop::post(std::function<void()> call, std::string_view what) { impl_->post({std::move(call), what}); }
 
+void EventLoop::name_turn(std::string_view what) { impl_->what = what; }
+
 const Durations &EventLoop::turns() const { return impl_->turns; }
 
 void EventLoop::on_long_turn(Time limit, std::function<void(std::string_view, Time)> tell) {

@@ -52,6 +52,7 @@ public:
     // Runs once, after the events at hand; one a turn, in order. From any thread.
     void post(std::function<void()>, std::string_view what = "posted");
 
+    void name_turn(std::string_view what); // the turn at hand, better than its source could
     const Durations &turns() const;
     // Tells of every turn that took longer than `limit`, after it.
     void on_long_turn(Time limit, std::function<void(std::string_view what, Time took)>);

@@ -22,20 +22,14 @@ template <typename T> T need(Result<T> result) {
 }
 
 struct DeviceLab {
-    sys::EventLoop loop = need(sys::EventLoop::create());
     sys::Netlink netlink = need(sys::Netlink::open());
-    sys::Ethtool ethtool = need(sys::Ethtool::open());
-    sys::PacketSocket packets = need(sys::PacketSocket::open());
-    loader::Features features;
-    std::unique_ptr<daemon::Hands> hands = need(daemon::Hands::open(loop));
-    daemon::FileSaver files{*hands};
-    daemon::Host host{loop, netlink, ethtool, packets, features, *hands, files, {}, {}, {}, {}, {}, {}, {}};
+    daemon::LinkTable links;
 
     sys::LinkInfo now(std::uint32_t ifindex) { return need(netlink.link(ifindex)); }
-    void look() { REQUIRE(host.links.resync(netlink)); }
+    void look() { REQUIRE(links.resync(netlink)); }
     Result<BondDevice> adopt(std::uint32_t ifindex, std::uint32_t peer) {
         look();
-        return BondDevice::adopt(host, "bond0", ifindex, peer);
+        return BondDevice::adopt(links, "bond0", ifindex, peer);
     }
 };
 
@@ -47,7 +41,7 @@ TEST_CASE("a bond's device is made down, without carrier, with a silent peer, an
         return;
     }
     DeviceLab lab;
-    BondDevice device = need(BondDevice::create(lab.host, "bond0", mac, 2000));
+    BondDevice device = need(BondDevice::create(lab.netlink, "bond0", mac, 2000));
     const auto bond = lab.now(device.ifindex());
     CHECK(bond.name == "bond0");
     CHECK(bond.mac == mac);
@@ -55,17 +49,18 @@ TEST_CASE("a bond's device is made down, without carrier, with a silent peer, an
     CHECK((bond.flags & IFF_UP) == 0);
     CHECK(lab.now(device.peer()).name == "bond0p");
     CHECK((lab.now(device.peer()).flags & IFF_UP) == 0);
-    REQUIRE(lab.host.links.find(device.ifindex()) != nullptr);
-    REQUIRE(lab.host.links.find(device.peer()) != nullptr);
-    CHECK(BondDevice::is_ours(*lab.host.links.find(device.ifindex())));
+    lab.look();
+    REQUIRE(lab.links.find(device.ifindex()) != nullptr);
+    REQUIRE(lab.links.find(device.peer()) != nullptr);
+    CHECK(BondDevice::is_ours(*lab.links.find(device.ifindex())));
     CHECK(need(sys::read_sysctl("ipv4/conf/bond0p/arp_ignore")) == "8");
 
-    REQUIRE(device.set_up(true));
-    REQUIRE(device.set_carrier(true));
+    REQUIRE(device.set_up(lab.netlink, true));
+    REQUIRE(device.set_carrier(lab.netlink, true));
     CHECK((lab.now(device.ifindex()).flags & IFF_RUNNING) != 0);
-    REQUIRE(device.set_carrier(false));
+    REQUIRE(device.set_carrier(lab.netlink, false));
     CHECK((lab.now(device.ifindex()).flags & IFF_RUNNING) == 0);
-    REQUIRE(device.destroy());
+    REQUIRE(device.destroy(lab.netlink));
     CHECK(lab.netlink.link("bond0p").error().code == ENODEV);
 }
 
@@ -77,11 +72,11 @@ TEST_CASE("a bond's device takes nobody's name, and leaves nothing behind where 
     DeviceLab lab;
     const std::string taken = GENERATE("bond0", "bond0p");
     REQUIRE(harness::shell("ip link add " + taken + " type veth peer name x0"));
-    const auto device = BondDevice::create(lab.host, "bond0", mac, 1500);
+    const auto device = BondDevice::create(lab.netlink, "bond0", mac, 1500);
     REQUIRE_FALSE(device);
     CHECK(device.error().code == EEXIST);
     lab.look();
-    CHECK(lab.host.links.find(taken == "bond0" ? "bond0p" : "bond0") == nullptr);
+    CHECK(lab.links.find(taken == "bond0" ? "bond0p" : "bond0") == nullptr);
 }
 
 TEST_CASE("a bond's device is adopted with its carrier, and nothing else is taken for one") {
@@ -90,19 +85,19 @@ TEST_CASE("a bond's device is adopted with its carrier, and nothing else is take
         return;
     }
     DeviceLab lab;
-    BondDevice device = need(BondDevice::create(lab.host, "bond0", mac, 1500));
-    REQUIRE(device.set_carrier(true));
+    BondDevice device = need(BondDevice::create(lab.netlink, "bond0", mac, 1500));
+    REQUIRE(device.set_carrier(lab.netlink, true));
     REQUIRE(harness::shell("ip link add v0 type veth peer name v1"));
     lab.look();
-    const auto number = [&](const char *name) { return lab.host.links.find(name)->ifindex; };
+    const auto number = [&](const char *name) { return lab.links.find(name)->ifindex; };
 
     BondDevice adopted = need(lab.adopt(device.ifindex(), device.peer()));
     CHECK(adopted.ifindex() == device.ifindex());
     CHECK(adopted.peer() == device.peer());
-    REQUIRE(adopted.set_carrier(false)); // it knows that there is one to take away
+    REQUIRE(adopted.set_carrier(lab.netlink, false)); // it knows that there is one to take away
     CHECK((lab.now(device.peer()).flags & IFF_UP) == 0);
 
-    CHECK_FALSE(BondDevice::is_ours(*lab.host.links.find("lo")));
+    CHECK_FALSE(BondDevice::is_ours(*lab.links.find("lo")));
     for (const auto &[bond, peer] :
          {std::pair{number("lo"), device.peer()}, std::pair{number("v0"), device.peer()},
           std::pair{device.ifindex(), number("v1")}, std::pair{number("lo"), number("lo")}}) {
@@ -112,7 +107,7 @@ TEST_CASE("a bond's device is adopted with its carrier, and nothing else is take
     }
     const std::uint32_t ifindex = device.ifindex();
     const std::uint32_t peer = device.peer();
-    REQUIRE(device.destroy());
+    REQUIRE(device.destroy(lab.netlink));
     const auto gone = lab.adopt(ifindex, peer);
     REQUIRE_FALSE(gone);
     CHECK(gone.error().code == ENODEV);

@@ -52,7 +52,7 @@ void Applier::set_own_addresses(OwnAddresses own) {
     if (own_ == own) {
         return;
     }
-    if (auto done = path_.set_own_addresses(own.v4, own.v6); !done) {
+    if (auto done = path_->set_own_addresses(own.v4, own.v6); !done) {
         spdlog::error("{}", done.error().message);
         return;
     }
@@ -65,13 +65,9 @@ bool Applier::set_slow_to_xsk(SlotId slot, bool on) {
     return before != on;
 }
 
-Result<void> Applier::publish(const core::Desired &desired) {
-    if (desired.programs != path_.programs()) {
-        XB_TRY_VOID(path_.reprogram(desired.programs));
-    }
+void Applier::publish(const core::Desired &desired) {
     lease_.set(Ms(desired.lease_ms));
-    path_.publish(encode(desired, facts_for(desired)));
-    return {};
+    path_->publish(encode(desired, facts_for(desired)));
 }
 
 void Applier::sync_lists(const core::Desired &desired) {
@@ -80,29 +76,37 @@ void Applier::sync_lists(const core::Desired &desired) {
 
 void Applier::set_carrier(bool on) {
     device_.set_carrier_soon(
-        on, [](const Error &error) { spdlog::error("cannot set the bond's carrier: {}", error.message); });
+        host_.hands, on, [](const Error &error) { spdlog::error("cannot set the bond's carrier: {}", error.message); });
 }
 
+// The kernel may have no memory for the timer just now: it is tried for a while, by hands.
 void Applier::set_watch(std::uint32_t interval_ms) {
     if (watch_ms_ == interval_ms) {
         return;
     }
-    const auto done = path_.set_watch(Ms(interval_ms));
-    if (!done) {
-        spdlog::warn("carrier watch: {}", done.error().message);
-    }
-    if (done || done.error().code != ENOMEM) { // memory may be there the next time
-        watch_ms_ = interval_ms;
-    }
+    watch_ms_ = interval_ms;
+    auto failed = alive_.guard([this](const Error &error) {
+        spdlog::warn("carrier watch: {}", error.message);
+        if (error.code == ENOMEM) { // memory may be there the next time
+            watch_ms_.reset();
+        }
+    });
+    host_.hands.run(
+        [path = path_, interval_ms, failed](Hands::Tools &) -> Hands::Then {
+            auto done = path->set_watch(Ms(interval_ms));
+            if (done) {
+                return {};
+            }
+            return [failed, error = done.error()]() mutable { failed(error); };
+        },
+        "carrier watch");
 }
 
 void Applier::sync_devices(const core::Desired &desired) {
     set_carrier(desired.carrier);
     set_watch(desired.carrier_watch_ms);
     for (const auto &slave : desired.slaves) {
-        if (auto done = xdp_.set(slave, desired.xdp); !done) {
-            spdlog::warn("XDP on slave {}: {}", slave.ifindex, done.error().message);
-        }
+        xdp_.set_soon(slave, desired.xdp, news_);
     }
     sync_lists(desired);
 }

@@ -4,6 +4,8 @@
 // data path's words: encode.h.
 #pragma once
 
+#include <functional>
+#include <memory>
 #include <optional>
 #include <vector>
 
@@ -22,21 +24,25 @@ namespace xbond::daemon {
 class Applier {
 public:
     // `originals`: what the slaves' own filters were, kept by the owner.
-    Applier(Host &host, loader::DataPath &path, BondDevice &device, const std::vector<SlaveOriginal> &originals)
+    // `news`: something that hands did has another outcome than before; look again.
+    Applier(Host &host, std::shared_ptr<loader::DataPath> path, BondDevice &device,
+            const std::vector<SlaveOriginal> &originals, std::function<void()> news)
         : host_(host),
           path_(path),
           device_(device),
           originals_(originals),
+          news_(std::move(news)),
           xdp_(host, path),
           filters_(host.hands),
-          lease_(host, path) {}
+          lease_(host, *path) {}
 
-    // One flip; programs are swapped before it if mode, policy or packets_per_slave changed.
-    Result<void> publish(const core::Desired &);
+    void publish(const core::Desired &); // one flip
     // Bond carrier, carrier watch, XDP, promiscuity and multicast lists. Failures are logged: the bond goes on.
     void sync_devices(const core::Desired &);
     // Tries an XDP policy on every slave; on refusal all are put back and the driver's error is returned.
-    Result<void> try_xdp(const core::Desired &desired, XdpPolicy policy) { return xdp_.set_all(desired, policy); }
+    Task<Result<void>> try_xdp(const core::Desired &desired, XdpPolicy policy) {
+        return xdp_.set_all(desired.slaves, policy);
+    }
 
     // Whose answers count for the ARP/NS monitor; takes effect with the next publish().
     void set_own_addresses(OwnAddresses);
@@ -58,9 +64,11 @@ private:
     void set_watch(std::uint32_t interval_ms);
 
     Host &host_;
-    loader::DataPath &path_;
+    std::shared_ptr<loader::DataPath> path_; // hands work on it, too
     BondDevice &device_;
     const std::vector<SlaveOriginal> &originals_;
+    std::function<void()> news_;
+    Alive alive_;
     std::optional<OwnAddresses> own_;
     std::optional<std::uint32_t> watch_ms_;
     SlaveXdp xdp_;

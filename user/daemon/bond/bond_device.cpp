@@ -25,12 +25,12 @@ std::span<const DeviceKind *const> kinds() {
 
 } // namespace
 
-Result<BondDevice> BondDevice::create(Host &host, const std::string &name, MacAddr mac, std::uint32_t mtu) {
+Result<BondDevice> BondDevice::create(sys::Netlink &netlink, const std::string &name, MacAddr mac, std::uint32_t mtu) {
     Result<BondDevice> device = fail(EOPNOTSUPP, "no kind of device for " + name);
     for (const DeviceKind *kind : kinds()) {
-        const auto ends = kind->create(host, name, mac, mtu);
+        const auto ends = kind->create(netlink, name, mac, mtu);
         if (ends) {
-            device = BondDevice(host, *kind, *ends);
+            device = BondDevice(*kind, *ends);
             break;
         }
         device = tl::unexpected(ends.error());
@@ -41,20 +41,22 @@ Result<BondDevice> BondDevice::create(Host &host, const std::string &name, MacAd
     if (!device) {
         return device;
     }
-    if (auto off = device->set_carrier(false); !off) {
-        (void)device->destroy();
+    if (auto off = device->set_carrier(netlink, false); !off) {
+        (void)device->destroy(netlink);
         return tl::unexpected(off.error());
     }
+    *device->carrier_ = false;
     return device;
 }
 
-Result<BondDevice> BondDevice::adopt(Host &host, const std::string &name, std::uint32_t ifindex, std::uint32_t peer) {
-    const auto *near = host.links.find(ifindex);
-    const auto *far = host.links.find(peer);
+Result<BondDevice> BondDevice::adopt(const LinkTable &links, const std::string &name, std::uint32_t ifindex,
+                                     std::uint32_t peer) {
+    const auto *near = links.find(ifindex);
+    const auto *far = links.find(peer);
     if (near != nullptr && far != nullptr) {
         for (const DeviceKind *kind : kinds()) {
             if (kind->is_pair(*near, *far)) {
-                BondDevice device(host, *kind, {ifindex, peer});
+                BondDevice device(*kind, {ifindex, peer});
                 *device.carrier_ = kind->carrier(*near, *far);
                 return device;
             }
@@ -68,30 +70,18 @@ bool BondDevice::is_ours(const sys::LinkInfo &link) {
     return std::ranges::any_of(kinds(), [&link](const DeviceKind *kind) { return kind->is_ours(link); });
 }
 
-Result<void> BondDevice::set_carrier(bool on) {
-    if (*carrier_ == on) {
-        return {};
-    }
-    auto done = kind_->set_carrier(host_->netlink, ends_, on);
-    if (done) {
-        *carrier_ = on;
-    }
-    return done;
-}
-
-void BondDevice::set_carrier_soon(bool on, std::function<void(const Error &)> failed) {
+void BondDevice::set_carrier_soon(Hands &hands, bool on, std::function<void(const Error &)> failed) {
     if (*carrier_ == on) {
         return;
     }
     *carrier_ = on;
-    host_->hands.run(
-        [kind = kind_, ends = ends_, on, state = carrier_,
-         failed = std::move(failed)](Hands::Tools &tools) -> Hands::Then {
-            auto done = kind->set_carrier(tools.netlink, ends, on);
+    hands.run(
+        [device = *this, on, failed = std::move(failed)](Hands::Tools &tools) -> Hands::Then {
+            auto done = device.set_carrier(tools.netlink, on);
             if (done) {
                 return {};
             }
-            return [state, failed, error = done.error()] {
+            return [state = device.carrier_, failed, error = done.error()] {
                 state->reset(); // tried again at the next occasion
                 failed(error);
             };
@@ -99,16 +89,24 @@ void BondDevice::set_carrier_soon(bool on, std::function<void(const Error &)> fa
         "carrier of the bond");
 }
 
-Result<void> BondDevice::set_mac(MacAddr mac) { return host_->netlink.set_mac(ends_.ifindex, mac); }
-
-Result<void> BondDevice::set_mtu(std::uint32_t mtu) {
-    return host_->netlink.set_mtu(ends_.ifindex, mtu).and_then([&] { return set_peer_mtu(mtu); });
+Result<void> BondDevice::set_carrier(sys::Netlink &netlink, bool on) const {
+    return kind_->set_carrier(netlink, ends_, on);
 }
 
-Result<void> BondDevice::set_peer_mtu(std::uint32_t mtu) { return host_->netlink.set_mtu(ends_.peer, mtu); }
+Result<void> BondDevice::set_mac(sys::Netlink &netlink, MacAddr mac) const {
+    return netlink.set_mac(ends_.ifindex, mac);
+}
 
-Result<void> BondDevice::set_up(bool up) { return host_->netlink.set_up(ends_.ifindex, up); }
+Result<void> BondDevice::set_mtu(sys::Netlink &netlink, std::uint32_t mtu) const {
+    return netlink.set_mtu(ends_.ifindex, mtu).and_then([&] { return set_peer_mtu(netlink, mtu); });
+}
 
-Result<void> BondDevice::destroy() { return host_->netlink.delete_link(ends_.ifindex); }
+Result<void> BondDevice::set_peer_mtu(sys::Netlink &netlink, std::uint32_t mtu) const {
+    return netlink.set_mtu(ends_.peer, mtu);
+}
+
+Result<void> BondDevice::set_up(sys::Netlink &netlink, bool up) const { return netlink.set_up(ends_.ifindex, up); }
+
+Result<void> BondDevice::destroy(sys::Netlink &netlink) const { return netlink.delete_link(ends_.ifindex); }
 
 } // namespace xbond::daemon

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The bond's network device, of one of the kinds of device_kind.h. What creates, recognises, feeds and reads the device
-// goes through here.
+// goes through here. A value: hands work on a copy.
 #pragma once
 
 #include <cstdint>
@@ -17,28 +17,30 @@ namespace xbond::daemon {
 class BondDevice {
 public:
     // Of the best kind that the kernel has. Down, without carrier. EEXIST if a name is taken.
-    static Result<BondDevice> create(Host &, const std::string &name, MacAddr, std::uint32_t mtu);
+    static Result<BondDevice> create(sys::Netlink &, const std::string &name, MacAddr, std::uint32_t mtu);
     // Finds a device made earlier, of whichever kind; ENODEV when it is not (or no longer) ours.
-    static Result<BondDevice> adopt(Host &, const std::string &name, std::uint32_t ifindex, std::uint32_t peer);
+    static Result<BondDevice> adopt(const LinkTable &, const std::string &name, std::uint32_t ifindex,
+                                    std::uint32_t peer);
     // Whether a link is of a kind that create() makes.
     static bool is_ours(const sys::LinkInfo &);
 
     std::uint32_t ifindex() const { return ends_.ifindex; }
     std::uint32_t peer() const { return ends_.peer; }
 
-    Result<void> set_carrier(bool on);
     // By hands; what it is now set to counts at once.
-    void set_carrier_soon(bool on, std::function<void(const Error &)> failed);
-    Result<void> set_mac(MacAddr);
-    Result<void> set_mtu(std::uint32_t);      // both ends
-    Result<void> set_peer_mtu(std::uint32_t); // bond0 was already changed by somebody
-    Result<void> set_up(bool up);
-    Result<void> destroy();
+    void set_carrier_soon(Hands &, bool on, std::function<void(const Error &)> failed);
+
+    // -- for hands, with their netlink --
+    Result<void> set_carrier(sys::Netlink &, bool on) const;
+    Result<void> set_mac(sys::Netlink &, MacAddr) const;
+    Result<void> set_mtu(sys::Netlink &, std::uint32_t) const;      // both ends
+    Result<void> set_peer_mtu(sys::Netlink &, std::uint32_t) const; // bond0 was already changed by somebody
+    Result<void> set_up(sys::Netlink &, bool up) const;
+    Result<void> destroy(sys::Netlink &) const;
 
 private:
-    BondDevice(Host &host, const DeviceKind &kind, DeviceEnds ends) : host_(&host), kind_(&kind), ends_(ends) {}
+    BondDevice(const DeviceKind &kind, DeviceEnds ends) : kind_(&kind), ends_(ends) {}
 
-    Host *host_;
     const DeviceKind *kind_;
     DeviceEnds ends_;
     std::shared_ptr<std::optional<bool>> carrier_ = std::make_shared<std::optional<bool>>(); // as last set

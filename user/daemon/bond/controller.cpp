@@ -20,57 +20,28 @@ constexpr Time list_sync_interval = Ms(500);
 // The ARP monitor's candidates while no slave is active (4.6): two steps an interval for as long as an outage lasts.
 bool is_search(const core::Transition &t) { return t.machine == "search"; }
 
-loader::DataPath::Config data_path_config(const Host &host, const core::Bond &bond, const BondDevice &device) {
-    return {host.pin_root / bond.name(), device.ifindex(), device.peer(), bond.desired().programs};
-}
-
 } // namespace
 
-BondController::BondController(Host &host, core::Bond bond, BondDevice device, loader::DataPath path)
+BondController::BondController(Host &host, core::Bond bond, BondDevice device, std::shared_ptr<loader::DataPath> path)
     : host_(host),
       bond_(std::move(bond)),
       device_(device),
       path_(std::move(path)),
-      applier_(host_, path_, device_, originals_),
-      links_(host_, path_, [this](SlotId slot) { on_driver_answered(slot); }),
+      applier_(host_, path_, device_, originals_, [this] { settle({}); }),
+      links_(host_, *path_, [this](SlotId slot) { on_driver_answered(slot); }),
       prober_(host_, [this](const core::Slave &slave, std::span<const std::uint8_t> frame) {
           auto sent = lacp_ ? lacp_->send_by_xsk(slave.slot, frame) : std::nullopt;
           return sent ? *sent : host_.packets.send(slave.ifindex, frame);
       }) {}
 
-Result<std::unique_ptr<BondController>> BondController::create(Host &host, const std::string &name,
-                                                               std::span<const core::OptionValue> options,
-                                                               std::optional<MacAddr> address,
-                                                               std::optional<std::uint32_t> mtu) {
-    XB_TRY_VOID(api::check_bond_name(name));
-    if (address && !address->is_valid_unicast()) {
-        return fail(EADDRNOTAVAIL, "address " + address->str() + ": expected a unicast address");
-    }
-    core::Bond bond(name, core::Options{}, address.value_or(random_mac()), !address, mtu.value_or(1500));
-    XB_TRY(effects, bond.set_options(options, sys::now()));
-    XB_TRY(device, BondDevice::create(host, name, bond.mac(), bond.mtu()));
-    auto path = loader::DataPath::create(data_path_config(host, bond, *device), host.features);
-    if (!path) {
-        (void)device->destroy();
-        return tl::unexpected(path.error());
-    }
-    std::unique_ptr<BondController> made(new BondController(host, std::move(bond), *device, std::move(*path)));
-    made->start();
-    if (auto done = made->settle(std::move(*effects)); !done) {
-        made->destroy();
-        return tl::unexpected(done.error());
-    }
-    return made;
-}
-
 Result<std::unique_ptr<BondController>> BondController::adopt(Host &host, const SavedController &saved) {
-    XB_TRY(device, BondDevice::adopt(host, saved.core.name, saved.ifindex, saved.peer));
+    XB_TRY(device, BondDevice::adopt(host.links, saved.core.name, saved.ifindex, saved.peer));
     auto bond = core::Bond::restore(saved.core, saved.mtu, sys::now());
-    const auto config = data_path_config(host, bond, *device);
+    const auto config = data_path_config(host.pin_root, bond, *device);
     auto path = loader::DataPath::adopt(config, host.features);
     const bool adopted = path.has_value();
-    if (adopted && path->programs_outdated()) { // this xbondd brings newer programs: swapped in without loss
-        if (auto renewed = path->reprogram(path->programs()); !renewed) {
+    if (adopted) { // this xbondd may bring newer programs: swapped in without loss
+        if (auto renewed = path->reprogram(config.programs); !renewed) {
             spdlog::warn("{}: the pinned programs stay: {}", saved.core.name, renewed.error().message);
         }
     }
@@ -83,7 +54,8 @@ Result<std::unique_ptr<BondController>> BondController::adopt(Host &host, const 
     if (!path) {
         return tl::unexpected(path.error());
     }
-    std::unique_ptr<BondController> made(new BondController(host, std::move(bond), *device, std::move(*path)));
+    std::unique_ptr<BondController> made(
+        new BondController(host, std::move(bond), *device, std::make_shared<loader::DataPath>(std::move(*path))));
     made->originals_ = saved.originals;
     // Before any slave is looked at: LACP goes on where it was, and what has changed since comes to it as events.
     if (auto lacp = load_lacp(host.state_dir, saved.core.name); !lacp) {
@@ -95,8 +67,8 @@ Result<std::unique_ptr<BondController>> BondController::adopt(Host &host, const 
         if (host.links.find(slave.ifindex) == nullptr) {
             made->on_link_gone(slave.ifindex);
         } else if (!adopted) {
-            auto hooked = made->path_.set_slot(slave.slot, slave.ifindex).and_then([&] {
-                return made->path_.attach_slave(slave.slot, slave.ifindex);
+            auto hooked = made->path_->set_slot(slave.slot, slave.ifindex).and_then([&] {
+                return made->path_->attach_slave(slave.slot, slave.ifindex);
             });
             if (!hooked) {
                 spdlog::error("{}: slave {}: {}", made->name(), slave.name, hooked.error().message);
@@ -110,7 +82,7 @@ Result<std::unique_ptr<BondController>> BondController::adopt(Host &host, const 
             is_slave = is_slave || slave.ifindex == original.ifindex;
         }
         if (!is_slave) {
-            (void)restore(host, made->take_original(original.ifindex), original.mac);
+            (void)restore(host.netlink, made->take_original(original.ifindex), original.mac);
         }
     }
     made->start();
@@ -128,10 +100,9 @@ void BondController::sync_lacp(std::optional<lacp::SystemState> saved) {
         return;
     }
     if (!lacp_) {
-        LacpAgent::Owner owner{
-            [this](const core::AggregationChanged &now) { (void)settle(bond_.handle(now, sys::now())); },
-            [this](const core::Transition &t) { record(t); }};
-        lacp_ = std::make_unique<LacpAgent>(host_, bond_, path_, applier_, device_.peer(), std::move(owner),
+        LacpAgent::Owner owner{[this](const core::AggregationChanged &now) { settle(bond_.handle(now, sys::now())); },
+                               [this](const core::Transition &t) { record(t); }};
+        lacp_ = std::make_unique<LacpAgent>(host_, bond_, *path_, applier_, device_.peer(), std::move(owner),
                                             std::move(saved));
     }
     lacp_->sync();
@@ -139,23 +110,23 @@ void BondController::sync_lacp(std::optional<lacp::SystemState> saved) {
 
 void BondController::start() {
     events_ = host_.loop.on_readable(
-        path_.events_fd(), [this] { on_data_path_events(); }, "data path events");
+        path_->events_fd(), [this] { on_data_path_events(); }, "data path events");
 }
 
-Result<void> BondController::settle(core::Effects &&effects) {
+void BondController::settle(core::Effects &&effects) {
+    if (ended_) {
+        return;
+    }
     auto desired = bond_.desired();
     if (desired.monitor.on && addresses_stale_) {
         applier_.set_own_addresses(own_addresses(host_.links, device_.ifindex()));
         addresses_stale_ = false;
     }
-    auto published = applier_.publish(desired);
-    if (!published) {
-        spdlog::error("{}: the data path refused: {}", name(), published.error().message);
-    }
+    applier_.publish(desired);
     run_effects(effects);
     if (report_probes()) {
         desired = bond_.desired();
-        (void)applier_.publish(desired);
+        applier_.publish(desired);
     }
     const auto only_probes = [](const auto &effect) { return std::holds_alternative<core::SendProbes>(effect); };
     if (!std::ranges::all_of(effects, only_probes) || synced_devices_ != desired) {
@@ -171,7 +142,6 @@ Result<void> BondController::settle(core::Effects &&effects) {
     }
     arm();
     sync_lacp();
-    return published;
 }
 
 // The times of probes open the window in which answers count on any slave (4.4).
@@ -233,13 +203,13 @@ void BondController::on_driver_answered(SlotId slot) {
 
 void BondController::handle_links(core::LinksObserved observed) {
     for (auto &link : observed.links) {
-        link.stamps = path_.stamps(link.slot);
+        link.stamps = path_->stamps(link.slot);
     }
-    (void)settle(bond_.handle(observed, sys::now()));
+    settle(bond_.handle(observed, sys::now()));
     // The data path tells once of a lost carrier; it may tell again when the carrier has been back.
     for (const auto &link : observed.links) {
         if (link.running && link.carrier) {
-            path_.clear_latch(link.slot);
+            path_->clear_latch(link.slot);
         }
     }
 }
@@ -248,7 +218,7 @@ void BondController::on_data_path_events() {
     std::array<bool, XB_MAX_SLAVES> told{};
     bool clients = false;
     std::vector<core::balance::Client> displaced;
-    path_.drain_events(
+    path_->drain_events(
         [&](const xb_event &event) {
             clients = clients || event.type == XB_EVENT_CLIENTS;
             if (event.type != XB_EVENT_CLIENTS && event.slot < XB_MAX_SLAVES) {
@@ -257,7 +227,7 @@ void BondController::on_data_path_events() {
         },
         [&](const xb_client &client) { displaced.push_back(balance_client(client)); });
     for (const auto &client : displaced) {
-        (void)settle(bond_.handle(core::ClientDisplaced{client}, sys::now()));
+        settle(bond_.handle(core::ClientDisplaced{client}, sys::now()));
     }
     if (clients) {
         run_balance();
@@ -273,117 +243,25 @@ void BondController::on_data_path_events() {
     }
 }
 
-Result<void> BondController::set_options(std::span<const core::OptionValue> options) {
-    core::Bond trial = bond_;
-    XB_TRY(effects, trial.set_options(options, sys::now()));
-    // What the kernel may refuse is tried before the change is taken over.
-    const auto before = bond_.desired();
-    const auto after = trial.desired();
-    if (after.xdp != before.xdp) {
-        XB_TRY_VOID(applier_.try_xdp(before, after.xdp));
-    }
-    if (after.programs != path_.programs()) {
-        if (auto done = path_.reprogram(after.programs); !done) {
-            (void)applier_.try_xdp(before, before.xdp);
-            return done;
-        }
-    }
-    bond_ = std::move(trial);
-    auto settled = settle(std::move(*effects));
-    return settled.and_then([&] { return host_.persist(); });
-}
-
-Result<void> BondController::set_slave_options(std::string_view slave, std::span<const core::OptionValue> options) {
-    const auto *found = bond_.slave(slave);
-    if (found == nullptr) {
-        return fail(ENODEV, std::string(slave) + " is not a slave of " + name());
-    }
-    XB_TRY(effects, bond_.set_slave_options(found->slot, options, sys::now()));
-    return settle(std::move(*effects)).and_then([&] { return host_.persist(); });
-}
-
-Result<void> BondController::set_address(MacAddr mac) {
-    if (!mac.is_valid_unicast()) {
-        return fail(EADDRNOTAVAIL, "address " + mac.str() + ": expected a unicast address");
-    }
-    const MacAddr old = bond_.mac();
-    auto settled = settle(bond_.handle(core::BondMacSet{mac}, sys::now()));
-    if (mac_failed_) {
-        (void)settle(bond_.handle(core::BondMacSet{old}, sys::now()));
-        return fail(EOPNOTSUPP, "address " + mac.str() + ": a slave of " + name() + " refused it; nothing was changed");
-    }
-    return settled.and_then([&] { return host_.persist(); });
-}
-
-Result<void> BondController::set_mtu(std::uint32_t mtu) {
-    XB_TRY_VOID(device_.set_mtu(mtu));
-    const auto old = bond_.mtu();
-    push_mtu(mtu);
-    if (bond_.mtu() == old && mtu != old) {
-        return fail(EINVAL,
-                    "mtu " + std::to_string(mtu) + ": a slave of " + name() + " refused it; nothing was changed");
-    }
-    return {};
-}
-
-// 1.7: to every slave in order; on a refusal the changed ones and the bond itself go back.
-void BondController::push_mtu(std::uint32_t mtu) {
-    const auto old = bond_.mtu();
-    std::vector<std::uint32_t> changed;
-    for (const auto &slave : bond_.slaves()) {
-        if (auto done = host_.netlink.set_mtu(slave.ifindex, mtu); !done) {
-            spdlog::error("{}: slave {} refuses mtu {}: {}", name(), slave.name, mtu, done.error().message);
-            for (auto ifindex : changed) {
-                (void)host_.netlink.set_mtu(ifindex, old);
-            }
-            (void)device_.set_mtu(old);
-            return;
-        }
-        changed.push_back(slave.ifindex);
-    }
-    (void)device_.set_peer_mtu(mtu);
-    bond_.set_mtu(mtu);
-    (void)host_.persist();
-}
-
-Result<void> BondController::set_up(bool up) {
-    XB_TRY_VOID(device_.set_up(up));
-    refresh_own_device();
-    return {};
-}
-
-// Events may be older than what was done since: ask for the truth.
-void BondController::refresh_own_device() {
-    if (auto truth = host_.netlink.link(device_.ifindex())) {
-        host_.links.update(*truth);
-        own_device_changed(*truth);
-    }
-}
-
 void BondController::own_device_changed(const sys::LinkInfo &link) {
     if (const bool up = (link.flags & IFF_UP) != 0; up != bond_.admin_up()) {
-        (void)settle(bond_.handle(core::BondAdmin{up}, sys::now()));
+        settle(bond_.handle(core::BondAdmin{up}, sys::now()));
         observe_and_handle(bond_.slaves());
     }
     if (link.mac != bond_.mac()) {
-        if (auto done = set_address(link.mac); !done) {
-            spdlog::error("{}: {}", name(), done.error().message);
-            (void)device_.set_mac(bond_.mac());
-        } else if (bond_.mac() != link.mac) {
-            (void)device_.set_mac(bond_.mac()); // fail_over_mac: accepted and ignored (1.6)
-        }
+        host_.change_later(name(), [mac = link.mac](BondController &bond) { return bond.follow_address(mac); });
     }
     if (link.mtu != bond_.mtu()) {
-        push_mtu(link.mtu);
+        host_.change_later(name(), [mtu = link.mtu](BondController &bond) { return bond.set_mtu(mtu); });
     }
     // Promiscuity may have changed: visibility and the slaves' filters follow it.
     synced_devices_.reset();
-    (void)settle({});
+    settle({});
 }
 
 void BondController::on_addresses_changed() {
     addresses_stale_ = true;
-    (void)settle({});
+    settle({});
 }
 
 // An event may be older than what was done since: what differs from what the bond has is asked for anew.
@@ -404,7 +282,7 @@ void BondController::on_link_changed(const sys::LinkInfo &told) {
     }
     const core::Slave slave = *found;
     if (slave.name != told.name) {
-        (void)settle(bond_.handle(core::SlaveRenamed{slave.slot, told.name}, sys::now()));
+        settle(bond_.handle(core::SlaveRenamed{slave.slot, told.name}, sys::now()));
     }
     if (slave.mac != told.mac) {
         ask_truth(told.ifindex);
@@ -436,7 +314,7 @@ void BondController::on_truth(const sys::LinkInfo &truth) {
     }
     const auto slave = std::ranges::find(bond_.slaves(), truth.ifindex, &core::Slave::ifindex);
     if (slave != bond_.slaves().end() && slave->mac != truth.mac) {
-        (void)settle(bond_.handle(core::SlaveMacSet{slave->slot, truth.mac}, sys::now()));
+        settle(bond_.handle(core::SlaveMacSet{slave->slot, truth.mac}, sys::now()));
     }
 }
 

@@ -25,21 +25,23 @@ namespace xbond::daemon {
 
 class BondController {
 public:
-    static Result<std::unique_ptr<BondController>> create(Host &, const std::string &name,
-                                                          std::span<const core::OptionValue>, std::optional<MacAddr>,
-                                                          std::optional<std::uint32_t> mtu);
+    static Task<Result<std::unique_ptr<BondController>>> create(Host &, std::string name,
+                                                                std::vector<core::OptionValue>, std::optional<MacAddr>,
+                                                                std::optional<std::uint32_t> mtu);
     // Goes on with what an earlier controller left: device, pins, slaves. Slaves that vanished meanwhile are released.
     static Result<std::unique_ptr<BondController>> adopt(Host &, const SavedController &);
 
     // -- commands: all-or-nothing --
-    Result<void> set_options(std::span<const core::OptionValue>);
-    Result<void> set_slave_options(std::string_view slave, std::span<const core::OptionValue>);
-    Result<void> enslave(const std::string &ifname);
-    Result<void> release(std::string_view slave);
-    Result<void> set_address(MacAddr);
-    Result<void> set_mtu(std::uint32_t);
-    Result<void> set_up(bool up);
-    void destroy(); // releases every slave, removes data path and device; goes on after errors
+    Task<Result<void>> set_options(std::vector<core::OptionValue>);
+    Task<Result<void>> set_slave_options(std::string slave, std::vector<core::OptionValue>);
+    Task<Result<void>> enslave(std::string ifname);
+    Task<Result<void>> release(std::string slave);
+    Task<Result<void>> set_address(MacAddr);
+    Task<Result<void>> set_mtu(std::uint32_t);
+    Task<Result<void>> set_up(bool up);
+    Task<Result<void>> release_all(); // goes on after errors
+    // Data path and device, when there are no slaves. No event may come any more.
+    Task<Result<void>> destroy();
 
     // -- events --
     void on_link_changed(const sys::LinkInfo &);
@@ -56,12 +58,12 @@ public:
     Result<show::LacpHistory> lacp_history() const; // EOPNOTSUPP in other modes
 
 private:
-    BondController(Host &, core::Bond, BondDevice, loader::DataPath);
+    BondController(Host &, core::Bond, BondDevice, std::shared_ptr<loader::DataPath>);
 
     show::SlaveView view_of(const core::Slave &, const core::Desired &) const; // view.cpp
     void start();
     void sync_lacp(std::optional<lacp::SystemState> saved = {});
-    Result<void> settle(core::Effects &&);   // the one way out of the core
+    void settle(core::Effects &&);           // the one way out of the core
     void run_effects(const core::Effects &); // effects.cpp, as the next
     void run_balance();
     void record(const core::Transition &);
@@ -73,18 +75,18 @@ private:
     void handle_links(core::LinksObserved); // completed by the data path's stamps
     bool report_probes();
     void own_device_changed(const sys::LinkInfo &);
-    void refresh_own_device();
     void ask_truth(std::uint32_t ifindex); // of a device that is not as the bond has it
     void on_truth(const sys::LinkInfo &);
-    void push_mtu(std::uint32_t mtu);
-    Result<void> open_slave(const sys::LinkInfo &, const SlaveOriginal &, const core::EnslavePlan &);
-    void close_slave(const core::Slave &, const std::optional<MacAddr> &mac);
+    Task<Result<void>> follow_address(MacAddr);
+    Task<Result<void>> reprogram(ProgramSet);
+    Task<Result<void>> open_slave(SlaveOriginal, core::EnslavePlan, core::DeviceFacts &);
+    Task<Result<void>> close_slave(core::Slave, core::ReleasePlan);
     SlaveOriginal take_original(std::uint32_t ifindex);
 
     Host &host_;
     core::Bond bond_;
     BondDevice device_;
-    loader::DataPath path_;
+    std::shared_ptr<loader::DataPath> path_; // hands load, attach and detach; the rest is the loop's
     std::vector<SlaveOriginal> originals_;
     Applier applier_;
     LinkWatch links_;
@@ -97,7 +99,11 @@ private:
     sys::EventLoop::Source timer_, events_;
     Time lists_synced_{};
     Alive alive_;
+    bool ended_ = false;      // by destroy(): what hands still tell concerns nobody
     bool mac_failed_ = false; // a slave refused an address in the batch of effects being carried out
 };
+
+loader::DataPath::Config data_path_config(const std::filesystem::path &pin_root, const core::Bond &,
+                                          const BondDevice &);
 
 } // namespace xbond::daemon

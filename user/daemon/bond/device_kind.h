@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: MIT
 // The kinds of network device that can be a bond's, behind one interface. A new kind is a file beside veth_device.cpp,
-// a row in bond_device.cpp and the file's name in CMakeLists.txt: nothing else asks which kind it is.
+// a row in bond_device.cpp and the file's name in CMakeLists.txt: nothing else asks which kind it is. What takes a
+// Netlink waits for RTNL: for hands.
 #pragma once
 
 #include <cstdint>
 #include <string>
 #include <string_view>
 
-#include "user/daemon/host.h"
+#include "user/sys/netlink.h"
 
 namespace xbond::daemon {
 
@@ -24,9 +25,9 @@ public:
 
     virtual std::string_view name() const = 0;
 
-    // Makes both ends, known to the link table, the peer silent; nothing is left on error. EEXIST: a name is taken.
+    // Makes both ends, the peer silent; nothing is left on error. EEXIST: a name is taken.
     // EOPNOTSUPP: this kernel has no such device, and the next kind is tried.
-    virtual Result<DeviceEnds> create(Host &, const std::string &name, MacAddr, std::uint32_t mtu) const = 0;
+    virtual Result<DeviceEnds> create(sys::Netlink &, const std::string &name, MacAddr, std::uint32_t mtu) const = 0;
 
     // Whether a link is of the kind that create() makes for the host to use. It may still be somebody else's: only the
     // saved interface numbers tell that.
@@ -35,7 +36,7 @@ public:
     virtual bool is_pair(const sys::LinkInfo &bond, const sys::LinkInfo &peer) const = 0;
 
     virtual bool carrier(const sys::LinkInfo &bond, const sys::LinkInfo &peer) const = 0;
-    virtual Result<void> set_carrier(sys::Netlink &, DeviceEnds, bool on) const = 0; // any thread, with its own netlink
+    virtual Result<void> set_carrier(sys::Netlink &, DeviceEnds, bool on) const = 0;
 };
 
 } // namespace xbond::daemon

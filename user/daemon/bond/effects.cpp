@@ -33,7 +33,7 @@ void BondController::run_effects(const core::Effects &effects) {
                            if (mac_failed_) {
                                return;
                            }
-                           if (auto done = device_.set_mac(set.mac); !done) {
+                           if (auto done = device_.set_mac(host_.netlink, set.mac); !done) {
                                spdlog::error("{}: address {}: {}", name(), set.mac.str(), done.error().message);
                            }
                        },
@@ -67,7 +67,7 @@ void BondController::run_effects(const core::Effects &effects) {
                                send_update(host_, slave->ifindex, update);
                            }
                        },
-                       [&](const core::balance::Changes &changes) { apply(path_, changes); },
+                       [&](const core::balance::Changes &changes) { apply(*path_, changes); },
                        [&](const core::Transition &t) { record(t); },
                        [&](const core::Log &log) { spdlog::warn("{}: {}", name(), log.message); },
                    },
@@ -77,8 +77,8 @@ void BondController::run_effects(const core::Effects &effects) {
 
 // What the data path has done with its tables since the last time, and what follows from it.
 void BondController::run_balance() {
-    (void)settle(bond_.handle(
-        core::BalanceObserved{balance_table(path_), single_vlan_ids(host_.links, device_.ifindex())}, sys::now()));
+    settle(bond_.handle(core::BalanceObserved{balance_table(*path_), single_vlan_ids(host_.links, device_.ifindex())},
+                        sys::now()));
 }
 
 } // namespace xbond::daemon

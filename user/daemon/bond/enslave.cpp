@@ -1,102 +1,130 @@
 // SPDX-License-Identifier: MIT
-// Enslave, release and the end of a bond (1.5): what touches a slave's device, in the order that loses no packet. The
-// receive hook sits before the device goes up and goes after it is down; tables name a slave only in between.
+// Enslave and release: what touches a slave's device, in the order that loses no packet. The receive hook sits before
+// the device goes up and goes after it is down; tables name a slave only in between. Hands do it.
 #include <net/if.h>
 #include <spdlog/spdlog.h>
 
 #include "user/daemon/bond/controller.h"
-#include "user/daemon/saved/lacp_state.h"
 
 namespace xbond::daemon {
 
-Result<void> BondController::enslave(const std::string &ifname) {
-    auto link = host_.netlink.link(ifname);
-    if (!link) {
-        return fail(ENODEV, "interface " + ifname + " does not exist in this network namespace");
-    }
-    auto facts = facts_of(host_, *link);
-    facts.is_own_device = host_.is_bond_device(link->ifindex);
-    XB_TRY(plan, bond_.plan_enslave(facts, random_mac()));
-    const auto original = capture(*link);
+Task<Result<void>> BondController::enslave(std::string ifname) {
+    struct Candidate {
+        core::DeviceFacts facts;
+        SlaveOriginal original;
+    };
+    auto look = [ifname](Hands::Tools &tools) -> Result<Candidate> {
+        const auto link = tools.netlink.link(ifname);
+        if (!link) {
+            return fail(ENODEV, "interface " + ifname + " does not exist in this network namespace");
+        }
+        return Candidate{facts_of(tools.ethtool, *link), capture(*link)};
+    };
+    XB_CO_TRY(candidate, co_await host_.hands.call("look at a device", std::move(look)));
+    auto &[facts, original] = *candidate;
+    facts.is_own_device = host_.is_bond_device(facts.ifindex);
+    XB_CO_TRY(plan, bond_.plan_enslave(facts, random_mac()));
     originals_.push_back(original);
-    if (auto saved = host_.persist(); !saved) {
-        originals_.pop_back();
-        return saved;
+    auto done = co_await host_.persist();
+    if (done) {
+        done = co_await open_slave(original, *plan, facts);
     }
-    if (auto opened = open_slave(*link, original, *plan); !opened) {
-        originals_.pop_back();
-        (void)host_.persist();
-        return opened;
+    if (!done) {
+        (void)take_original(facts.ifindex);
+        (void)co_await host_.persist();
+        co_return done;
     }
-    if (auto truth = host_.netlink.link(link->ifindex)) {
-        host_.links.update(*truth);
-        facts.flags = truth->flags;
-        facts.mtu = original.mtu;
-    }
-    const auto seen = observe(host_, plan->slot, ifname);
-    facts.carrier = seen.carrier;
-    facts.speed = seen.speed;
-    facts.duplex = seen.duplex;
-    auto settled = settle(bond_.enslave(facts, *plan, sys::now()));
+    settle(bond_.enslave(facts, *plan, sys::now()));
     if (bond_.admin_up()) {
         observe_and_handle(bond_.slaves());
     }
-    return settled.and_then([&] { return host_.persist(); });
+    host_.catch_up();
+    if (host_.links.find(facts.ifindex) == nullptr) { // the event of its end came before there was a slave
+        on_link_gone(facts.ifindex);
+        co_return fail(ENODEV, "interface " + ifname + " has gone while it was enslaved");
+    }
+    co_return co_await host_.persist();
 }
 
-// Everything is undone on error, the bond's borrowed address included.
-Result<void> BondController::open_slave(const sys::LinkInfo &link, const SlaveOriginal &original,
-                                        const core::EnslavePlan &plan) {
-    const MacAddr bond_mac = bond_.mac();
-    if (plan.set_bond_mac) {
-        XB_TRY_VOID(device_.set_mac(*plan.set_bond_mac));
-    }
-    auto done = prepare(host_, original, plan);
-    if (done) {
-        done = path_.set_slot(plan.slot, link.ifindex)
-                   .and_then([&] { return path_.attach_slave(plan.slot, link.ifindex); })
-                   .and_then([&] { return host_.netlink.set_up(link.ifindex, true); });
-        if (!done) {
-            path_.detach_slave(plan.slot, link.ifindex);
-            path_.clear_slot(plan.slot);
-            (void)restore(host_, original, original.mac);
+// Everything is undone on error, the bond's borrowed address included. On success `facts` are of the opened device.
+Task<Result<void>> BondController::open_slave(SlaveOriginal original, core::EnslavePlan plan,
+                                              core::DeviceFacts &facts) {
+    struct Opened {
+        std::uint32_t flags;
+        core::LinkObservation seen;
+    };
+    auto open = [path = path_, device = device_, bond_mac = bond_.mac(), original,
+                 plan](Hands::Tools &tools) -> Result<Opened> {
+        if (plan.set_bond_mac) {
+            XB_TRY_VOID(device.set_mac(tools.netlink, *plan.set_bond_mac));
         }
-    }
-    if (!done && plan.set_bond_mac) {
-        (void)device_.set_mac(bond_mac);
-    }
-    return done;
+        auto done = prepare(tools.netlink, original, plan);
+        if (done) {
+            done = path->set_slot(plan.slot, original.ifindex)
+                       .and_then([&] { return path->attach_slave(plan.slot, original.ifindex); })
+                       .and_then([&] { return tools.netlink.set_up(original.ifindex, true); });
+            if (!done) {
+                path->detach_slave(plan.slot, original.ifindex);
+                path->clear_slot(plan.slot);
+                (void)restore(tools.netlink, original, original.mac);
+            }
+        }
+        if (!done) {
+            if (plan.set_bond_mac) {
+                (void)device.set_mac(tools.netlink, bond_mac);
+            }
+            return tl::unexpected(done.error());
+        }
+        const auto truth = tools.netlink.link(original.ifindex);
+        return Opened{truth ? truth->flags : 0, observe(tools.ethtool, plan.slot, original.name)};
+    };
+    XB_CO_TRY(opened, co_await host_.hands.call("open a slave", std::move(open)));
+    facts.flags = opened->flags;
+    facts.mtu = original.mtu;
+    facts.carrier = opened->seen.carrier;
+    facts.speed = opened->seen.speed;
+    facts.duplex = opened->seen.duplex;
+    co_return Result<void>();
 }
 
-Result<void> BondController::release(std::string_view ifname) {
+Task<Result<void>> BondController::release(std::string ifname) {
     const auto *found = bond_.slave(ifname);
     if (found == nullptr) {
-        return fail(EINVAL, std::string(ifname) + " is not a slave of " + name());
+        co_return fail(EINVAL, ifname + " is not a slave of " + name());
     }
     const core::Slave slave = *found;
-    XB_TRY(plan, bond_.plan_release(slave.slot, random_mac()));
-    auto settled = settle(bond_.release(slave.slot, *plan, sys::now()));
-    close_slave(slave, plan->restore_mac);
-    if (plan->set_bond_mac) {
-        (void)device_.set_mac(*plan->set_bond_mac);
-    }
-    return settled.and_then([&] { return host_.persist(); });
+    XB_CO_TRY(plan, bond_.plan_release(slave.slot, random_mac()));
+    settle(bond_.release(slave.slot, *plan, sys::now()));
+    co_await close_slave(slave, *plan);
+    co_return co_await host_.persist();
 }
 
-// The slave has left the tables; what it still holds in its queue goes out while XDP and filters are taken down.
-void BondController::close_slave(const core::Slave &slave, const std::optional<MacAddr> &mac) {
-    const auto original = take_original(slave.ifindex);
-    (void)path_.set_xdp(slave.slot, slave.ifindex, XdpPolicy::off, "");
+// The slave has left the tables; what it still holds in its queue goes out while XDP and filters are taken down. What
+// it was before stays on record until that is done.
+Task<Result<void>> BondController::close_slave(core::Slave slave, core::ReleasePlan plan) {
+    const auto known = std::ranges::find(originals_, slave.ifindex, &SlaveOriginal::ifindex);
+    const SlaveOriginal original = known == originals_.end() ? SlaveOriginal{} : *known;
     applier_.slave_gone(slave.slot);
     links_.slave_gone(slave.slot);
-    if (auto down = host_.netlink.set_up(slave.ifindex, false); !down) {
-        spdlog::warn("{}: slave {} cannot be set down: {}", name(), slave.name, down.error().message);
-    }
-    path_.detach_slave(slave.slot, slave.ifindex);
-    path_.clear_slot(slave.slot);
-    if (auto done = restore(host_, original, mac); !done) {
-        spdlog::error("{}: slave {} is not restored completely: {}", name(), slave.name, done.error().message);
-    }
+    auto close = [path = path_, device = device_, slave, plan, original, bond = name()](Hands::Tools &tools) {
+        (void)path->set_xdp(slave.slot, slave.ifindex, XdpPolicy::off, "");
+        if (auto down = tools.netlink.set_up(slave.ifindex, false); !down) {
+            spdlog::warn("{}: slave {} cannot be set down: {}", bond, slave.name, down.error().message);
+        }
+        path->detach_slave(slave.slot, slave.ifindex);
+        path->clear_slot(slave.slot);
+        auto done = restore(tools.netlink, original, plan.restore_mac);
+        if (!done) {
+            spdlog::error("{}: slave {} is not restored completely: {}", bond, slave.name, done.error().message);
+        }
+        if (plan.set_bond_mac) {
+            (void)device.set_mac(tools.netlink, *plan.set_bond_mac);
+        }
+        return done;
+    };
+    auto done = co_await host_.hands.call("close a slave", std::move(close));
+    (void)take_original(slave.ifindex);
+    co_return done;
 }
 
 SlaveOriginal BondController::take_original(std::uint32_t ifindex) {
@@ -111,46 +139,30 @@ SlaveOriginal BondController::take_original(std::uint32_t ifindex) {
 }
 
 void BondController::on_link_gone(std::uint32_t ifindex) {
-    for (const auto &slave : bond_.slaves()) {
-        if (slave.ifindex != ifindex) {
-            continue;
-        }
-        const core::Slave gone = slave;
-        path_.clear_slot(gone.slot); // first of all: its net_device is being freed
-        auto plan = bond_.plan_release(gone.slot, random_mac());
-        if (plan) {
-            (void)settle(bond_.release(gone.slot, *plan, sys::now()));
-            if (plan->set_bond_mac) {
-                (void)device_.set_mac(*plan->set_bond_mac);
-            }
-        }
-        path_.detach_slave(gone.slot, ifindex);
-        applier_.slave_gone(gone.slot);
-        links_.slave_gone(gone.slot);
-        (void)take_original(ifindex);
-        host_.persist_soon();
+    const auto found = std::ranges::find(bond_.slaves(), ifindex, &core::Slave::ifindex);
+    if (found == bond_.slaves().end()) {
         return;
     }
-}
-
-void BondController::destroy() {
-    while (!bond_.slaves().empty()) {
-        const std::string last = bond_.slaves().back().name;
-        if (auto done = release(last); !done) {
-            spdlog::error("{}: releasing {}: {}", name(), last, done.error().message);
-            if (bond_.slave(last) != nullptr) {
-                break;
+    const core::Slave gone = *found;
+    path_->clear_slot(gone.slot); // first of all: its net_device is being freed
+    std::optional<MacAddr> bond_mac;
+    if (auto plan = bond_.plan_release(gone.slot, random_mac())) {
+        bond_mac = plan->set_bond_mac;
+        settle(bond_.release(gone.slot, *plan, sys::now()));
+    }
+    applier_.slave_gone(gone.slot);
+    links_.slave_gone(gone.slot);
+    (void)take_original(ifindex);
+    host_.hands.run(
+        [path = path_, device = device_, slot = gone.slot, ifindex, bond_mac](Hands::Tools &tools) -> Hands::Then {
+            path->detach_slave(slot, ifindex);
+            if (bond_mac) {
+                (void)device.set_mac(tools.netlink, *bond_mac);
             }
-        }
-    }
-    timer_ = {};
-    events_ = {};
-    lacp_.reset();
-    host_.files.remove(lacp_file(host_.state_dir, name()));
-    path_.teardown();
-    if (auto done = device_.destroy(); !done && done.error().code != ENODEV) {
-        spdlog::error("{}: {}", name(), done.error().message);
-    }
+            return {};
+        },
+        "forget a slave");
+    host_.persist_soon();
 }
 
 } // namespace xbond::daemon

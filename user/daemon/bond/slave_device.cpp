@@ -4,6 +4,7 @@
 #include <array>
 #include <net/if.h>
 
+#include "user/sys/device_filter.h"
 #include "user/sys/sysctl.h"
 
 namespace xbond::daemon {
@@ -57,13 +58,13 @@ SlaveOriginal capture(const sys::LinkInfo &link) {
     return original;
 }
 
-Result<void> prepare(Host &host, const SlaveOriginal &original, const core::EnslavePlan &plan) {
+Result<void> prepare(sys::Netlink &netlink, const SlaveOriginal &original, const core::EnslavePlan &plan) {
     auto attempt = [&]() -> Result<void> {
         if (plan.set_mtu != original.mtu) {
-            XB_TRY_VOID(host.netlink.set_mtu(original.ifindex, plan.set_mtu));
+            XB_TRY_VOID(netlink.set_mtu(original.ifindex, plan.set_mtu));
         }
         if (plan.set_mac && *plan.set_mac != original.mac) {
-            XB_TRY_VOID(host.netlink.set_mac(original.ifindex, *plan.set_mac));
+            XB_TRY_VOID(netlink.set_mac(original.ifindex, *plan.set_mac));
         }
         for (const auto &sysctl : quiet_sysctls) {
             auto done = sys::write_sysctl(for_interface(sysctl.path, original.name), sysctl.value);
@@ -75,23 +76,23 @@ Result<void> prepare(Host &host, const SlaveOriginal &original, const core::Ensl
     };
     auto done = attempt();
     if (!done) {
-        (void)restore(host, original, original.mac);
+        (void)restore(netlink, original, original.mac);
     }
     return done;
 }
 
-Result<void> restore(Host &host, const SlaveOriginal &original, const std::optional<MacAddr> &mac) {
-    auto link = host.netlink.link(original.ifindex);
+Result<void> restore(sys::Netlink &netlink, const SlaveOriginal &original, const std::optional<MacAddr> &mac) {
+    auto link = netlink.link(original.ifindex);
     if (!link) {
         return {};
     }
     Result<void> first;
-    keep_first(first, host.netlink.set_up(original.ifindex, false));
+    keep_first(first, netlink.set_up(original.ifindex, false));
     if (mac && *mac != link->mac) {
-        keep_first(first, host.netlink.set_mac(original.ifindex, *mac));
+        keep_first(first, netlink.set_mac(original.ifindex, *mac));
     }
     if (link->mtu != original.mtu) {
-        keep_first(first, host.netlink.set_mtu(original.ifindex, original.mtu));
+        keep_first(first, netlink.set_mtu(original.ifindex, original.mtu));
     }
     for (const auto &[path, value] : original.sysctls) {
         keep_first(first, sys::write_sysctl(for_interface(path, link->name), value));
@@ -101,17 +102,17 @@ Result<void> restore(Host &host, const SlaveOriginal &original, const std::optio
 
 namespace {
 
-core::LinkObservation observe_carrier(Host &host, SlotId slot, const std::string &name) {
+core::LinkObservation observe_carrier(sys::Ethtool &ethtool, SlotId slot, const std::string &name) {
     core::LinkObservation seen;
     seen.slot = slot;
-    seen.running = host.ethtool.running(name).value_or(false);
-    seen.carrier = seen.running && host.ethtool.carrier(name).value_or(false);
+    seen.running = ethtool.running(name).value_or(false);
+    seen.carrier = seen.running && ethtool.carrier(name).value_or(false);
     return seen;
 }
 
 } // namespace
 
-core::DeviceFacts facts_of(Host &host, const sys::LinkInfo &link) {
+core::DeviceFacts facts_of(sys::Ethtool &ethtool, const sys::LinkInfo &link) {
     core::DeviceFacts facts;
     facts.name = link.name;
     facts.ifindex = link.ifindex;
@@ -123,17 +124,17 @@ core::DeviceFacts facts_of(Host &host, const sys::LinkInfo &link) {
     facts.is_bond = link.kind == "bond";
     facts.mac = link.mac;
     facts.mtu = link.mtu;
-    auto seen = observe(host, no_slot, link.name);
+    auto seen = observe(ethtool, no_slot, link.name);
     facts.carrier = seen.carrier;
     facts.speed = seen.speed;
     facts.duplex = seen.duplex;
     return facts;
 }
 
-core::LinkObservation observe(Host &host, SlotId slot, const std::string &name) {
-    auto seen = observe_carrier(host, slot, name);
+core::LinkObservation observe(sys::Ethtool &ethtool, SlotId slot, const std::string &name) {
+    auto seen = observe_carrier(ethtool, slot, name);
     if (seen.carrier) {
-        const auto rate = host.ethtool.speed(name);
+        const auto rate = ethtool.speed(name);
         seen.speed = rate.speed;
         seen.duplex = rate.duplex;
     }

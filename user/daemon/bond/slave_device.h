@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // What enslaving does to a device outside the data path, and how it is undone (1.5, 1.6). The original state is
 // captured first and goes to disk before anything is changed, so that a controller started after a crash can restore it
-// too.
+// too. All of it waits for RTNL: for hands.
 #pragma once
 
 #include <cstdint>
@@ -10,7 +10,8 @@
 #include <vector>
 
 #include "user/core/bond/bond.h"
-#include "user/daemon/host.h"
+#include "user/sys/ethtool.h"
+#include "user/sys/netlink.h"
 
 namespace xbond::daemon {
 
@@ -30,16 +31,16 @@ struct SlaveOriginal {
 SlaveOriginal capture(const sys::LinkInfo &);
 
 // MTU, MAC, sysctls; the device is still down. On error everything is as captured.
-Result<void> prepare(Host &, const SlaveOriginal &, const core::EnslavePlan &);
+Result<void> prepare(sys::Netlink &, const SlaveOriginal &, const core::EnslavePlan &);
 
 // Leaves the device down (as the kernel does) with its own MTU and sysctls, and `mac` if given. Goes on after errors:
 // what could be restored is restored, the first error is returned. A device that is gone is no error.
-Result<void> restore(Host &, const SlaveOriginal &, const std::optional<MacAddr> &mac);
+Result<void> restore(sys::Netlink &, const SlaveOriginal &, const std::optional<MacAddr> &mac);
 
 // Facts for Bond::plan_enslave.
-core::DeviceFacts facts_of(Host &, const sys::LinkInfo &);
+core::DeviceFacts facts_of(sys::Ethtool &, const sys::LinkInfo &);
 
-// Everything of a device's link, asked of the driver: waits for RTNL. For what a request does.
-core::LinkObservation observe(Host &, SlotId, const std::string &name);
+// Everything of a device's link, asked of the driver.
+core::LinkObservation observe(sys::Ethtool &, SlotId, const std::string &name);
 
 } // namespace xbond::daemon

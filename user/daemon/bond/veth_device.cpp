@@ -18,21 +18,20 @@ class Veth final : public DeviceKind {
 public:
     std::string_view name() const override { return "veth"; }
 
-    Result<DeviceEnds> create(Host &host, const std::string &bond, MacAddr mac, std::uint32_t mtu) const override {
+    Result<DeviceEnds> create(sys::Netlink &netlink, const std::string &bond, MacAddr mac,
+                              std::uint32_t mtu) const override {
         const std::string peer = bond + "p";
         for (const auto &wanted : {bond, peer}) {
-            if (host.netlink.link(wanted)) {
+            if (netlink.link(wanted)) {
                 return fail(EEXIST, "interface " + wanted + " exists already; choose another bond name or delete it");
             }
         }
-        XB_TRY_VOID(host.netlink.create_veth(bond, peer, mac, mtu));
-        auto near = host.netlink.link(bond);
-        auto far = host.netlink.link(peer);
+        XB_TRY_VOID(netlink.create_veth(bond, peer, mac, mtu));
+        auto near = netlink.link(bond);
+        auto far = netlink.link(peer);
         if (!near || !far) {
             return fail(ENODEV, "the veth pair " + bond + " vanished while it was being made");
         }
-        host.links.update(*near);
-        host.links.update(*far);
         quieten_peer(peer);
         return DeviceEnds{near->ifindex, far->ifindex};
     }

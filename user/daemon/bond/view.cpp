@@ -24,7 +24,7 @@ void add_targets(std::vector<show::TargetView> &views, const std::vector<Addr> &
 show::BondView BondController::view() const {
     show::BondView v;
     const auto desired = bond_.desired();
-    const auto counters = path_.counters();
+    const auto counters = path_->counters();
     v.name = name();
     if (const auto *link = host_.links.find(device_.ifindex())) {
         v.device = *link;
@@ -38,15 +38,15 @@ show::BondView BondController::view() const {
     v.pick = desired.pick;
     v.counters = counters.bond;
     v.visibility_now = applier_.full_visibility(desired) ? "full" : "fast";
-    v.carrier_check = loader::name(path_.carrier_check());
-    v.hook = path_.hook();
-    v.watch_runs = path_.watch_runs();
+    v.carrier_check = loader::name(path_->carrier_check());
+    v.hook = path_->hook();
+    v.watch_runs = path_->watch_runs();
     v.history.assign(history_.begin(), history_.end());
     if (lacp_) {
         v.lacp = lacp_->view();
     }
     if (core::traits(v.options.mode).balances_load) {
-        v.balance = balance_table(path_);
+        v.balance = balance_table(*path_);
     }
     for (const auto &slave : bond_.slaves()) {
         auto &s = v.slaves.emplace_back(view_of(slave, desired));

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: MIT
-// xb_xdp on the slaves of one bond: which policy was applied to each, and how the driver took it.
+// xb_xdp on the slaves of one bond: which policy was applied to each, and how the driver took it. Attaching waits for
+// RTNL and, with some drivers, for the link: hands do it.
 #pragma once
 
 #include <array>
+#include <functional>
+#include <memory>
 #include <optional>
 
 #include "loader/datapath.h"
@@ -13,26 +16,32 @@ namespace xbond::daemon {
 
 class SlaveXdp {
 public:
-    SlaveXdp(Host &host, loader::DataPath &path) : host_(host), path_(path) {}
+    SlaveXdp(Host &host, std::shared_ptr<loader::DataPath> path) : host_(host), path_(std::move(path)) {}
 
-    // What is applied already costs nothing.
-    Result<void> set(const core::DesiredSlave &, XdpPolicy);
+    // What is applied already costs nothing; `changed` is called when another state has come.
+    void set_soon(const core::DesiredSlave &, XdpPolicy, std::function<void()> changed);
     // On every slave; on refusal all are put back and the driver's error is returned.
-    Result<void> set_all(const core::Desired &, XdpPolicy);
+    Task<Result<void>> set_all(std::vector<core::DesiredSlave>, XdpPolicy);
     void slave_gone(SlotId slot) { applied_.at(slot) = {}; }
 
     const loader::XdpState &state(SlotId slot) const { return applied_.at(slot).state; }
 
 private:
     struct Applied {
-        std::optional<XdpPolicy> policy;
-        std::optional<XdpPolicy> refused; // by the driver; not tried again until another one is wanted
+        std::uint32_t ifindex = 0;       // of which device; the outcome for another one is dropped
+        std::optional<XdpPolicy> policy; // applied, or in work
+        bool refused = false;            // by the driver; not tried again until another one is wanted
         loader::XdpState state;
     };
+    using Job = std::function<Result<loader::XdpState>(Hands::Tools &)>;
+
+    Job job(const core::DesiredSlave &, XdpPolicy) const;
+    void keep(const core::DesiredSlave &, const Result<loader::XdpState> &);
 
     Host &host_;
-    loader::DataPath &path_;
+    std::shared_ptr<loader::DataPath> path_;
     std::array<Applied, XB_MAX_SLAVES> applied_{};
+    Alive alive_;
 };
 
 } // namespace xbond::daemon

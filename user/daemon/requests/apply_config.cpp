@@ -60,18 +60,31 @@ Result<api::Config> Daemon::read_config() {
     return api::parse_config(text.str(), settings_.config->string());
 }
 
+Task<Daemon::Devices> Daemon::look_up(std::vector<std::string> names) {
+    auto look = [names = std::move(names)](Hands::Tools &tools) {
+        Devices found;
+        for (const auto &name : names) {
+            if (auto link = tools.netlink.link(name)) {
+                found[name] = std::move(*link);
+            }
+        }
+        return found;
+    };
+    co_return co_await hands_->call("look up devices", std::move(look));
+}
+
 // Everything that can be refused without trying is refused before the first change.
-Result<void> Daemon::check(const api::Config &config) {
+Result<void> Daemon::check(const api::Config &config, const Devices &devices) {
     for (const auto &bond : config.bonds) {
-        if (!bonds_.contains(bond.name) && netlink_->link(bond.name)) {
+        if (!bonds_.contains(bond.name) && devices.contains(bond.name)) {
             return fail(EEXIST, "bonds." + bond.name + ": an interface of that name exists and is not a bond of xbond");
         }
         for (const auto &slave : bond.slaves) {
-            auto link = netlink_->link(slave.name);
-            if (!link) {
+            const auto device = devices.find(slave.name);
+            if (device == devices.end()) {
                 return fail(ENODEV, "bonds." + bond.name + ".slaves: interface " + slave.name + " does not exist");
             }
-            if (link->master != 0) {
+            if (device->second.master != 0) {
                 return fail(EBUSY, "bonds." + bond.name + ".slaves: " + slave.name + " has another master");
             }
         }
@@ -79,19 +92,30 @@ Result<void> Daemon::check(const api::Config &config) {
     return {};
 }
 
-Result<Plan> Daemon::plan(const api::Config &config) {
-    XB_TRY_VOID(check(config));
+Task<Result<Plan>> Daemon::plan(api::Config config) {
+    std::vector<std::string> names;
+    for (const auto &bond : config.bonds) {
+        names.push_back(bond.name);
+        std::ranges::transform(bond.slaves, std::back_inserter(names), &api::SlaveConfig::name);
+    }
+    const auto devices = co_await look_up(std::move(names));
+    co_return plan_all(config, devices);
+}
+
+Result<Plan> Daemon::plan_all(const api::Config &config, const Devices &devices) {
+    XB_TRY_VOID(check(config, devices));
     Plan plan;
     for (const auto &wanted : config.bonds) {
-        auto part = bonds_.contains(wanted.name) ? plan_change(*bonds_.at(wanted.name), wanted) : plan_new(wanted);
+        auto part = bonds_.contains(wanted.name) ? plan_change(*bonds_.at(wanted.name), wanted, devices)
+                                                 : plan_new(wanted, devices);
         if (!part) {
             return fail(part.error().code, "bonds." + wanted.name + ": " + part.error().message);
         }
         for (auto &change : *part) {
             // Errors say which bond, plans too; a bond may vanish between two changes.
-            change.carry_out = [what = std::move(change.carry_out), bond = wanted.name] {
-                auto done = what();
-                return done ? done : fail(done.error().code, "bonds." + bond + ": " + done.error().message);
+            change.carry_out = [what = std::move(change.carry_out), bond = wanted.name]() -> Task<Result<void>> {
+                auto done = co_await what();
+                co_return done ? done : fail(done.error().code, "bonds." + bond + ": " + done.error().message);
             };
             change.text = wanted.name + ": " + change.text;
             plan.push_back(std::move(change));
@@ -100,27 +124,29 @@ Result<Plan> Daemon::plan(const api::Config &config) {
     return plan;
 }
 
+Task<Result<void>> Daemon::apply(api::Config config) {
+    XB_CO_TRY(wanted, co_await plan(std::move(config)));
+    co_return co_await carry_out(*loop_, std::move(*wanted));
+}
+
 Change Daemon::on_bond(const std::string &name, std::string text, BondStep carry_out, BondStep undo) {
     const auto with_bond = [this, name](const BondStep &step) {
         auto found = bond(name);
-        return found ? step(**found) : Result<void>(tl::unexpected(found.error()));
+        return found ? step(**found) : just(tl::unexpected(found.error()));
     };
     return {std::move(text), [with_bond, step = std::move(carry_out)] { return with_bond(step); },
-            [with_bond, step = std::move(undo)] { (void)with_bond(step); }};
+            [with_bond, step = std::move(undo)] { return with_bond(step); }};
 }
 
-Result<Plan> Daemon::plan_new(const api::BondConfig &wanted) {
+Result<Plan> Daemon::plan_new(const api::BondConfig &wanted, const Devices &devices) {
     Plan plan;
     plan.push_back({"create",
                     [this, wanted] {
                         return link_add({wanted.name, wanted.options, wanted.address, wanted.mtu});
                     },
-                    [this, name = wanted.name] {
-                        forget(name);
-                        (void)persist();
-                    }});
+                    [this, name = wanted.name] { return forget(name); }});
     for (const auto &slave : wanted.slaves) {
-        plan.push_back(plan_enslave(wanted.name, slave.name));
+        plan.push_back(plan_enslave(wanted.name, devices.at(slave.name)));
         if (!slave.options.empty()) {
             plan.push_back(plan_slave_options(wanted.name, slave, {}));
         }
@@ -131,7 +157,7 @@ Result<Plan> Daemon::plan_new(const api::BondConfig &wanted) {
     return plan;
 }
 
-Result<Plan> Daemon::plan_change(const BondController &bond, const api::BondConfig &wanted) {
+Result<Plan> Daemon::plan_change(const BondController &bond, const api::BondConfig &wanted, const Devices &devices) {
     const auto &core = bond.core();
     const auto &name = wanted.name;
     Plan plan;
@@ -153,12 +179,10 @@ Result<Plan> Daemon::plan_change(const BondController &bond, const api::BondConf
             [to = *wanted.address](BondController &b) { return b.set_address(to); },
             [from = core.mac()](BondController &b) { return b.set_address(from); }));
     }
-    if (auto slaves = plan_slaves(bond, wanted); slaves) {
-        std::move(slaves->begin(), slaves->end(), std::back_inserter(plan));
-    } else {
-        return slaves;
-    }
-    if (auto link = netlink_->link(bond.ifindex()); link && ((link->flags & IFF_UP) != 0) != wanted.up) {
+    XB_TRY(slaves, plan_slaves(bond, wanted, devices));
+    std::move(slaves->begin(), slaves->end(), std::back_inserter(plan));
+    if (const auto device = devices.find(name);
+        device != devices.end() && ((device->second.flags & IFF_UP) != 0) != wanted.up) {
         plan.push_back(plan_up(name, wanted.up));
     }
     return plan;
@@ -184,14 +208,14 @@ std::vector<core::OptionValue> Daemon::changed_options(const BondController &bon
     return changed;
 }
 
-Result<Plan> Daemon::plan_slaves(const BondController &bond, const api::BondConfig &wanted) {
+Result<Plan> Daemon::plan_slaves(const BondController &bond, const api::BondConfig &wanted, const Devices &devices) {
     Plan plan;
     std::set<std::string> names;
     for (const auto &slave : wanted.slaves) {
         names.insert(slave.name);
         const auto *present_slave = bond.core().slave(slave.name);
         if (present_slave == nullptr) {
-            plan.push_back(plan_enslave(wanted.name, slave.name));
+            plan.push_back(plan_enslave(wanted.name, devices.at(slave.name)));
         }
         if (slave.options.empty()) {
             continue;
@@ -219,39 +243,45 @@ Result<Plan> Daemon::plan_slaves(const BondController &bond, const api::BondConf
 }
 
 // As ifenslave does: the device is set down first. When it has to go back it is up again, and where it was.
-Change Daemon::plan_enslave(const std::string &bond_name, const std::string &slave) {
-    const auto link = netlink_->link(slave);
-    const bool was_up = link && (link->flags & IFF_UP) != 0;
-    const auto *other = bond_of_slave(slave);
+Change Daemon::plan_enslave(const std::string &bond_name, const sys::LinkInfo &device) {
+    const bool was_up = (device.flags & IFF_UP) != 0;
+    const auto *other = bond_of_slave(device.name);
     const std::string from = other == nullptr ? "" : other->name();
-    const auto back = [this, slave, was_up, from] {
-        if (auto found = bond(from); found) {
-            (void)(*found)->enslave(slave);
-        } else if (auto now = netlink_->link(slave); now && was_up) {
-            (void)netlink_->set_up(now->ifindex, true);
-        }
-        return Result<void>();
-    };
-    return on_bond(
-        bond_name, "enslave " + slave,
-        [this, slave, back](BondController &b) -> Result<void> {
-            if (auto *current = bond_of_slave(slave)) {
-                XB_TRY_VOID(current->release(slave));
-            }
-            if (auto now = netlink_->link(slave); now && (now->flags & IFF_UP) != 0) {
-                (void)netlink_->set_up(now->ifindex, false);
-            }
-            auto done = b.enslave(slave);
-            if (!done) {
-                (void)back();
-            }
-            return done;
-        },
-        [slave, back](BondController &b) {
-            auto released = b.release(slave);
-            (void)back();
-            return released;
-        });
+    return {"enslave " + device.name,
+            [this, bond_name, name = device.name, ifindex = device.ifindex, was_up, from] {
+                return enslave(bond_name, name, ifindex, was_up, from);
+            },
+            [this, bond_name, name = device.name, ifindex = device.ifindex, was_up, from]() -> Task<Result<void>> {
+                XB_CO_TRY(found, bond(bond_name));
+                auto released = co_await (*found)->release(name);
+                (void)co_await give_back(name, ifindex, was_up, from);
+                co_return released;
+            }};
+}
+
+Task<Result<void>> Daemon::enslave(std::string bond_name, std::string slave, std::uint32_t ifindex, bool was_up,
+                                   std::string from) {
+    if (auto *current = bond_of_slave(slave)) {
+        XB_CO_TRY_VOID(co_await current->release(slave));
+    }
+    (void)co_await set_device([ifindex](sys::Netlink &netlink) { return netlink.set_up(ifindex, false); });
+    XB_CO_TRY(found, bond(bond_name));
+    auto done = co_await (*found)->enslave(slave);
+    if (!done) {
+        (void)co_await give_back(slave, ifindex, was_up, from);
+    }
+    co_return done;
+}
+
+// `to`: the bond that it was a slave of; empty: none.
+Task<Result<void>> Daemon::give_back(std::string slave, std::uint32_t ifindex, bool was_up, std::string to) {
+    if (auto found = bond(to); found) {
+        co_return co_await (*found)->enslave(slave);
+    }
+    if (was_up) {
+        co_return co_await set_device([ifindex](sys::Netlink &netlink) { return netlink.set_up(ifindex, true); });
+    }
+    co_return Result<void>();
 }
 
 Change Daemon::plan_slave_options(const std::string &bond, const api::SlaveConfig &slave,
@@ -260,7 +290,7 @@ Change Daemon::plan_slave_options(const std::string &bond, const api::SlaveConfi
         bond, slave.name + " set" + text_of(slave.options),
         [slave](BondController &b) { return b.set_slave_options(slave.name, slave.options); },
         [name = slave.name, options = std::move(before)](BondController &b) {
-            return options.empty() ? Result<void>() : b.set_slave_options(name, options);
+            return options.empty() ? just({}) : b.set_slave_options(name, options);
         });
 }
 

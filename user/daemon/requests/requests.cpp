@@ -52,102 +52,94 @@ BondController *Daemon::bond_of_slave(std::string_view ifname) {
     return nullptr;
 }
 
-// Reads are answered at once; changes wait while a config is in work.
+// Reads are answered at once; changes wait for each other.
 void Daemon::on_request(const api::Request &request, ControlServer::Reply answer) {
-    if (runner_ != nullptr && api::is_write(request)) {
-        waiting_.emplace_back(
-            [this, request, answer = std::move(answer)]() mutable { on_request(request, std::move(answer)); });
-    } else if (const auto *config = std::get_if<api::Apply>(&request)) {
-        start_apply(*config, std::move(answer));
-    } else if (api::is_write(request)) {
-        // When the answer comes, what the change set in motion is done too.
-        hands_->run([text = handle(request), answer = std::move(answer)](
-                        Hands::Tools &) -> Hands::Then { return [text, answer] { answer(text); }; },
-                    "answer");
+    loop_->name_turn(api::command(request));
+    if (api::is_write(request)) {
+        changes_.add([this, request, answer = std::move(answer)] { return serve_change(request, answer); });
     } else {
-        answer(handle(request));
+        answer(read(request));
     }
 }
 
-void Daemon::start_apply(const api::Apply &request, ControlServer::Reply answer) {
-    auto changes = api::parse_config(request.config_json, "request").and_then([this](const api::Config &config) {
-        return plan(config);
-    });
+Task<Result<void>> Daemon::serve_change(api::Request request, ControlServer::Reply answer) {
+    auto text = co_await change(std::move(request));
+    // When the answer comes, what the change set in motion is done too.
+    auto nothing = [](Hands::Tools &) { return true; };
+    (void)co_await hands_->call("answer", std::move(nothing));
+    answer(std::move(text));
+    co_return Result<void>();
+}
+
+Task<std::string> Daemon::change(api::Request request) {
+    if (const auto *config = std::get_if<api::Apply>(&request)) {
+        co_return co_await apply(*config);
+    }
+    Result<void> done;
+    if (const auto *add = std::get_if<api::LinkAdd>(&request)) {
+        done = co_await link_add(*add);
+    } else if (const auto *del = std::get_if<api::LinkDel>(&request)) {
+        done = co_await link_del(del->name);
+    } else if (const auto *set = std::get_if<api::LinkSet>(&request)) {
+        done = co_await link_set(*set);
+    }
+    co_return reply(done);
+}
+
+Task<std::string> Daemon::apply(api::Apply request) {
+    auto config = api::parse_config(request.config_json, "request");
+    if (!config) {
+        co_return api::encode_error(config.error());
+    }
+    auto changes = co_await plan(std::move(*config));
     if (!changes) {
-        answer(api::encode_error(changes.error()));
-        return;
+        co_return api::encode_error(changes.error());
     }
     std::vector<std::string> texts;
     std::ranges::transform(*changes, std::back_inserter(texts), &Change::text);
-    const auto done = api::encode_ok({{"changes", texts}});
+    auto done = api::encode_ok({{"changes", texts}});
     if (request.dry_run) {
-        answer(done);
-        return;
+        co_return done;
     }
-    run_plan(std::move(*changes), [done, answer = std::move(answer)](const Result<void> &outcome) {
-        answer(outcome ? done : api::encode_error(outcome.error()));
-    });
+    auto outcome = co_await carry_out(*loop_, std::move(*changes));
+    co_return outcome ? done : api::encode_error(outcome.error());
 }
 
-void Daemon::run_plan(Plan changes, PlanRunner::Done done) {
-    runner_ = std::make_unique<PlanRunner>(*loop_, std::move(changes), [this, done = std::move(done)](auto outcome) {
-        const auto finished = std::move(runner_); // it is running this
-        if (auto saved = persist(); !saved && outcome) {
-            outcome = saved;
-        }
-        hands_->run([done, outcome = std::move(outcome)](
-                        Hands::Tools &) -> Hands::Then { return [done, outcome] { done(outcome); }; },
-                    "answer");
-        next_in_line();
-    });
-}
-
-void Daemon::next_in_line() {
-    while (runner_ == nullptr && !waiting_.empty()) {
-        const auto next = std::move(waiting_.front());
-        waiting_.pop_front();
-        next();
-    }
-}
-
-std::string Daemon::handle(const api::Request &request) {
-    return std::visit(
-        Overloaded{
-            [&](const api::LinkAdd &r) { return reply(link_add(r)); },
-            [&](const api::LinkDel &r) { return reply(link_del(r)); },
-            [&](const api::LinkSet &r) { return reply(link_set(r)); },
-            [&](const api::Status &r) {
-                if (r.name) {
-                    if (auto known = bond(*r.name); !known) {
-                        return api::encode_error(known.error());
-                    }
-                }
-                return api::encode_ok(show::status_json(snapshot(r.name)));
-            },
-            [&](const api::LinkShow &r) {
-                const auto *slaves_bond = r.name ? bond_of_slave(*r.name) : nullptr;
-                if (r.name && !bonds_.contains(*r.name) && slaves_bond == nullptr) {
-                    return api::encode_error({ENODEV, "Device \"" + *r.name +
-                                                          "\" does not exist here as a bond "
-                                                          "or a slave of one"});
-                }
-                const auto only = slaves_bond == nullptr ? r.name : std::optional(slaves_bond->name());
-                return api::encode_ok(show::ip_link_json(snapshot(only), r.name, r.details, r.statistics));
-            },
-            [&](const api::Proc &r) {
-                auto found = bond(r.name);
-                return found ? api::encode_ok(show::proc_text((*found)->view(), kernel_release()))
-                             : api::encode_error(found.error());
-            },
-            [&](const api::Explain &r) {
-                auto found = bond(r.name);
-                return found ? api::encode_ok(show::explain_frame((*found)->view(), r.frame, r.vlan_tci))
-                             : api::encode_error(found.error());
-            },
-            [&](const api::Lacp &r) { return lacp(r); }, [&](const api::Apply &) { return reply({}); }, // start_apply
-            [&](const api::Watch &) { return reply({}); }, // kept by ControlServer
-        },
-        request);
+std::string Daemon::read(const api::Request &request) {
+    return std::visit(Overloaded{
+                          [&](const api::Status &r) {
+                              if (r.name) {
+                                  if (auto known = bond(*r.name); !known) {
+                                      return api::encode_error(known.error());
+                                  }
+                              }
+                              return api::encode_ok(show::status_json(snapshot(r.name)));
+                          },
+                          [&](const api::LinkShow &r) {
+                              const auto *slaves_bond = r.name ? bond_of_slave(*r.name) : nullptr;
+                              if (r.name && !bonds_.contains(*r.name) && slaves_bond == nullptr) {
+                                  return api::encode_error({ENODEV, "Device \"" + *r.name +
+                                                                        "\" does not exist here as a bond "
+                                                                        "or a slave of one"});
+                              }
+                              const auto only = slaves_bond == nullptr ? r.name : std::optional(slaves_bond->name());
+                              return api::encode_ok(
+                                  show::ip_link_json(snapshot(only), r.name, r.details, r.statistics));
+                          },
+                          [&](const api::Proc &r) {
+                              auto found = bond(r.name);
+                              return found ? api::encode_ok(show::proc_text((*found)->view(), kernel_release()))
+                                           : api::encode_error(found.error());
+                          },
+                          [&](const api::Explain &r) {
+                              auto found = bond(r.name);
+                              return found ? api::encode_ok(show::explain_frame((*found)->view(), r.frame, r.vlan_tci))
+                                           : api::encode_error(found.error());
+                          },
+                          [&](const api::Lacp &r) { return lacp(r); },
+                          [&](const auto &) { return reply({}); }, // changes; Watch is kept by ControlServer
+                      },
+                      request);
 }
 
 std::string Daemon::lacp(const api::Lacp &request) {
@@ -171,73 +163,92 @@ std::string Daemon::lacp(const api::Lacp &request) {
     return api::encode_ok(show::lacp_history_json(*history));
 }
 
-Result<void> Daemon::link_add(const api::LinkAdd &request) {
-    XB_TRY(made, BondController::create(*host_, request.name, request.options, request.address, request.mtu));
+Task<Result<void>> Daemon::link_add(api::LinkAdd request) {
+    XB_CO_TRY(made,
+              co_await BondController::create(*host_, request.name, request.options, request.address, request.mtu));
     bonds_[request.name] = std::move(*made);
-    auto saved = persist();
+    auto saved = co_await persist();
     if (!saved) {
-        forget(request.name);
+        (void)co_await forget(request.name);
     }
-    return saved;
+    co_return saved;
 }
 
-void Daemon::forget(const std::string &name) {
+Task<Result<void>> Daemon::forget(std::string name) {
     if (auto it = bonds_.find(name); it != bonds_.end()) {
-        it->second->destroy();
+        (void)co_await it->second->release_all();
+        const auto ending = std::move(it->second);
         bonds_.erase(it);
+        (void)co_await ending->destroy();
     }
+    co_return co_await persist();
 }
 
-Result<void> Daemon::link_del(const api::LinkDel &request) {
-    XB_TRY_VOID(bond(request.name));
-    forget(request.name);
-    return persist();
+Task<Result<void>> Daemon::link_del(std::string name) {
+    XB_CO_TRY_VOID(bond(name));
+    co_return co_await forget(name);
 }
 
-Result<void> Daemon::link_set(const api::LinkSet &request) {
+Task<Result<void>> Daemon::link_set(api::LinkSet request) {
     if (auto it = bonds_.find(request.name); it != bonds_.end()) {
-        return set_bond(*it->second, request);
+        XB_CO_TRY(plan, plan_set_bond(*it->second, request));
+        co_return co_await carry_out(*loop_, std::move(*plan));
     }
-    return set_slave(request);
+    std::vector<std::string> names(1, request.name);
+    const auto devices = co_await look_up(std::move(names));
+    if (devices.empty()) {
+        co_return fail(ENODEV, "Cannot find device \"" + request.name + "\"");
+    }
+    XB_CO_TRY(plan, plan_set_slave(devices.begin()->second, request));
+    co_return co_await carry_out(*loop_, std::move(*plan));
 }
 
 // What can be refused without trying is refused first; what a device refuses takes back what was done before it.
-Result<void> Daemon::set_bond(BondController &target, const api::LinkSet &request) {
+Result<Plan> Daemon::plan_set_bond(BondController &target, const api::LinkSet &request) {
     if (request.master || !request.slave_options.empty()) {
         return fail(EPERM, request.name + " is a bond: it cannot be a slave of a bond here");
     }
     core::Bond trial = target.core();
     XB_TRY_VOID(trial.set_options(request.options, sys::now()));
     Plan plan;
+    const auto add = [&](BondStep step, BondStep undo) {
+        plan.push_back(on_bond(request.name, "", std::move(step), std::move(undo)));
+    };
     if (request.address) {
-        plan.push_back({"", [&] { return target.set_address(*request.address); },
-                        [&target, from = target.core().mac()] { (void)target.set_address(from); }});
+        add([to = *request.address](BondController &b) { return b.set_address(to); },
+            [from = target.core().mac()](BondController &b) { return b.set_address(from); });
     }
     if (request.mtu) {
-        plan.push_back({"", [&] { return target.set_mtu(*request.mtu); },
-                        [&target, from = target.core().mtu()] { (void)target.set_mtu(from); }});
+        add([to = *request.mtu](BondController &b) { return b.set_mtu(to); },
+            [from = target.core().mtu()](BondController &b) { return b.set_mtu(from); });
     }
     if (!request.options.empty()) {
-        plan.push_back({"", [&] { return target.set_options(request.options); },
-                        [&target, before = present_options(target.core(), request.options)] {
-                            (void)target.set_options(before);
-                        }});
+        add([options = request.options](BondController &b) { return b.set_options(options); },
+            [before = present_options(target.core(), request.options)](BondController &b) {
+                return b.set_options(before);
+            });
     }
     if (request.up) {
-        plan.push_back({"", [&] { return target.set_up(*request.up); }, [] {}});
+        plan.push_back(plan_up(request.name, *request.up));
     }
-    return carry_out(plan);
+    return plan;
 }
 
-Result<void> Daemon::set_slave(const api::LinkSet &request) {
-    auto link = netlink_->link(request.name);
-    if (!link) {
-        return fail(ENODEV, "Cannot find device \"" + request.name + "\"");
-    }
+Task<Result<void>> Daemon::set_device(SetDevice set) {
+    auto job = [set = std::move(set)](Hands::Tools &tools) { return set(tools.netlink); };
+    co_return co_await hands_->call("set a device", std::move(job));
+}
+
+Change Daemon::on_device(SetDevice carry_out, SetDevice undo) {
+    return {"", [this, set = std::move(carry_out)] { return set_device(set); },
+            [this, set = std::move(undo)] { return set_device(set); }};
+}
+
+Result<Plan> Daemon::plan_set_slave(const sys::LinkInfo &device, const api::LinkSet &request) {
     if (!request.options.empty()) {
         return fail(EOPNOTSUPP, request.name + " is not a bond of this daemon: bond options cannot be set on it");
     }
-    auto *current = bond_of_slave(request.name);
+    auto *current = bond_of_slave(device.name);
     BondController *target = current;
     if (request.master) {
         XB_TRY(found, request.master->empty() ? Result<BondController *>(nullptr) : bond(*request.master));
@@ -246,54 +257,46 @@ Result<void> Daemon::set_slave(const api::LinkSet &request) {
     if (!request.slave_options.empty() && target == nullptr) {
         return fail(EINVAL, request.name + " is not a slave of a bond: 'type bond_slave' needs one");
     }
-    const auto index = link->ifindex;
-    const bool was_up = (link->flags & IFF_UP) != 0;
-    const auto set_link_up = [this, index](bool up) { return netlink_->set_up(index, up); };
+    const auto index = device.ifindex;
+    const std::string name = device.name;
+    const bool was_up = (device.flags & IFF_UP) != 0;
+    const auto set_up = [index](bool up) { return [index, up](sys::Netlink &nl) { return nl.set_up(index, up); }; };
+    const auto nothing = [](sys::Netlink &) { return Result<void>(); };
     Plan plan;
     if (request.up == false) { // before master: `link set eth0 down master bond0` in one line
-        plan.push_back({"", [&] { return set_link_up(false); },
-                        [&] {
-                            if (was_up) {
-                                (void)set_link_up(true);
-                            }
-                        }});
+        plan.push_back(on_device(set_up(false), set_up(was_up)));
     }
     if (current != nullptr && current != target) { // netlink moves a slave
-        plan.push_back(
-            {"", [&] { return current->release(request.name); }, [&] { (void)current->enslave(request.name); }});
+        plan.push_back(on_bond(
+            current->name(), "", [name](BondController &b) { return b.release(name); },
+            [name](BondController &b) { return b.enslave(name); }));
     }
     if (target != nullptr && target != current) {
-        plan.push_back({"", [&] { return target->enslave(request.name); },
-                        [&] {
-                            (void)target->release(request.name);
-                            if (was_up) {
-                                (void)set_link_up(true);
-                            }
-                        }});
+        plan.push_back(on_bond(
+            target->name(), "", [name](BondController &b) { return b.enslave(name); },
+            [this, name, index, was_up](BondController &b) -> Task<Result<void>> {
+                (void)co_await b.release(name);
+                co_return co_await give_back(name, index, was_up, "");
+            }));
     }
     if (!request.slave_options.empty()) {
-        const auto *slave = target->core().slave(request.name);
+        const auto *slave = target->core().slave(name);
         const auto before =
             slave == nullptr ? std::vector<core::OptionValue>{} : present_options(*slave, request.slave_options);
-        plan.push_back({"", [&] { return target->set_slave_options(request.name, request.slave_options); },
-                        [target, before, name = request.name] {
-                            if (!before.empty()) {
-                                (void)target->set_slave_options(name, before);
-                            }
-                        }});
+        plan.push_back(plan_slave_options(target->name(), {name, request.slave_options}, before));
     }
     if (request.address) {
-        plan.push_back({"", [&] { return netlink_->set_mac(index, *request.address); },
-                        [this, index, from = link->mac] { (void)netlink_->set_mac(index, from); }});
+        plan.push_back(on_device([index, to = *request.address](sys::Netlink &nl) { return nl.set_mac(index, to); },
+                                 [index, from = device.mac](sys::Netlink &nl) { return nl.set_mac(index, from); }));
     }
     if (request.mtu) {
-        plan.push_back({"", [&] { return netlink_->set_mtu(index, *request.mtu); },
-                        [this, index, from = link->mtu] { (void)netlink_->set_mtu(index, from); }});
+        plan.push_back(on_device([index, to = *request.mtu](sys::Netlink &nl) { return nl.set_mtu(index, to); },
+                                 [index, from = device.mtu](sys::Netlink &nl) { return nl.set_mtu(index, from); }));
     }
     if (request.up == true) {
-        plan.push_back({"", [&] { return set_link_up(true); }, [] {}});
+        plan.push_back(on_device(set_up(true), nothing));
     }
-    return carry_out(plan);
+    return plan;
 }
 
 // Of all bonds, or of one.

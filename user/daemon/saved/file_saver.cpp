@@ -46,6 +46,14 @@ void FileSaver::soon(const std::filesystem::path &path, std::string text, sys::D
         "state file");
 }
 
+Task<Result<void>> FileSaver::whole(std::filesystem::path path, std::string text, sys::Durable durable) {
+    const auto target = file(path);
+    auto write = [target, turn = ++target->given, path, text = std::move(text), durable](Hands::Tools &) {
+        return target->write(turn, path, text, durable);
+    };
+    co_return co_await hands_.call("state file", std::move(write));
+}
+
 Result<void> FileSaver::now(const std::filesystem::path &path, const std::string &text, sys::Durable durable) {
     const auto target = file(path);
     return target->write(++target->given, path, text, durable);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// State files, written in the order in which they were given: by hands, so that a slow disk holds up nobody, or now,
-// where something must be on disk before a device is changed. Of what waits for one file only the latest is written.
+// State files, written by hands in the order in which they were given, so that a slow disk holds up nobody. Who has to
+// have something on disk before it changes a device waits for it. Of what waits for one file only the latest is
+// written.
 #pragma once
 
 #include <cstdint>
@@ -22,6 +23,8 @@ public:
     explicit FileSaver(Hands &hands) : hands_(hands) {}
 
     void soon(const std::filesystem::path &, std::string text, sys::Durable, Failed);
+    Task<Result<void>> whole(std::filesystem::path, std::string text, sys::Durable); // done when it is on disk
+    // In the caller's thread, for the time when no loop runs.
     Result<void> now(const std::filesystem::path &, const std::string &text, sys::Durable);
     void remove(const std::filesystem::path &); // and what waits for it is not written
 

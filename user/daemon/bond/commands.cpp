@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: MIT
+// What requests do to a bond: its making and its end, options, address, MTU, up and down. Each is checked by the core,
+// what may sleep is done by hands, and meanwhile events go on; so what was decided before is looked at again after.
+// Enslaving and releasing are in enslave.cpp.
+#include <spdlog/spdlog.h>
+#include <utility>
+
+#include "user/api/protocol.h"
+#include "user/daemon/bond/controller.h"
+#include "user/daemon/saved/lacp_state.h"
+
+namespace xbond::daemon {
+
+loader::DataPath::Config data_path_config(const std::filesystem::path &pin_root, const core::Bond &bond,
+                                          const BondDevice &device) {
+    return {pin_root / bond.name(), device.ifindex(), device.peer(), bond.desired().programs};
+}
+
+Task<Result<std::unique_ptr<BondController>>> BondController::create(Host &host, std::string name,
+                                                                     std::vector<core::OptionValue> options,
+                                                                     std::optional<MacAddr> address,
+                                                                     std::optional<std::uint32_t> mtu) {
+    XB_CO_TRY_VOID(api::check_bond_name(name));
+    if (address && !address->is_valid_unicast()) {
+        co_return fail(EADDRNOTAVAIL, "address " + address->str() + ": expected a unicast address");
+    }
+    core::Bond bond(name, core::Options{}, address.value_or(random_mac()), !address, mtu.value_or(1500));
+    XB_CO_TRY(effects, bond.set_options(options, sys::now()));
+    struct Made {
+        BondDevice device;
+        std::shared_ptr<loader::DataPath> path;
+    };
+    auto make = [bond, pin_root = host.pin_root, features = host.features](Hands::Tools &tools) -> Result<Made> {
+        XB_TRY(device, BondDevice::create(tools.netlink, bond.name(), bond.mac(), bond.mtu()));
+        auto path = loader::DataPath::create(data_path_config(pin_root, bond, *device), features);
+        if (!path) {
+            (void)device->destroy(tools.netlink);
+            return tl::unexpected(path.error());
+        }
+        return Made{*device, std::make_shared<loader::DataPath>(std::move(*path))};
+    };
+    XB_CO_TRY(parts, co_await host.hands.call("make a bond", std::move(make)));
+    host.catch_up();
+    std::unique_ptr<BondController> made(
+        new BondController(host, std::move(bond), parts->device, std::move(parts->path)));
+    made->start();
+    made->settle(std::move(*effects));
+    co_return made;
+}
+
+Task<Result<void>> BondController::release_all() {
+    while (!bond_.slaves().empty()) {
+        const std::string last = bond_.slaves().back().name;
+        if (auto done = co_await release(last); !done) {
+            spdlog::error("{}: releasing {}: {}", name(), last, done.error().message);
+            if (bond_.slave(last) != nullptr) {
+                co_return done;
+            }
+        }
+    }
+    co_return Result<void>();
+}
+
+Task<Result<void>> BondController::destroy() {
+    ended_ = true;
+    timer_ = {};
+    events_ = {};
+    lacp_.reset();
+    host_.files.remove(lacp_file(host_.state_dir, name()));
+    auto end = [path = path_, device = device_](Hands::Tools &tools) {
+        path->teardown();
+        return device.destroy(tools.netlink);
+    };
+    auto done = co_await host_.hands.call("delete a bond", std::move(end));
+    if (!done && done.error().code != ENODEV) {
+        spdlog::error("{}: {}", name(), done.error().message);
+    }
+    co_return done;
+}
+
+// What the kernel may refuse is tried before the change is taken over.
+Task<Result<void>> BondController::set_options(std::vector<core::OptionValue> options) {
+    core::Bond trial = bond_;
+    XB_CO_TRY_VOID(trial.set_options(options, sys::now()));
+    const auto before = bond_.desired();
+    const auto after = trial.desired();
+    if (after.xdp != before.xdp) {
+        XB_CO_TRY_VOID(co_await applier_.try_xdp(before, after.xdp));
+    }
+    auto done = co_await reprogram(after.programs);
+    if (done) {
+        if (auto effects = bond_.set_options(options, sys::now())) {
+            settle(std::move(*effects));
+            co_return co_await host_.persist();
+        } else { // what has happened meanwhile forbids it
+            done = tl::unexpected(effects.error());
+            (void)co_await reprogram(before.programs);
+        }
+    }
+    (void)co_await applier_.try_xdp(before, before.xdp);
+    co_return done;
+}
+
+Task<Result<void>> BondController::reprogram(ProgramSet programs) {
+    auto job = [path = path_, programs](Hands::Tools &) { return path->reprogram(programs); };
+    co_return co_await host_.hands.call("load programs", std::move(job));
+}
+
+Task<Result<void>> BondController::set_slave_options(std::string slave, std::vector<core::OptionValue> options) {
+    const auto *found = bond_.slave(slave);
+    if (found == nullptr) {
+        co_return fail(ENODEV, slave + " is not a slave of " + name());
+    }
+    XB_CO_TRY(effects, bond_.set_slave_options(found->slot, options, sys::now()));
+    settle(std::move(*effects));
+    co_return co_await host_.persist();
+}
+
+Task<Result<void>> BondController::set_address(MacAddr mac) {
+    if (!mac.is_valid_unicast()) {
+        co_return fail(EADDRNOTAVAIL, "address " + mac.str() + ": expected a unicast address");
+    }
+    const MacAddr old = bond_.mac();
+    settle(bond_.handle(core::BondMacSet{mac}, sys::now()));
+    if (mac_failed_) {
+        settle(bond_.handle(core::BondMacSet{old}, sys::now()));
+        co_return fail(EOPNOTSUPP,
+                       "address " + mac.str() + ": a slave of " + name() + " refused it; nothing was changed");
+    }
+    co_return co_await host_.persist();
+}
+
+// Somebody has set the device's address: the slaves follow, or it goes back.
+Task<Result<void>> BondController::follow_address(MacAddr mac) {
+    if (mac == bond_.mac()) {
+        co_return Result<void>();
+    }
+    auto done = co_await set_address(mac);
+    if (!done) {
+        spdlog::error("{}: {}", name(), done.error().message);
+    }
+    if (bond_.mac() != mac) { // refused; or fail_over_mac: accepted and ignored
+        auto back = [device = device_, old = bond_.mac()](Hands::Tools &tools) {
+            return device.set_mac(tools.netlink, old);
+        };
+        (void)co_await host_.hands.call("address of the bond", std::move(back));
+    }
+    co_return done;
+}
+
+// To both ends of the bond's device and to every slave in order; on a refusal all that were changed go back.
+Task<Result<void>> BondController::set_mtu(std::uint32_t mtu) {
+    const auto old = bond_.mtu();
+    std::vector<core::Slave> slaves = bond_.slaves();
+    auto job = [device = device_, slaves, mtu, old, bond = name()](Hands::Tools &tools) -> Result<void> {
+        XB_TRY_VOID(device.set_mtu(tools.netlink, mtu));
+        for (std::size_t i = 0; i < slaves.size(); ++i) {
+            if (auto done = tools.netlink.set_mtu(slaves[i].ifindex, mtu); !done) {
+                while (i-- > 0) {
+                    (void)tools.netlink.set_mtu(slaves[i].ifindex, old);
+                }
+                (void)device.set_mtu(tools.netlink, old);
+                return fail(EINVAL, "mtu " + std::to_string(mtu) + ": a slave of " + bond +
+                                        " refused it; nothing was changed: " + done.error().message);
+            }
+        }
+        return {};
+    };
+    auto done = co_await host_.hands.call("MTU", std::move(job));
+    if (!done) {
+        spdlog::error("{}: {}", name(), done.error().message);
+        co_return done;
+    }
+    bond_.set_mtu(mtu);
+    co_return co_await host_.persist();
+}
+
+Task<Result<void>> BondController::set_up(bool up) {
+    auto job = [device = device_, up](Hands::Tools &tools) -> Result<sys::LinkInfo> {
+        XB_TRY_VOID(device.set_up(tools.netlink, up));
+        return tools.netlink.link(device.ifindex());
+    };
+    XB_CO_TRY(truth, co_await host_.hands.call("set the bond up or down", std::move(job)));
+    host_.links.update(*truth); // its event may be older than what is done next
+    own_device_changed(*truth);
+    co_return Result<void>();
+}
+
+} // namespace xbond::daemon
