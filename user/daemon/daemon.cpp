@@ -107,7 +107,7 @@ Result<void> Daemon::recover() {
     for (const auto &saved : state->bonds) {
         auto controller = BondController::adopt(*host_, saved);
         if (controller) {
-            spdlog::info("{}: adopted with {} slaves", saved.core.name, (*controller)->core().slaves().size());
+            spdlog::info("{}: adopted with {} slaves", saved.core.name, (*controller)->core().slaves.size());
             bonds_[saved.core.name] = std::move(*controller);
             continue;
         }

@@ -44,13 +44,13 @@ TEST_CASE("802.3ad slaves neither send nor receive, and there is no carrier, unt
     Lab lab = two_slaves();
     CHECK(lab.picks().empty());
     CHECK(lab.suppressed("e0"));
-    CHECK_FALSE(lab.bond.carrier());
+    CHECK_FALSE(lab.bond.carrier);
     CHECK(lab.active().empty());
     verdict(lab, {{"e0", true, true}, {"e1", false, false}});
     CHECK(lab.picks() == Names{"e0"});
     CHECK_FALSE(lab.suppressed("e0"));
     CHECK(lab.suppressed("e1"));
-    CHECK(lab.bond.carrier());
+    CHECK(lab.bond.carrier);
     verdict(lab, {{"e0", true, true}, {"e1", true, true}});
     CHECK(lab.picks() == Names{"e0", "e1"});
     CHECK(lab.fallback("e0") == "e1");
@@ -85,13 +85,13 @@ TEST_CASE("802.3ad a port without link is not used whatever LACP said last, and 
 TEST_CASE("802.3ad the bond's carrier is LACP's, and goes with the last link") {
     Lab lab = two_slaves();
     verdict(lab, {{"e0", true, true}, {"e1", true, true}}, false); // min_links
-    CHECK_FALSE(lab.bond.carrier());
+    CHECK_FALSE(lab.bond.carrier);
     verdict(lab, {{"e0", true, true}, {"e1", true, true}}, true);
-    CHECK(lab.bond.carrier());
+    CHECK(lab.bond.carrier);
     lab.carrier("e0", false);
     lab.carrier("e1", false);
     lab.tell();
-    CHECK_FALSE(lab.bond.carrier());
+    CHECK_FALSE(lab.bond.carrier);
 }
 
 TEST_CASE("802.3ad a verdict on a slot that holds no slave is ignored") {
@@ -103,15 +103,15 @@ TEST_CASE("802.3ad a verdict on a slot that holds no slave is ignored") {
 TEST_CASE("802.3ad restore keeps flags and carrier") {
     Lab lab = two_slaves();
     verdict(lab, {{"e0", true, true}, {"e1", false, false}});
-    const auto restored = core::Bond::restore(lab.bond.save(), 1500, lab.now);
-    CHECK(restored.carrier());
-    CHECK(restored.desired().pick == lab.bond.desired().pick);
-    CHECK(restored.uses_lacp());
+    const auto restored = core::restore(core::save(lab.bond), 1500, lab.now);
+    CHECK(restored.carrier);
+    CHECK(core::desired(restored).pick == core::desired(lab.bond).pick);
+    CHECK(core::uses_lacp(restored));
 }
 
 TEST_CASE("802.3ad broadcast_neighbor: each port that joins lets every distributing port announce") {
     Lab lab = two_slaves({{"broadcast_neighbor", "on"}});
-    CHECK(lab.bond.desired().broadcast_neighbor);
+    CHECK(core::desired(lab.bond).broadcast_neighbor);
     verdict(lab, {{"e0", true, true}, {"e1", false, false}});
     CHECK(lab.seen<core::Announce>().size() == 1);
     verdict(lab, {{"e0", true, true}, {"e1", true, true}});
@@ -124,7 +124,7 @@ TEST_CASE("802.3ad without broadcast_neighbor nothing is announced") {
     Lab lab = two_slaves();
     verdict(lab, {{"e0", true, true}, {"e1", true, true}});
     CHECK(lab.seen<core::Announce>().empty());
-    CHECK_FALSE(lab.bond.desired().broadcast_neighbor);
+    CHECK_FALSE(core::desired(lab.bond).broadcast_neighbor);
 }
 
 TEST_CASE("802.3ad the options: values and errnos (6.2)") {
@@ -175,17 +175,17 @@ TEST_CASE("802.3ad the options: values and errnos (6.2)") {
 TEST_CASE("802.3ad miimon 0 becomes 100 with the mode, and broadcast_neighbor goes with it") {
     Lab lab(OptionList{{"mode", "balance-rr"}, {"miimon", "0"}}, true, false);
     lab.set("mode", "802.3ad");
-    CHECK(lab.bond.options().miimon_ms == 100);
+    CHECK(lab.bond.options.miimon_ms == 100);
     lab.set("broadcast_neighbor", "on");
     lab.set("mode", "balance-rr");
-    CHECK_FALSE(lab.bond.options().broadcast_neighbor);
+    CHECK_FALSE(lab.bond.options.broadcast_neighbor);
     CHECK(lab.set_fails("lacp_rate", "fast") == EACCES);
 }
 
 TEST_CASE("802.3ad actor_port_prio of a slave") {
     Lab lab = two_slaves();
     const auto set = [&](const std::string &value) {
-        auto done = lab.bond.set_slave_options(lab.slot("e0"), OptionList{{"actor_port_prio", value}}, lab.now);
+        auto done = core::set_slave_options(lab.bond, lab.slot("e0"), OptionList{{"actor_port_prio", value}}, lab.now);
         return done ? 0 : done.error().code;
     };
     CHECK(lab.slave("e0").actor_port_prio == 255);
@@ -197,7 +197,7 @@ TEST_CASE("802.3ad actor_port_prio of a slave") {
     Lab other(OptionList{{"mode", "balance-xor"}});
     other.enslave("e0");
     const auto refused =
-        other.bond.set_slave_options(other.slot("e0"), OptionList{{"actor_port_prio", "1"}}, other.now);
+        core::set_slave_options(other.bond, other.slot("e0"), OptionList{{"actor_port_prio", "1"}}, other.now);
     REQUIRE_FALSE(refused);
     CHECK(refused.error().code == EACCES);
 }

@@ -14,22 +14,22 @@ void apply_verdict(Slave &slave, const PortVerdict &verdict, bool all_active) {
 
 } // namespace
 
-void Bond::on(const AggregationChanged &event, Step &step) {
+void on(BondState &bond, const AggregationChanged &event, Step &step) {
     bool joined = false;
     for (const PortVerdict &verdict : event.ports) {
-        if (Slave *slave = find(verdict.slot)) {
+        if (Slave *slave = find_slave(bond, verdict.slot)) {
             joined = joined || (slave->backup && verdict.distributing);
             change_flags(step, *slave, "LACP",
-                         [&](Slave &s) { apply_verdict(s, verdict, options_.all_slaves_active); });
+                         [&](Slave &s) { apply_verdict(s, verdict, bond.options.all_slaves_active); });
         }
     }
-    aggregation_carrier_ = event.carrier;
-    update_carrier(step, "LACP");
-    if (joined && options_.broadcast_neighbor) {
-        start_announcing(step);
+    bond.aggregation_carrier = event.carrier;
+    update_carrier(bond, step, "LACP");
+    if (joined && bond.options.broadcast_neighbor) {
+        start_announcing(bond, step);
     }
 }
 
-bool Bond::uses_lacp() const { return policy().traits().lacp; }
+bool uses_lacp(const BondState &bond) { return policy(bond).traits().lacp; }
 
 } // namespace xbond::core

@@ -20,13 +20,13 @@ constexpr Time list_sync_interval = Ms(500);
 // The ARP monitor's candidates while no slave is active (4.6): two steps an interval for as long as an outage lasts.
 bool is_search(const core::Transition &t) { return t.machine == "search"; }
 
-loader::DataPath::Config data_path_config(const Host &host, const core::Bond &bond, const BondDevice &device) {
-    return {host.pin_root / bond.name(), device.ifindex(), device.peer(), bond.desired().programs};
+loader::DataPath::Config data_path_config(const Host &host, const core::BondState &bond, const BondDevice &device) {
+    return {host.pin_root / bond.name, device.ifindex(), device.peer(), core::desired(bond).programs};
 }
 
 } // namespace
 
-BondController::BondController(Host &host, core::Bond bond, BondDevice device, loader::DataPath path)
+BondController::BondController(Host &host, core::BondState bond, BondDevice device, loader::DataPath path)
     : host_(host),
       bond_(std::move(bond)),
       device_(device),
@@ -46,9 +46,10 @@ Result<std::unique_ptr<BondController>> BondController::create(Host &host, const
     if (address && !address->is_valid_unicast()) {
         return fail(EADDRNOTAVAIL, "address " + address->str() + ": expected a unicast address");
     }
-    core::Bond bond(name, core::Options{}, address.value_or(random_mac()), !address, mtu.value_or(1500));
-    XB_TRY(effects, bond.set_options(options, sys::now()));
-    XB_TRY(device, BondDevice::create(host, name, bond.mac(), bond.mtu()));
+    core::BondState bond{
+        .name = name, .mac = address.value_or(random_mac()), .mac_is_random = !address, .mtu = mtu.value_or(1500)};
+    XB_TRY(effects, core::set_options(bond, options, sys::now()));
+    XB_TRY(device, BondDevice::create(host, name, bond.mac, bond.mtu));
     auto path = loader::DataPath::create(data_path_config(host, bond, *device), host.features);
     if (!path) {
         (void)device->destroy();
@@ -65,7 +66,7 @@ Result<std::unique_ptr<BondController>> BondController::create(Host &host, const
 
 Result<std::unique_ptr<BondController>> BondController::adopt(Host &host, const SavedController &saved) {
     XB_TRY(device, BondDevice::adopt(host, saved.core.name, saved.ifindex, saved.peer));
-    auto bond = core::Bond::restore(saved.core, saved.mtu, sys::now());
+    auto bond = core::restore(saved.core, saved.mtu, sys::now());
     const auto config = data_path_config(host, bond, *device);
     auto path = loader::DataPath::adopt(config, host.features);
     const bool adopted = path.has_value();
@@ -91,7 +92,7 @@ Result<std::unique_ptr<BondController>> BondController::adopt(Host &host, const 
     } else {
         made->sync_lacp(std::move(*lacp));
     }
-    for (const auto &slave : std::vector<core::Slave>(made->bond_.slaves())) {
+    for (const auto &slave : std::vector<core::Slave>(made->bond_.slaves)) {
         if (host.links.find(slave.ifindex) == nullptr) {
             made->on_link_gone(slave.ifindex);
         } else if (!adopted) {
@@ -106,7 +107,7 @@ Result<std::unique_ptr<BondController>> BondController::adopt(Host &host, const 
     // A device caught in the middle of being enslaved or released by the crash: give it back.
     for (const auto &original : saved.originals) {
         bool is_slave = false;
-        for (const auto &slave : made->bond_.slaves()) {
+        for (const auto &slave : made->bond_.slaves) {
             is_slave = is_slave || slave.ifindex == original.ifindex;
         }
         if (!is_slave) {
@@ -120,7 +121,7 @@ Result<std::unique_ptr<BondController>> BondController::adopt(Host &host, const 
 
 // At the end of every event. What LACP makes of it comes back as one more event.
 void BondController::sync_lacp(std::optional<lacp::SystemState> saved) {
-    if (!bond_.uses_lacp()) {
+    if (!core::uses_lacp(bond_)) {
         if (lacp_) {
             lacp_.reset();
             host_.files.remove(lacp_file(host_.state_dir, name()));
@@ -129,7 +130,7 @@ void BondController::sync_lacp(std::optional<lacp::SystemState> saved) {
     }
     if (!lacp_) {
         LacpAgent::Owner owner{
-            [this](const core::AggregationChanged &now) { (void)settle(bond_.handle(now, sys::now())); },
+            [this](const core::AggregationChanged &now) { (void)settle(core::step(bond_, now, sys::now())); },
             [this](const core::Transition &t) { record(t); }};
         lacp_ = std::make_unique<LacpAgent>(host_, bond_, path_, applier_, device_.peer(), std::move(owner),
                                             std::move(saved));
@@ -142,7 +143,7 @@ void BondController::start() {
 }
 
 Result<void> BondController::settle(core::Effects &&effects) {
-    auto desired = bond_.desired();
+    auto desired = core::desired(bond_);
     if (desired.monitor.on && addresses_stale_) {
         applier_.set_own_addresses(own_addresses(host_.links, device_.ifindex()));
         addresses_stale_ = false;
@@ -153,7 +154,7 @@ Result<void> BondController::settle(core::Effects &&effects) {
     }
     run_effects(effects);
     if (report_probes()) {
-        desired = bond_.desired();
+        desired = core::desired(bond_);
         (void)applier_.publish(desired);
     }
     const auto only_probes = [](const auto &effect) { return std::holds_alternative<core::SendProbes>(effect); };
@@ -176,7 +177,7 @@ Result<void> BondController::settle(core::Effects &&effects) {
 // The times of probes open the window in which answers count on any slave (4.4).
 bool BondController::report_probes() {
     for (const auto slot : probed_) {
-        (void)bond_.handle(core::ProbesSent{slot}, sys::now());
+        (void)core::step(bond_, core::ProbesSent{slot}, sys::now());
     }
     return !std::exchange(probed_, {}).empty();
 }
@@ -195,7 +196,7 @@ void BondController::record(const core::Transition &t) {
 
 void BondController::arm() {
     timer_ = {};
-    if (auto when = bond_.deadline()) {
+    if (auto when = core::deadline(bond_)) {
         timer_ = host_.loop.at(*when, [this] { on_deadline(); });
     }
 }
@@ -203,14 +204,14 @@ void BondController::arm() {
 void BondController::on_deadline() {
     if (const auto now = sys::now(); now - lists_synced_ >= list_sync_interval) {
         lists_synced_ = now;
-        applier_.sync_lists(bond_.desired());
+        applier_.sync_lists(core::desired(bond_));
     }
     core::LinksObserved observed;
-    for (const auto &slave : bond_.slaves()) {
+    for (const auto &slave : bond_.slaves) {
         observed.links.push_back(links_.look(slave, LinkWatch::Ask::if_new));
     }
     handle_links(std::move(observed));
-    if (bond_.balance_due(sys::now())) {
+    if (core::balance_due(bond_, sys::now())) {
         run_balance();
     }
 }
@@ -224,7 +225,7 @@ void BondController::observe_and_handle(std::span<const core::Slave> slaves) {
 }
 
 void BondController::on_driver_answered(SlotId slot) {
-    if (const auto *slave = bond_.slave(slot)) {
+    if (const auto *slave = core::find_slave(bond_, slot)) {
         handle_links({{links_.look(*slave, LinkWatch::Ask::if_new)}});
     }
 }
@@ -233,7 +234,7 @@ void BondController::handle_links(core::LinksObserved observed) {
     for (auto &link : observed.links) {
         link.stamps = path_.stamps(link.slot);
     }
-    (void)settle(bond_.handle(observed, sys::now()));
+    (void)settle(core::step(bond_, observed, sys::now()));
     // The data path tells once of a lost carrier; it may tell again when the carrier has been back.
     for (const auto &link : observed.links) {
         if (link.running && link.carrier) {
@@ -255,13 +256,13 @@ void BondController::on_data_path_events() {
         },
         [&](const xb_client &client) { displaced.push_back(balance_client(client)); });
     for (const auto &client : displaced) {
-        (void)settle(bond_.handle(core::ClientDisplaced{client}, sys::now()));
+        (void)settle(core::step(bond_, core::ClientDisplaced{client}, sys::now()));
     }
     if (clients) {
         run_balance();
     }
     std::vector<core::Slave> concerned;
-    for (const auto &slave : bond_.slaves()) {
+    for (const auto &slave : bond_.slaves) {
         if (told[slave.slot]) {
             concerned.push_back(slave);
         }
@@ -272,11 +273,11 @@ void BondController::on_data_path_events() {
 }
 
 Result<void> BondController::set_options(std::span<const core::OptionValue> options) {
-    core::Bond trial = bond_;
-    XB_TRY(effects, trial.set_options(options, sys::now()));
+    core::BondState trial = bond_;
+    XB_TRY(effects, core::set_options(trial, options, sys::now()));
     // What the kernel may refuse is tried before the change is taken over.
-    const auto before = bond_.desired();
-    const auto after = trial.desired();
+    const auto before = core::desired(bond_);
+    const auto after = core::desired(trial);
     if (after.xdp != before.xdp) {
         XB_TRY_VOID(applier_.try_xdp(before, after.xdp));
     }
@@ -292,11 +293,11 @@ Result<void> BondController::set_options(std::span<const core::OptionValue> opti
 }
 
 Result<void> BondController::set_slave_options(std::string_view slave, std::span<const core::OptionValue> options) {
-    const auto *found = bond_.slave(slave);
+    const auto *found = core::find_slave(bond_, slave);
     if (found == nullptr) {
         return fail(ENODEV, std::string(slave) + " is not a slave of " + name());
     }
-    XB_TRY(effects, bond_.set_slave_options(found->slot, options, sys::now()));
+    XB_TRY(effects, core::set_slave_options(bond_, found->slot, options, sys::now()));
     return settle(std::move(*effects)).and_then([&] { return host_.persist(); });
 }
 
@@ -304,10 +305,10 @@ Result<void> BondController::set_address(MacAddr mac) {
     if (!mac.is_valid_unicast()) {
         return fail(EADDRNOTAVAIL, "address " + mac.str() + ": expected a unicast address");
     }
-    const MacAddr old = bond_.mac();
-    auto settled = settle(bond_.handle(core::BondMacSet{mac}, sys::now()));
+    const MacAddr old = bond_.mac;
+    auto settled = settle(core::step(bond_, core::BondMacSet{mac}, sys::now()));
     if (mac_failed_) {
-        (void)settle(bond_.handle(core::BondMacSet{old}, sys::now()));
+        (void)settle(core::step(bond_, core::BondMacSet{old}, sys::now()));
         return fail(EOPNOTSUPP, "address " + mac.str() + ": a slave of " + name() + " refused it; nothing was changed");
     }
     return settled.and_then([&] { return host_.persist(); });
@@ -315,9 +316,9 @@ Result<void> BondController::set_address(MacAddr mac) {
 
 Result<void> BondController::set_mtu(std::uint32_t mtu) {
     XB_TRY_VOID(device_.set_mtu(mtu));
-    const auto old = bond_.mtu();
+    const auto old = bond_.mtu;
     push_mtu(mtu);
-    if (bond_.mtu() == old && mtu != old) {
+    if (bond_.mtu == old && mtu != old) {
         return fail(EINVAL,
                     "mtu " + std::to_string(mtu) + ": a slave of " + name() + " refused it; nothing was changed");
     }
@@ -326,9 +327,9 @@ Result<void> BondController::set_mtu(std::uint32_t mtu) {
 
 // 1.7: to every slave in order; on a refusal the changed ones and the bond itself go back.
 void BondController::push_mtu(std::uint32_t mtu) {
-    const auto old = bond_.mtu();
+    const auto old = bond_.mtu;
     std::vector<std::uint32_t> changed;
-    for (const auto &slave : bond_.slaves()) {
+    for (const auto &slave : bond_.slaves) {
         if (auto done = host_.netlink.set_mtu(slave.ifindex, mtu); !done) {
             spdlog::error("{}: slave {} refuses mtu {}: {}", name(), slave.name, mtu, done.error().message);
             for (auto ifindex : changed) {
@@ -340,7 +341,7 @@ void BondController::push_mtu(std::uint32_t mtu) {
         changed.push_back(slave.ifindex);
     }
     (void)device_.set_peer_mtu(mtu);
-    bond_.set_mtu(mtu);
+    bond_.mtu = mtu;
     (void)host_.persist();
 }
 
@@ -359,19 +360,19 @@ void BondController::refresh_own_device() {
 }
 
 void BondController::own_device_changed(const sys::LinkInfo &link) {
-    if (const bool up = (link.flags & IFF_UP) != 0; up != bond_.admin_up()) {
-        (void)settle(bond_.handle(core::BondAdmin{up}, sys::now()));
-        observe_and_handle(bond_.slaves());
+    if (const bool up = (link.flags & IFF_UP) != 0; up != bond_.admin_up) {
+        (void)settle(core::step(bond_, core::BondAdmin{up}, sys::now()));
+        observe_and_handle(bond_.slaves);
     }
-    if (link.mac != bond_.mac()) {
+    if (link.mac != bond_.mac) {
         if (auto done = set_address(link.mac); !done) {
             spdlog::error("{}: {}", name(), done.error().message);
-            (void)device_.set_mac(bond_.mac());
-        } else if (bond_.mac() != link.mac) {
-            (void)device_.set_mac(bond_.mac()); // fail_over_mac: accepted and ignored (1.6)
+            (void)device_.set_mac(bond_.mac);
+        } else if (bond_.mac != link.mac) {
+            (void)device_.set_mac(bond_.mac); // fail_over_mac: accepted and ignored (1.6)
         }
     }
-    if (link.mtu != bond_.mtu()) {
+    if (link.mtu != bond_.mtu) {
         push_mtu(link.mtu);
     }
     // Promiscuity may have changed: visibility and the slaves' filters follow it.
@@ -389,25 +390,25 @@ void BondController::on_link_changed(const sys::LinkInfo &told) {
     addresses_stale_ = true; // what is stacked on the bond may have changed
     if (told.ifindex == device_.ifindex()) {
         const bool up = (told.flags & IFF_UP) != 0;
-        if (up != bond_.admin_up() || told.mac != bond_.mac() || told.mtu != bond_.mtu()) {
+        if (up != bond_.admin_up || told.mac != bond_.mac || told.mtu != bond_.mtu) {
             ask_truth(told.ifindex);
         } else {
             own_device_changed(told);
         }
         return;
     }
-    const auto found = std::ranges::find(bond_.slaves(), told.ifindex, &core::Slave::ifindex);
-    if (found == bond_.slaves().end()) {
+    const auto found = std::ranges::find(bond_.slaves, told.ifindex, &core::Slave::ifindex);
+    if (found == bond_.slaves.end()) {
         return;
     }
     const core::Slave slave = *found;
     if (slave.name != told.name) {
-        (void)settle(bond_.handle(core::SlaveRenamed{slave.slot, told.name}, sys::now()));
+        (void)settle(core::step(bond_, core::SlaveRenamed{slave.slot, told.name}, sys::now()));
     }
     if (slave.mac != told.mac) {
         ask_truth(told.ifindex);
     }
-    if (const auto *now = bond_.slave(slave.slot)) {
+    if (const auto *now = core::find_slave(bond_, slave.slot)) {
         const core::Slave copy = *now;
         observe_and_handle({&copy, 1});
     }
@@ -430,14 +431,14 @@ void BondController::on_truth(const sys::LinkInfo &truth) {
         own_device_changed(truth);
         return;
     }
-    const auto slave = std::ranges::find(bond_.slaves(), truth.ifindex, &core::Slave::ifindex);
-    if (slave != bond_.slaves().end() && slave->mac != truth.mac) {
-        (void)settle(bond_.handle(core::SlaveMacSet{slave->slot, truth.mac}, sys::now()));
+    const auto slave = std::ranges::find(bond_.slaves, truth.ifindex, &core::Slave::ifindex);
+    if (slave != bond_.slaves.end() && slave->mac != truth.mac) {
+        (void)settle(core::step(bond_, core::SlaveMacSet{slave->slot, truth.mac}, sys::now()));
     }
 }
 
 void BondController::resync() {
-    for (const auto &slave : std::vector<core::Slave>(bond_.slaves())) {
+    for (const auto &slave : std::vector<core::Slave>(bond_.slaves)) {
         if (const auto *link = host_.links.find(slave.ifindex)) {
             on_link_changed(sys::LinkInfo(*link));
         } else {
@@ -447,11 +448,11 @@ void BondController::resync() {
     if (const auto *link = host_.links.find(device_.ifindex())) {
         on_link_changed(sys::LinkInfo(*link));
     }
-    observe_and_handle(bond_.slaves());
+    observe_and_handle(bond_.slaves);
 }
 
 SavedController BondController::save() const {
-    return {bond_.save(), device_.ifindex(), device_.peer(), bond_.mtu(), originals_};
+    return {core::save(bond_), device_.ifindex(), device_.peer(), bond_.mtu, originals_};
 }
 
 } // namespace xbond::daemon

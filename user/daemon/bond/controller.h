@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// One bond at work: the pure core::Bond, its data path and its devices. Every event goes through `settle`: the core
-// decides, the table is flipped, effects are carried out, the rest follows, the state is saved, the next deadline is
-// armed. Destroying the object leaves everything forwarding; destroy() takes the bond away.
+// One bond at work: the pure core::BondState, its data path and its devices. Every event goes through `settle`: the
+// core decides, the table is flipped, effects are carried out, the rest follows, the state is saved, the next deadline
+// is armed. Destroying the object leaves everything forwarding; destroy() takes the bond away.
 #pragma once
 
 #include <deque>
@@ -47,8 +47,8 @@ public:
     void on_addresses_changed();
     void resync(); // after lost netlink messages, and at start
 
-    const std::string &name() const { return bond_.name(); }
-    const core::Bond &core() const { return bond_; }
+    const std::string &name() const { return bond_.name; }
+    const core::BondState &core() const { return bond_; }
     std::uint32_t ifindex() const { return device_.ifindex(); }
     std::uint32_t peer() const { return device_.peer(); }
     SavedController save() const;
@@ -56,7 +56,7 @@ public:
     Result<show::LacpHistory> lacp_history() const; // EOPNOTSUPP in other modes
 
 private:
-    BondController(Host &, core::Bond, BondDevice, loader::DataPath);
+    BondController(Host &, core::BondState, BondDevice, loader::DataPath);
 
     show::SlaveView view_of(const core::Slave &, const core::Desired &) const; // view.cpp
     void start();
@@ -82,7 +82,7 @@ private:
     SlaveOriginal take_original(std::uint32_t ifindex);
 
     Host &host_;
-    core::Bond bond_;
+    core::BondState bond_;
     BondDevice device_;
     loader::DataPath path_;
     std::vector<SlaveOriginal> originals_;

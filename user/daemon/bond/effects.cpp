@@ -19,7 +19,7 @@ void BondController::run_effects(const core::Effects &effects) {
     for (const auto &effect : effects) {
         std::visit(Overloaded{
                        [&](const core::SetSlaveMac &set) {
-                           const auto *slave = bond_.slave(set.slot);
+                           const auto *slave = core::find_slave(bond_, set.slot);
                            if (slave == nullptr || mac_failed_) {
                                return;
                            }
@@ -38,32 +38,32 @@ void BondController::run_effects(const core::Effects &effects) {
                            }
                        },
                        [&](const core::Announce &announce) {
-                           if (const auto *slave = bond_.slave(announce.slot)) {
-                               daemon::announce(host_, device_.ifindex(), bond_.mac(), slave->ifindex);
+                           if (const auto *slave = core::find_slave(bond_, announce.slot)) {
+                               daemon::announce(host_, device_.ifindex(), bond_.mac, slave->ifindex);
                            }
                        },
                        [&](const core::SendProbes &send) {
-                           const auto *slave = bond_.slave(send.slot);
-                           if (slave != nullptr && prober_.probe(*slave, device_.ifindex(), bond_.options())) {
+                           const auto *slave = core::find_slave(bond_, send.slot);
+                           if (slave != nullptr && prober_.probe(*slave, device_.ifindex(), bond_.options)) {
                                probed_.push_back(send.slot);
                            }
                        },
                        [&](const core::RejoinMulticast &) {
-                           const auto *slave = bond_.slave(bond_.desired().igmp);
+                           const auto *slave = core::find_slave(bond_, core::desired(bond_).igmp);
                            if (slave == nullptr) {
-                               slave = bond_.slave(bond_.active());
+                               slave = core::find_slave(bond_, bond_.active);
                            }
                            if (slave != nullptr) {
                                rejoin_groups(host_, device_.ifindex(), slave->ifindex);
                            }
                        },
                        [&](const core::SendLearning &send) {
-                           if (const auto *slave = bond_.slave(send.slot)) {
-                               send_learning(host_, device_.ifindex(), *slave, send.mac, send.slot == bond_.active());
+                           if (const auto *slave = core::find_slave(bond_, send.slot)) {
+                               send_learning(host_, device_.ifindex(), *slave, send.mac, send.slot == bond_.active);
                            }
                        },
                        [&](const core::balance::Update &update) {
-                           if (const auto *slave = bond_.slave(update.slot)) {
+                           if (const auto *slave = core::find_slave(bond_, update.slot)) {
                                send_update(host_, slave->ifindex, update);
                            }
                        },
@@ -77,8 +77,9 @@ void BondController::run_effects(const core::Effects &effects) {
 
 // What the data path has done with its tables since the last time, and what follows from it.
 void BondController::run_balance() {
-    (void)settle(bond_.handle(
-        core::BalanceObserved{balance_table(path_), single_vlan_ids(host_.links, device_.ifindex())}, sys::now()));
+    (void)settle(
+        core::step(bond_, core::BalanceObserved{balance_table(path_), single_vlan_ids(host_.links, device_.ifindex())},
+                   sys::now()));
 }
 
 } // namespace xbond::daemon

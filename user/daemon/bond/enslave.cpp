@@ -16,7 +16,7 @@ Result<void> BondController::enslave(const std::string &ifname) {
     }
     auto facts = facts_of(host_, *link);
     facts.is_own_device = host_.is_bond_device(link->ifindex);
-    XB_TRY(plan, bond_.plan_enslave(facts, random_mac()));
+    XB_TRY(plan, core::plan_enslave(bond_, facts, random_mac()));
     const auto original = capture(*link);
     originals_.push_back(original);
     if (auto saved = host_.persist(); !saved) {
@@ -37,9 +37,9 @@ Result<void> BondController::enslave(const std::string &ifname) {
     facts.carrier = seen.carrier;
     facts.speed = seen.speed;
     facts.duplex = seen.duplex;
-    auto settled = settle(bond_.enslave(facts, *plan, sys::now()));
-    if (bond_.admin_up()) {
-        observe_and_handle(bond_.slaves());
+    auto settled = settle(core::enslave(bond_, facts, *plan, sys::now()));
+    if (bond_.admin_up) {
+        observe_and_handle(bond_.slaves);
     }
     return settled.and_then([&] { return host_.persist(); });
 }
@@ -47,7 +47,7 @@ Result<void> BondController::enslave(const std::string &ifname) {
 // Everything is undone on error, the bond's borrowed address included.
 Result<void> BondController::open_slave(const sys::LinkInfo &link, const SlaveOriginal &original,
                                         const core::EnslavePlan &plan) {
-    const MacAddr bond_mac = bond_.mac();
+    const MacAddr bond_mac = bond_.mac;
     if (plan.set_bond_mac) {
         XB_TRY_VOID(device_.set_mac(*plan.set_bond_mac));
     }
@@ -69,13 +69,13 @@ Result<void> BondController::open_slave(const sys::LinkInfo &link, const SlaveOr
 }
 
 Result<void> BondController::release(std::string_view ifname) {
-    const auto *found = bond_.slave(ifname);
+    const auto *found = core::find_slave(bond_, ifname);
     if (found == nullptr) {
         return fail(EINVAL, std::string(ifname) + " is not a slave of " + name());
     }
     const core::Slave slave = *found;
-    XB_TRY(plan, bond_.plan_release(slave.slot, random_mac()));
-    auto settled = settle(bond_.release(slave.slot, *plan, sys::now()));
+    XB_TRY(plan, core::plan_release(bond_, slave.slot, random_mac()));
+    auto settled = settle(core::release(bond_, slave.slot, *plan, sys::now()));
     close_slave(slave, plan->restore_mac);
     if (plan->set_bond_mac) {
         (void)device_.set_mac(*plan->set_bond_mac);
@@ -111,15 +111,15 @@ SlaveOriginal BondController::take_original(std::uint32_t ifindex) {
 }
 
 void BondController::on_link_gone(std::uint32_t ifindex) {
-    for (const auto &slave : bond_.slaves()) {
+    for (const auto &slave : bond_.slaves) {
         if (slave.ifindex != ifindex) {
             continue;
         }
         const core::Slave gone = slave;
         path_.clear_slot(gone.slot); // first of all: its net_device is being freed
-        auto plan = bond_.plan_release(gone.slot, random_mac());
+        auto plan = core::plan_release(bond_, gone.slot, random_mac());
         if (plan) {
-            (void)settle(bond_.release(gone.slot, *plan, sys::now()));
+            (void)settle(core::release(bond_, gone.slot, *plan, sys::now()));
             if (plan->set_bond_mac) {
                 (void)device_.set_mac(*plan->set_bond_mac);
             }
@@ -134,11 +134,11 @@ void BondController::on_link_gone(std::uint32_t ifindex) {
 }
 
 void BondController::destroy() {
-    while (!bond_.slaves().empty()) {
-        const std::string last = bond_.slaves().back().name;
+    while (!bond_.slaves.empty()) {
+        const std::string last = bond_.slaves.back().name;
         if (auto done = release(last); !done) {
             spdlog::error("{}: releasing {}: {}", name(), last, done.error().message);
-            if (bond_.slave(last) != nullptr) {
+            if (core::find_slave(bond_, last) != nullptr) {
                 break;
             }
         }

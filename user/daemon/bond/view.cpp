@@ -23,18 +23,18 @@ void add_targets(std::vector<show::TargetView> &views, const std::vector<Addr> &
 
 show::BondView BondController::view() const {
     show::BondView v;
-    const auto desired = bond_.desired();
+    const auto desired = core::desired(bond_);
     const auto counters = path_.counters();
     v.name = name();
     if (const auto *link = host_.links.find(device_.ifindex())) {
         v.device = *link;
     }
-    v.options = bond_.options();
-    v.mac = bond_.mac();
-    v.carrier = bond_.carrier();
-    v.admin_up = bond_.admin_up();
-    v.active = bond_.active();
-    v.primary = bond_.primary();
+    v.options = bond_.options;
+    v.mac = bond_.mac;
+    v.carrier = bond_.carrier;
+    v.admin_up = bond_.admin_up;
+    v.active = bond_.active;
+    v.primary = bond_.primary;
     v.pick = desired.pick;
     v.counters = counters.bond;
     v.visibility_now = applier_.full_visibility(desired) ? "full" : "fast";
@@ -48,7 +48,7 @@ show::BondView BondController::view() const {
     if (core::traits(v.options.mode).balances_load) {
         v.balance = balance_table(path_);
     }
-    for (const auto &slave : bond_.slaves()) {
+    for (const auto &slave : bond_.slaves) {
         auto &s = v.slaves.emplace_back(view_of(slave, desired));
         s.counters = counters.slot[slave.slot];
     }
@@ -63,14 +63,14 @@ show::SlaveView BondController::view_of(const core::Slave &slave, const core::De
     if (const auto *link = host_.links.find(slave.ifindex)) {
         s.device = *link;
     }
-    if (const auto &options = bond_.options(); options.arp_interval_ms > 0) {
+    if (const auto &options = bond_.options; options.arp_interval_ms > 0) {
         s.heard_age = age(slave.last_rx, now);
         s.probe_age = age(slave.last_tx, now);
         add_targets(s.targets, options.arp_ip_targets, slave, prober_, now);
         add_targets(s.targets, options.ns_ip6_targets, slave, prober_, now);
     }
-    s.active = slave.slot == bond_.active();
-    s.primary = slave.slot == bond_.primary();
+    s.active = slave.slot == bond_.active;
+    s.primary = slave.slot == bond_.primary;
     s.driver = links_.driver(slave.slot);
     const auto &xdp = applier_.xdp(slave.slot);
     using Attached = loader::XdpState::Attached;
@@ -92,7 +92,7 @@ show::SlaveView BondController::view_of(const core::Slave &slave, const core::De
 Result<show::LacpHistory> BondController::lacp_history() const {
     if (!lacp_) {
         return fail(EOPNOTSUPP,
-                    name() + " does not speak LACP: its mode is " + std::string(core::mode_name(bond_.options().mode)));
+                    name() + " does not speak LACP: its mode is " + std::string(core::mode_name(bond_.options.mode)));
     }
     return lacp_->history();
 }

@@ -40,7 +40,7 @@ Result<BondController *> Daemon::bond(std::string_view name) {
 
 BondController *Daemon::bond_of_slave(std::string_view ifname) {
     for (auto &[name, controller] : bonds_) {
-        if (controller->core().slave(ifname) != nullptr) {
+        if (core::find_slave(controller->core(), ifname) != nullptr) {
             return controller.get();
         }
     }
@@ -158,7 +158,7 @@ std::string Daemon::lacp(const api::Lacp &request) {
         return api::encode_ok(show::lacp_json((*found)->view()));
     }
     if (request.slave) {
-        if ((*found)->core().slave(*request.slave) == nullptr) {
+        if (core::find_slave((*found)->core(), *request.slave) == nullptr) {
             return api::encode_error({ENODEV, "'" + *request.slave + "' is not a slave of " + request.name});
         }
         std::erase_if(*history, [&](const auto &entry) { return entry.slave != *request.slave; });
@@ -201,16 +201,16 @@ Result<void> Daemon::set_bond(BondController &target, const api::LinkSet &reques
     if (request.master || !request.slave_options.empty()) {
         return fail(EPERM, request.name + " is a bond: it cannot be a slave of a bond here");
     }
-    core::Bond trial = target.core();
-    XB_TRY_VOID(trial.set_options(request.options, sys::now()));
+    core::BondState trial = target.core();
+    XB_TRY_VOID(core::set_options(trial, request.options, sys::now()));
     Plan plan;
     if (request.address) {
         plan.push_back({"", [&] { return target.set_address(*request.address); },
-                        [&target, from = target.core().mac()] { (void)target.set_address(from); }});
+                        [&target, from = target.core().mac] { (void)target.set_address(from); }});
     }
     if (request.mtu) {
         plan.push_back({"", [&] { return target.set_mtu(*request.mtu); },
-                        [&target, from = target.core().mtu()] { (void)target.set_mtu(from); }});
+                        [&target, from = target.core().mtu] { (void)target.set_mtu(from); }});
     }
     if (!request.options.empty()) {
         plan.push_back({"", [&] { return target.set_options(request.options); },
@@ -267,7 +267,7 @@ Result<void> Daemon::set_slave(const api::LinkSet &request) {
                         }});
     }
     if (!request.slave_options.empty()) {
-        const auto *slave = target->core().slave(request.name);
+        const auto *slave = core::find_slave(target->core(), request.name);
         const auto before =
             slave == nullptr ? std::vector<core::OptionValue>{} : present_options(*slave, request.slave_options);
         plan.push_back({"", [&] { return target->set_slave_options(request.name, request.slave_options); },

@@ -45,7 +45,7 @@ private:
     LacpAgent &agent_;
 };
 
-LacpAgent::LacpAgent(Host &host, const core::Bond &bond, loader::DataPath &path, Applier &applier,
+LacpAgent::LacpAgent(Host &host, const core::BondState &bond, loader::DataPath &path, Applier &applier,
                      std::uint32_t peer_ifindex, Owner owner, std::optional<lacp::SystemState> saved)
     : host_(host),
       bond_(bond),
@@ -53,13 +53,13 @@ LacpAgent::LacpAgent(Host &host, const core::Bond &bond, loader::DataPath &path,
       applier_(applier),
       peer_ifindex_(peer_ifindex),
       owner_(std::move(owner)),
-      system_(system_of(wanted_options(), std::move(saved), bond.name())),
-      was_up_(bond.admin_up()) {}
+      system_(system_of(wanted_options(), std::move(saved), bond.name)),
+      was_up_(bond.admin_up) {}
 
 // ---- what the bond wants ----
 
 lacp::SystemOptions LacpAgent::wanted_options() const {
-    const auto &o = bond_.options();
+    const auto &o = bond_.options;
     return {.fast_rate = o.lacp_fast,
             .active = o.lacp_active,
             .coupled_control = o.coupled_control,
@@ -70,14 +70,14 @@ lacp::SystemOptions LacpAgent::wanted_options() const {
             .system_priority = o.ad_actor_sys_prio,
             .user_key = o.ad_user_port_key,
             .actor_system = o.ad_actor_system,
-            .bond_mac = bond_.mac()};
+            .bond_mac = bond_.mac};
 }
 
 // The link as the monitor sees it: in "going down" it is still up, in "going back" not yet. Without carrier there is no
 // speed, and the one there was stays. Unknown duplex counts as full (3.4).
 lacp::PortLink LacpAgent::wanted_link(const core::Slave &slave) const {
     lacp::PortLink link = system_.port(slave.slot)->link;
-    link.up = bond_.admin_up() && (slave.link == core::Link::up || slave.link == core::Link::fail);
+    link.up = bond_.admin_up && (slave.link == core::Link::up || slave.link == core::Link::fail);
     if (slave.up()) {
         link.speed = slave.speed == core::speed_unknown ? 0 : slave.speed;
         link.full_duplex = slave.duplex != core::duplex_half;
@@ -94,11 +94,11 @@ void LacpAgent::sync() {
     if (const auto options = wanted_options(); options != system_.options()) {
         carry_out(system_.set_options(options, sys::now()));
     }
-    if (was_up_ && !bond_.admin_up()) { // with a farewell, so that no partner has to wait for its timeout
+    if (was_up_ && !bond_.admin_up) { // with a farewell, so that no partner has to wait for its timeout
         carry_out(system_.shutdown(sys::now()));
     }
-    was_up_ = bond_.admin_up();
-    for (const core::Slave &slave : std::vector<core::Slave>(bond_.slaves())) {
+    was_up_ = bond_.admin_up;
+    for (const core::Slave &slave : std::vector<core::Slave>(bond_.slaves)) {
         sync_port(slave);
     }
     tell(verdict());
@@ -107,7 +107,7 @@ void LacpAgent::sync() {
 void LacpAgent::remove_gone_ports() {
     std::vector<SlotId> gone;
     for (const auto &port : system_.ports()) {
-        if (bond_.slave(port.slot) == nullptr) {
+        if (core::find_slave(bond_, port.slot) == nullptr) {
             gone.push_back(port.slot);
         }
     }
@@ -142,7 +142,7 @@ void LacpAgent::sync_port(const core::Slave &slave) {
 void LacpAgent::add_port(const core::Slave &slave) {
     auto channel = SlowChannel::open(slave.slot, slave.ifindex);
     if (!channel) {
-        spdlog::error("{}: slave {}: no LACP: {}", bond_.name(), slave.name, channel.error().message);
+        spdlog::error("{}: slave {}: no LACP: {}", bond_.name, slave.name, channel.error().message);
         return;
     }
     const SlotId slot = slave.slot;
@@ -176,7 +176,7 @@ void LacpAgent::sync_xdp(SlotId slot, Port &port) {
         return; // and once more at the next occasion
     }
     if (!done) {
-        spdlog::warn("{}: slave {}: LACP by AF_PACKET where AF_XDP is refused: {}", bond_.name(), port.name,
+        spdlog::warn("{}: slave {}: LACP by AF_PACKET where AF_XDP is refused: {}", bond_.name, port.name,
                      done.error().message);
     }
     port.attached = attached;
@@ -239,10 +239,10 @@ core::AggregationChanged LacpAgent::verdict() const {
 
 core::AggregationChanged LacpAgent::without_joining(core::AggregationChanged now) const {
     for (auto &port : now.ports) {
-        const auto *slave = bond_.slave(port.slot);
+        const auto *slave = core::find_slave(bond_, port.slot);
         port.distributing = port.distributing && slave != nullptr && !slave->backup;
     }
-    now.carrier = now.carrier && bond_.carrier();
+    now.carrier = now.carrier && bond_.carrier;
     return now;
 }
 
@@ -257,7 +257,7 @@ void LacpAgent::tell(const core::AggregationChanged &now) {
 // Who leaves is out of the tables before the partner hears of it; who joins comes in after.
 void LacpAgent::carry_out(lacp::Effects &&effects) {
     if (!effects.settled) {
-        spdlog::error("{}: the LACP machines do not come to rest: please report this", bond_.name());
+        spdlog::error("{}: the LACP machines do not come to rest: please report this", bond_.name);
     }
     const auto now = verdict();
     tell(without_joining(now));
@@ -276,7 +276,7 @@ void LacpAgent::send(const lacp::FrameToSend &frame) {
     const auto port = ports_.find(frame.slot);
     const auto sent = port == ports_.end() ? fail(ENODEV, "no channel") : port->second.channel.send(frame.bytes);
     if (!sent) {
-        spdlog::debug("{}: slot {}: an LACP frame was not sent: {}", bond_.name(), frame.slot, sent.error().message);
+        spdlog::debug("{}: slot {}: an LACP frame was not sent: {}", bond_.name, frame.slot, sent.error().message);
         if (!frame.is_marker) {
             system_.send_failed(frame.slot, sys::now());
         }
@@ -327,8 +327,8 @@ void LacpAgent::save() {
     }
     unsaved_ = changed_ = false;
     saved_at_ = now;
-    host_.files.soon(lacp_file(host_.state_dir, bond_.name()), text_of(system_.save()), sys::Durable::no,
-                     [bond = bond_.name()](const Error &error) {
+    host_.files.soon(lacp_file(host_.state_dir, bond_.name), text_of(system_.save()), sys::Durable::no,
+                     [bond = bond_.name](const Error &error) {
                          spdlog::error("{}: LACP state not saved: {}", bond, error.message);
                      });
 }

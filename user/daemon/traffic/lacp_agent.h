@@ -26,7 +26,7 @@ public:
         std::function<void(const core::Transition &)> record;
     };
     // `saved`: goes on where an earlier controller left.
-    LacpAgent(Host &, const core::Bond &, loader::DataPath &, Applier &, std::uint32_t peer_ifindex, Owner,
+    LacpAgent(Host &, const core::BondState &, loader::DataPath &, Applier &, std::uint32_t peer_ifindex, Owner,
               std::optional<lacp::SystemState> saved);
     LacpAgent(const LacpAgent &) = delete;
     LacpAgent &operator=(const LacpAgent &) = delete;
@@ -71,7 +71,7 @@ private:
     void arm();
 
     Host &host_;
-    const core::Bond &bond_;
+    const core::BondState &bond_;
     loader::DataPath &path_;
     Applier &applier_;
     std::uint32_t peer_ifindex_;
