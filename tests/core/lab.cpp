@@ -105,6 +105,9 @@ void Lab::probe(SlotId slot) {
 
 void Lab::tell() {
     handle(observe());
+    if (core::lacp_due(bond, now)) {
+        handle(core::SlowFrames{{}, true});
+    }
     if (core::balance_due(bond, now)) {
         handle(core::BalanceObserved{table, vlan_ids});
     }

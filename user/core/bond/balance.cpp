@@ -56,11 +56,6 @@ std::optional<Time> balance_deadline(const BondState &bond) {
     return first;
 }
 
-bool balance_due(const BondState &bond, Time now) {
-    const auto due = balance_deadline(bond);
-    return due && *due <= now;
-}
-
 void on(BondState &bond, const BalanceObserved &event, Step &step) {
     if (!bond.balance.rebalance_at) {
         return;

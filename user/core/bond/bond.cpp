@@ -11,6 +11,20 @@
 namespace xbond::core {
 namespace {
 
+std::optional<Time> earliest(std::initializer_list<std::optional<Time>> all) {
+    std::optional<Time> first;
+    for (const auto &due : all) {
+        first = due && (!first || *due < *first) ? due : first;
+    }
+    return first;
+}
+
+bool is_due(const std::optional<Time> &deadline, Time now) { return deadline && *deadline <= now; }
+
+std::optional<Time> links_deadline(const BondState &bond) {
+    return earliest({bond.next_tick, bond.next_arp, bond.rejoin_at});
+}
+
 // Stamps that the data path left while nobody looked are not trusted: what they say is forgiven already.
 void restore_monitors(BondState &bond, const SavedBond &saved, Time now) {
     if (bond.options.miimon_ms == 0 || bond.options.arp_interval_ms == 0) { // one alone decides
@@ -79,18 +93,32 @@ SavedBond save(const BondState &bond) {
 Effects step(BondState &bond, const Event &event, Time now) {
     Step step{now};
     std::visit([&](const auto &what) { on(bond, what, step); }, event);
+    return finish(bond, step);
+}
+
+void publish(BondState &bond, Step &step) {
+    if (Desired wanted = desired(bond); wanted != bond.published) {
+        bond.published = wanted;
+        step.effects.insert(step.effects.begin() + static_cast<std::ptrdiff_t>(step.published),
+                            Publish{std::move(wanted)});
+    }
+    step.published = step.effects.size();
+}
+
+Effects finish(BondState &bond, Step &step) {
+    sync_lacp(bond, step);
+    publish(bond, step);
     return std::move(step.effects);
 }
 
 std::optional<Time> deadline(const BondState &bond) {
-    std::optional<Time> first;
-    for (const auto &due : {bond.next_tick, bond.next_arp, bond.rejoin_at, balance_deadline(bond)}) {
-        if (due && (!first || *due < *first)) {
-            first = due;
-        }
-    }
-    return first;
+    const auto lacp = bond.lacp ? bond.lacp->deadline() : std::nullopt;
+    return earliest({links_deadline(bond), balance_deadline(bond), lacp});
 }
+
+bool links_due(const BondState &bond, Time now) { return is_due(links_deadline(bond), now); }
+bool balance_due(const BondState &bond, Time now) { return is_due(balance_deadline(bond), now); }
+bool lacp_due(const BondState &bond, Time now) { return bond.lacp && is_due(bond.lacp->deadline(), now); }
 
 void set_link(BondState &bond, Step &step, Slave &slave, Link link, std::string cause) {
     if (slave.link != link) {

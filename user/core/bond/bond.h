@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// A bond: options, slaves, link monitor, active-slave selection, failover. Pure: no system call, no clock, no log.
-// Its state is plain data. Events and commands go in with the time; effects come out in the order in which they must be
-// carried out. `desired()` is the whole state that the data path and the devices must have.
+// A bond: options, slaves, link monitor, active-slave selection, failover, LACP. Pure: no system call, no clock, no
+// log. Its state is plain data. Events and commands go in with the time; effects come out in the order in which they
+// must be carried out, the flip of the tables among them. What became of them comes back as events.
 #pragma once
 
 #include <array>
@@ -16,6 +16,7 @@
 #include "user/core/bond/desired.h"
 #include "user/core/bond/effect.h"
 #include "user/core/bond/event.h"
+#include "user/core/lacp/system.h"
 #include "user/core/link/slave.h"
 #include "user/core/options/options.h"
 #include "xbond/result.h"
@@ -30,7 +31,7 @@ struct BondState {
     std::uint32_t mtu = 1500;
     bool admin_up = false;
     bool carrier = false;
-    bool aggregation_carrier = false; // as LACP told last
+    bool aggregation_carrier = false; // what LACP makes of it
     std::vector<Slave> slaves;        // enslavement order
     SlotId active = no_slot;
     SlotId primary = no_slot;
@@ -44,12 +45,16 @@ struct BondState {
     core::balance::State balance{};
     // Older stamps of a target slot belong to another target, or to a time before the monitor's.
     std::array<Time, XB_MAX_TARGETS> target_since{};
+    std::optional<xbond::lacp::System> lacp{}; // mode 802.3ad
+    std::optional<Desired> published{};        // by the last Publish
 };
 
 // ---- events ----
 Effects step(BondState &, const Event &, Time now);
-std::optional<Time> deadline(const BondState &); // when LinksObserved of all is due next; none: nothing is pending
-bool balance_due(const BondState &, Time now);   // BalanceObserved is due (then deadline() is not later)
+std::optional<Time> deadline(const BondState &); // when the next of these is due; none: nothing is pending
+bool links_due(const BondState &, Time now);     // LinksObserved of all
+bool balance_due(const BondState &, Time now);   // BalanceObserved
+bool lacp_due(const BondState &, Time now);      // SlowFrames with `all`
 
 // ---- commands; on error nothing has changed ----
 // All-or-nothing, applied in the kernel's netlink order (6.3) whatever order they were given in. active_slave and
@@ -96,7 +101,7 @@ Desired desired(const BondState &);
 const Slave *find_slave(const BondState &, SlotId);
 Slave *find_slave(BondState &, SlotId);
 const Slave *find_slave(const BondState &, std::string_view name);
-bool uses_lacp(const BondState &);       // mode 802.3ad: AggregationChanged decides who is used
+bool uses_lacp(const BondState &);       // mode 802.3ad
 bool slave_keeps_mac(const BondState &); // mode 1 with fail_over_mac: the slaves decide on the bond's address
 
 // ---- for a successor ----
@@ -124,5 +129,8 @@ SavedBond save(const BondState &);
 // all slaves at once to act on what happened meanwhile. The ARP/NS monitor's grid starts now, and the time in which
 // nobody probed is held against no slave. What saved state names but does not have is left out.
 BondState restore(const SavedBond &, std::uint32_t mtu, Time now);
+// LACP goes on where it was. EINVAL, and it starts anew, for a state that
+// contradicts itself or is of another boot.
+Result<void> restore_lacp(BondState &, lacp::SystemState saved, Time now);
 
 } // namespace xbond::core

@@ -179,7 +179,7 @@ Result<Effects> set_options(BondState &bond, std::span<const OptionValue> option
         }
     }
     bond = std::move(changed);
-    return std::move(step.effects);
+    return finish(bond, step);
 }
 
 Result<Effects> set_slave_options(BondState &bond, SlotId slot, std::span<const OptionValue> options, Time now) {
@@ -189,7 +189,7 @@ Result<Effects> set_slave_options(BondState &bond, SlotId slot, std::span<const 
         XB_TRY_VOID(apply_slave_option(changed, step, slot, option));
     }
     bond = std::move(changed);
-    return std::move(step.effects);
+    return finish(bond, step);
 }
 
 } // namespace xbond::core

@@ -164,7 +164,7 @@ Effects enslave(BondState &bond, const DeviceFacts &device, const EnslavePlan &p
     if (!bond.next_arp) {
         restart_arp(bond, now);
     }
-    return std::move(step.effects);
+    return finish(bond, step);
 }
 
 Result<ReleasePlan> plan_release(const BondState &bond, SlotId slot, MacAddr fresh_random) {
@@ -218,12 +218,13 @@ Effects release(BondState &bond, SlotId slot, const ReleasePlan &plan, Time now)
         bond.mac = *plan.set_bond_mac;
         bond.mac_is_random = true;
     }
+    leave_lacp(bond, step, leaving);
     sync_balance(bond, now);
     if (bond.slaves.empty()) {
         restart_monitor(bond, now);
         restart_arp(bond, now);
     }
-    return std::move(step.effects);
+    return finish(bond, step);
 }
 
 } // namespace xbond::core

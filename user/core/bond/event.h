@@ -3,12 +3,15 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
 
 #include "user/core/balance/state.h"
+#include "user/core/bond/effect.h"
 #include "user/core/link/slave.h"
+#include "user/core/wire/frame.h"
 
 namespace xbond::core {
 
@@ -32,9 +35,12 @@ struct BondAdmin { // bond0 set up or down
     bool up = false;
 };
 // Somebody set, or asks to set, the address of bond0 (1.6). The effects push it to the slaves in order and then to
-// bond0; when a slave refuses, the daemon sends BondMacSet with the old address, which puts everybody back.
+// bond0; a slave that refuses puts everybody back.
 struct BondMacSet {
     MacAddr mac;
+};
+struct MacRefused { // a slave did not take its address, and nothing that followed in the list was tried
+    SetSlaveMac asked;
 };
 struct SlaveMacSet { // a slave's address was changed outside xbond
     SlotId slot = no_slot;
@@ -47,17 +53,21 @@ struct SlaveRenamed { // 1.13
 struct ProbesSent { // at least one probe was queued on this slave just now (4.1 last_tx)
     SlotId slot = no_slot;
 };
-struct PortVerdict {
+// Mode 802.3ad: frames that came on the slaves' slow channels, oldest first on each slave. LACP's own deadlines are
+// acted upon only with `all`: when everything that waited on any slave is among the frames, so that a controller that
+// was held up never lets a healthy partner expire.
+struct SlowFrame {
     SlotId slot = no_slot;
-    bool collecting = false, distributing = false;
-
-    bool operator==(const PortVerdict &) const = default;
+    wire::Frame bytes;
+    std::optional<Time> stamp; // when the kernel got it, in the time of `now`; none if it does not tell
 };
-struct AggregationChanged { // mode 802.3ad: what LACP says now
-    std::vector<PortVerdict> ports;
-    bool carrier = false;
-
-    bool operator==(const AggregationChanged &) const = default;
+struct SlowFrames {
+    std::vector<SlowFrame> frames;
+    bool all = false;
+};
+struct SlowNotSent { // what a SendSlow asked for did not leave
+    SlotId slot = no_slot;
+    bool is_marker = false;
 };
 // Modes balance-tlb and balance-alb: what the data path's tables hold. The daemon sends it when balance_due(), and when
 // the data path tells of its clients.
@@ -68,7 +78,7 @@ struct BalanceObserved {
 struct ClientDisplaced { // another one took its place in the table
     balance::Client client;
 };
-using Event = std::variant<LinksObserved, BondAdmin, BondMacSet, SlaveMacSet, SlaveRenamed, ProbesSent,
-                           AggregationChanged, BalanceObserved, ClientDisplaced>;
+using Event = std::variant<LinksObserved, BondAdmin, BondMacSet, MacRefused, SlaveMacSet, SlaveRenamed, ProbesSent,
+                           SlowFrames, SlowNotSent, BalanceObserved, ClientDisplaced>;
 
 } // namespace xbond::core

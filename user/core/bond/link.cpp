@@ -173,6 +173,7 @@ void on(BondState &bond, const BondAdmin &event, Step &step) {
         bond.pending_notif = 0;
         bond.pending_rejoin = 0;
         bond.rejoin_at.reset();
+        shut_lacp_down(bond, step);
     }
     sync_balance(bond, step.now);
     end_search(bond);

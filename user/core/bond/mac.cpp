@@ -8,7 +8,7 @@ void set_slave_mac(Step &step, Slave &slave, const MacAddr &mac, const std::stri
     if (slave.mac == mac) {
         return;
     }
-    step.effects.emplace_back(SetSlaveMac{slave.slot, mac});
+    step.effects.emplace_back(SetSlaveMac{slave.slot, mac, step.put_back});
     step.report("mac", slave.name, slave.mac.str(), mac.str(), cause);
     slave.mac = mac;
 }
@@ -41,6 +41,21 @@ void move_address(BondState &bond, Step &step, Slave *previous, Slave &now_activ
     }
 }
 
+namespace {
+
+void give_address(BondState &bond, Step &step, const MacAddr &mac) {
+    if (policy(bond).traits().balances_load) {
+        balanced_address_set(bond, step, mac);
+    } else {
+        for (Slave &slave : bond.slaves) {
+            set_slave_mac(step, slave, mac, "bond address set by user");
+        }
+        set_bond_mac(bond, step, mac, "set by user");
+    }
+}
+
+} // namespace
+
 void on(BondState &bond, const BondMacSet &event, Step &step) {
     if (event.mac == bond.mac) {
         return;
@@ -54,15 +69,15 @@ void on(BondState &bond, const BondMacSet &event, Step &step) {
         step.effects.emplace_back(SetBondMac{bond.mac});
         return;
     }
-    if (policy(bond).traits().balances_load) {
-        balanced_address_set(bond, step, event.mac);
-    } else {
-        for (Slave &slave : bond.slaves) {
-            set_slave_mac(step, slave, event.mac, "bond address set by user");
-        }
-        set_bond_mac(bond, step, event.mac, "set by user");
-    }
+    step.put_back = bond.mac;
+    give_address(bond, step, event.mac);
     bond.mac_is_random = false;
+}
+
+void on(BondState &bond, const MacRefused &event, Step &step) {
+    if (event.asked.put_back && event.asked.put_back != bond.mac) {
+        give_address(bond, step, *event.asked.put_back);
+    }
 }
 
 void on(BondState &bond, const SlaveMacSet &event, Step &step) {

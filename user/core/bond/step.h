@@ -14,6 +14,8 @@ namespace xbond::core {
 struct Step {
     Time now;
     Effects effects{};
+    std::size_t published = 0;         // effects before this one need no further Publish
+    std::optional<MacAddr> put_back{}; // see SetSlaveMac
 
     void report(std::string machine, std::string slave, std::string from, std::string to, std::string cause) {
         effects.emplace_back(
@@ -36,6 +38,9 @@ template <typename Change> void change_flags(Step &step, Slave &slave, const std
 }
 
 // bond.cpp
+// What has changed is in the tables before anything that was asked for since the last time.
+void publish(BondState &, Step &);
+Effects finish(BondState &, Step &); // of every command and event
 const ModePolicy &policy(const BondState &);
 ModeView view(const BondState &);
 void set_link(BondState &, Step &, Slave &, Link, std::string cause);
@@ -85,6 +90,7 @@ void move_address(BondState &, Step &, Slave *previous, Slave &now_active);
 void set_slave_mac(Step &, Slave &, const MacAddr &, const std::string &cause);
 void set_bond_mac(BondState &, Step &, const MacAddr &, const std::string &cause);
 void on(BondState &, const BondMacSet &, Step &);
+void on(BondState &, const MacRefused &, Step &);
 void on(BondState &, const SlaveMacSet &, Step &);
 
 // announce.cpp (1.11, 1.12)
@@ -94,7 +100,11 @@ void announce_tick(BondState &, Step &);
 void schedule_rejoin(BondState &, const Step &);
 void run_rejoin(BondState &, Step &);
 
-// lacp_verdict.cpp
-void on(BondState &, const AggregationChanged &, Step &);
+// lacp.cpp
+void sync_lacp(BondState &, Step &); // LACP follows the bond, and the bond LACP
+void leave_lacp(BondState &, Step &, const Slave &leaving);
+void shut_lacp_down(BondState &, Step &);
+void on(BondState &, const SlowFrames &, Step &);
+void on(BondState &, const SlowNotSent &, Step &);
 
 } // namespace xbond::core

@@ -59,19 +59,23 @@ void Applier::set_own_addresses(OwnAddresses own) {
     own_ = std::move(own);
 }
 
-bool Applier::set_slow_to_xsk(SlotId slot, bool on) {
-    const bool before = slow_to_xsk_.test(slot);
-    slow_to_xsk_.set(slot, on);
-    return before != on;
-}
-
 Result<void> Applier::publish(const core::Desired &desired) {
+    wanted_ = desired;
+    facts_.reset();
     if (desired.programs != path_.programs()) {
         XB_TRY_VOID(path_.reprogram(desired.programs));
     }
     lease_.set(Ms(desired.lease_ms));
-    path_.publish(encode(desired, facts_for(desired)));
+    facts_ = facts_for(desired);
+    path_.publish(encode(desired, *facts_));
     return {};
+}
+
+Result<void> Applier::refresh() {
+    if (!wanted_ || facts_ == facts_for(*wanted_)) {
+        return {};
+    }
+    return publish(core::Desired(*wanted_));
 }
 
 void Applier::sync_lists(const core::Desired &desired) {

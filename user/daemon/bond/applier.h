@@ -33,6 +33,9 @@ public:
 
     // One flip; programs are swapped before it if mode, policy or packets_per_slave changed.
     Result<void> publish(const core::Desired &);
+    // Publishes what was published last once more, where something that only the machine knows has changed (captures,
+    // addresses, AF_XDP), or where that failed.
+    Result<void> refresh();
     // Bond carrier, carrier watch, XDP, promiscuity and multicast lists. Failures are logged: the bond goes on.
     void sync_devices(const core::Desired &);
     // Tries an XDP policy on every slave; on refusal all are put back and the driver's error is returned.
@@ -41,8 +44,8 @@ public:
     // Whose answers count for the ARP/NS monitor; takes effect with the next publish().
     void set_own_addresses(OwnAddresses);
 
-    // Whether xb_xdp gives the slow protocols to AF_XDP sockets; takes effect with the next publish(). True: it is new.
-    bool set_slow_to_xsk(SlotId slot, bool on);
+    // Whether xb_xdp gives the slow protocols to AF_XDP sockets; takes effect with the next publish() or refresh().
+    void set_slow_to_xsk(SlotId slot, bool on) { slow_to_xsk_.set(slot, on); }
 
     void slave_gone(SlotId);
     // Multicast addresses of bond0 have no netlink event on most kernels: read again (from the monitor's tick).
@@ -61,6 +64,8 @@ private:
     loader::DataPath &path_;
     BondDevice &device_;
     const std::vector<SlaveOriginal> &originals_;
+    std::optional<core::Desired> wanted_; // of the last publish()
+    std::optional<BankFacts> facts_;      // with which it was done; none: it failed
     std::optional<OwnAddresses> own_;
     std::optional<std::uint32_t> watch_ms_;
     SlaveXdp xdp_;

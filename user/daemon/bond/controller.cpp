@@ -33,8 +33,11 @@ BondController::BondController(Host &host, core::BondState bond, BondDevice devi
       path_(std::move(path)),
       applier_(host_, path_, device_, originals_),
       links_(host_, path_, [this](SlotId slot) { on_driver_answered(slot); }),
+      slow_(host_, path_, applier_, device_.peer(),
+            [this](SlotId slot) { (void)settle(core::SlowFrames{slow_.read(slot)}); }),
+      lacp_saver_(host_.files, lacp_file(host_.state_dir, bond_.name)),
       prober_(host_, [this](const core::Slave &slave, std::span<const std::uint8_t> frame) {
-          auto sent = lacp_ ? lacp_->send_by_xsk(slave.slot, frame) : std::nullopt;
+          auto sent = slow_.send_by_xsk(slave.slot, frame);
           return sent ? *sent : host_.packets.send(slave.ifindex, frame);
       }) {}
 
@@ -87,11 +90,7 @@ Result<std::unique_ptr<BondController>> BondController::adopt(Host &host, const 
     std::unique_ptr<BondController> made(new BondController(host, std::move(bond), *device, std::move(*path)));
     made->originals_ = saved.originals;
     // Before any slave is looked at: LACP goes on where it was, and what has changed since comes to it as events.
-    if (auto lacp = load_lacp(host.state_dir, saved.core.name); !lacp) {
-        spdlog::warn("{}: {}: LACP starts anew", saved.core.name, lacp.error().message);
-    } else {
-        made->sync_lacp(std::move(*lacp));
-    }
+    made->adopt_lacp();
     for (const auto &slave : std::vector<core::Slave>(made->bond_.slaves)) {
         if (host.links.find(slave.ifindex) == nullptr) {
             made->on_link_gone(slave.ifindex);
@@ -119,67 +118,72 @@ Result<std::unique_ptr<BondController>> BondController::adopt(Host &host, const 
     return made;
 }
 
-// At the end of every event. What LACP makes of it comes back as one more event.
-void BondController::sync_lacp(std::optional<lacp::SystemState> saved) {
-    if (!core::uses_lacp(bond_)) {
-        if (lacp_) {
-            lacp_.reset();
-            host_.files.remove(lacp_file(host_.state_dir, name()));
-        }
-        return;
-    }
-    if (!lacp_) {
-        LacpAgent::Owner owner{
-            [this](const core::AggregationChanged &now) { (void)settle(core::step(bond_, now, sys::now())); },
-            [this](const core::Transition &t) { record(t); }};
-        lacp_ = std::make_unique<LacpAgent>(host_, bond_, path_, applier_, device_.peer(), std::move(owner),
-                                            std::move(saved));
-    }
-    lacp_->sync();
-}
-
 void BondController::start() {
     events_ = host_.loop.on_readable(path_.events_fd(), [this] { on_data_path_events(); });
 }
 
-Result<void> BondController::settle(core::Effects &&effects) {
-    auto desired = core::desired(bond_);
-    if (desired.monitor.on && addresses_stale_) {
-        applier_.set_own_addresses(own_addresses(host_.links, device_.ifindex()));
-        addresses_stale_ = false;
+void BondController::adopt_lacp() {
+    if (!core::uses_lacp(bond_)) {
+        return;
     }
-    auto published = applier_.publish(desired);
-    if (!published) {
-        spdlog::error("{}: the data path refused: {}", name(), published.error().message);
+    auto saved = load_lacp(host_.state_dir, name());
+    Result<void> restored;
+    if (!saved) {
+        restored = tl::unexpected(saved.error());
+    } else if (*saved) {
+        restored = core::restore_lacp(bond_, std::move(**saved), sys::now());
     }
-    run_effects(effects);
-    if (report_probes()) {
-        desired = core::desired(bond_);
-        (void)applier_.publish(desired);
+    if (!restored) {
+        spdlog::warn("{}: {}: LACP starts anew", name(), restored.error().message);
     }
-    const auto only_probes = [](const auto &effect) { return std::holds_alternative<core::SendProbes>(effect); };
-    if (!std::ranges::all_of(effects, only_probes) || synced_devices_ != desired) {
+    (void)settle(core::SlowFrames{});
+}
+
+// What effects give back is taken in its turn, never in the middle of others.
+Result<void> BondController::settle(Work work) {
+    queue_.push_back(std::move(work));
+    if (queue_.size() > 1) { // whoever works on the first one does this, too
+        return {};
+    }
+    Done done;
+    for (; !queue_.empty(); queue_.pop_front()) {
+        if (const auto *event = std::get_if<core::Event>(&queue_.front())) {
+            queue_.front() = core::step(bond_, *event, sys::now());
+        }
+        if (addresses_stale_ && bond_.options.arp_interval_ms > 0) {
+            applier_.set_own_addresses(own_addresses(host_.links, device_.ifindex()));
+            addresses_stale_ = false;
+        }
+        slow_.open(bond_);
+        carry_out(std::get<core::Effects>(queue_.front()), done);
+    }
+    follow_up(done);
+    return done.published;
+}
+
+// What has no place in the order of effects.
+void BondController::follow_up(Done &done) {
+    const auto desired = core::desired(bond_);
+    if (done.devices || synced_devices_ != desired) {
         applier_.sync_devices(desired);
         synced_devices_ = desired;
     }
-    const auto worth_saving = [](const auto &effect) {
-        const auto *transition = std::get_if<core::Transition>(&effect);
-        return transition != nullptr && !is_search(*transition);
-    };
-    if (std::ranges::any_of(effects, worth_saving)) {
+    slow_.follow(bond_);
+    if (auto refreshed = applier_.refresh(); !refreshed) {
+        spdlog::error("{}: the data path refused: {}", name(), refreshed.error().message);
+        done.published = refreshed;
+    }
+    if (done.transitions) {
         host_.persist_soon();
     }
+    lacp_saver_.save(bond_.lacp, done.lacp, sys::now());
     arm();
-    sync_lacp();
-    return published;
 }
 
-// The times of probes open the window in which answers count on any slave (4.4).
-bool BondController::report_probes() {
-    for (const auto slot : probed_) {
-        (void)core::step(bond_, core::ProbesSent{slot}, sys::now());
-    }
-    return !std::exchange(probed_, {}).empty();
+void BondController::note(const core::Transition &t, Done &done) {
+    record(t);
+    done.lacp = done.lacp || t.lacp;
+    done.transitions = done.transitions || (!t.lacp && !is_search(t)); // LACP has a file of its own
 }
 
 void BondController::record(const core::Transition &t) {
@@ -196,12 +200,35 @@ void BondController::record(const core::Transition &t) {
 
 void BondController::arm() {
     timer_ = {};
-    if (auto when = core::deadline(bond_)) {
+    auto when = core::deadline(bond_);
+    if (const auto save = lacp_saver_.deadline()) {
+        when = std::min(when.value_or(*save), *save);
+    }
+    if (when) {
         timer_ = host_.loop.at(*when, [this] { on_deadline(); });
     }
 }
 
 void BondController::on_deadline() {
+    const auto now = sys::now();
+    const bool lacp = core::lacp_due(bond_, now) || lacp_saver_.due(now);
+    const bool balance = core::balance_due(bond_, now);
+    const bool links = core::links_due(bond_, now) || balance;
+    if (lacp) { // what waits on any slave counts before any deadline does
+        (void)settle(core::SlowFrames{slow_.read_all(), true});
+    }
+    if (links) {
+        look_at_all();
+    }
+    if (balance) {
+        run_balance();
+    }
+    if (!lacp && !links) {
+        arm();
+    }
+}
+
+void BondController::look_at_all() {
     if (const auto now = sys::now(); now - lists_synced_ >= list_sync_interval) {
         lists_synced_ = now;
         applier_.sync_lists(core::desired(bond_));
@@ -211,9 +238,6 @@ void BondController::on_deadline() {
         observed.links.push_back(links_.look(slave, LinkWatch::Ask::if_new));
     }
     handle_links(std::move(observed));
-    if (core::balance_due(bond_, sys::now())) {
-        run_balance();
-    }
 }
 
 void BondController::observe_and_handle(std::span<const core::Slave> slaves) {
@@ -234,7 +258,7 @@ void BondController::handle_links(core::LinksObserved observed) {
     for (auto &link : observed.links) {
         link.stamps = path_.stamps(link.slot);
     }
-    (void)settle(core::step(bond_, observed, sys::now()));
+    (void)settle(observed);
     // The data path tells once of a lost carrier; it may tell again when the carrier has been back.
     for (const auto &link : observed.links) {
         if (link.running && link.carrier) {
@@ -256,7 +280,7 @@ void BondController::on_data_path_events() {
         },
         [&](const xb_client &client) { displaced.push_back(balance_client(client)); });
     for (const auto &client : displaced) {
-        (void)settle(core::step(bond_, core::ClientDisplaced{client}, sys::now()));
+        (void)settle(core::ClientDisplaced{client});
     }
     if (clients) {
         run_balance();
@@ -305,10 +329,8 @@ Result<void> BondController::set_address(MacAddr mac) {
     if (!mac.is_valid_unicast()) {
         return fail(EADDRNOTAVAIL, "address " + mac.str() + ": expected a unicast address");
     }
-    const MacAddr old = bond_.mac;
-    auto settled = settle(core::step(bond_, core::BondMacSet{mac}, sys::now()));
-    if (mac_failed_) {
-        (void)settle(core::step(bond_, core::BondMacSet{old}, sys::now()));
+    auto settled = settle(core::BondMacSet{mac});
+    if (bond_.mac != mac && !core::slave_keeps_mac(bond_)) { // put back
         return fail(EOPNOTSUPP, "address " + mac.str() + ": a slave of " + name() + " refused it; nothing was changed");
     }
     return settled.and_then([&] { return host_.persist(); });
@@ -361,7 +383,7 @@ void BondController::refresh_own_device() {
 
 void BondController::own_device_changed(const sys::LinkInfo &link) {
     if (const bool up = (link.flags & IFF_UP) != 0; up != bond_.admin_up) {
-        (void)settle(core::step(bond_, core::BondAdmin{up}, sys::now()));
+        (void)settle(core::BondAdmin{up});
         observe_and_handle(bond_.slaves);
     }
     if (link.mac != bond_.mac) {
@@ -377,12 +399,12 @@ void BondController::own_device_changed(const sys::LinkInfo &link) {
     }
     // Promiscuity may have changed: visibility and the slaves' filters follow it.
     synced_devices_.reset();
-    (void)settle({});
+    (void)settle();
 }
 
 void BondController::on_addresses_changed() {
     addresses_stale_ = true;
-    (void)settle({});
+    (void)settle();
 }
 
 // An event may be older than what was done since: what differs from what the bond has is asked for anew.
@@ -403,7 +425,7 @@ void BondController::on_link_changed(const sys::LinkInfo &told) {
     }
     const core::Slave slave = *found;
     if (slave.name != told.name) {
-        (void)settle(core::step(bond_, core::SlaveRenamed{slave.slot, told.name}, sys::now()));
+        (void)settle(core::SlaveRenamed{slave.slot, told.name});
     }
     if (slave.mac != told.mac) {
         ask_truth(told.ifindex);
@@ -433,7 +455,7 @@ void BondController::on_truth(const sys::LinkInfo &truth) {
     }
     const auto slave = std::ranges::find(bond_.slaves, truth.ifindex, &core::Slave::ifindex);
     if (slave != bond_.slaves.end() && slave->mac != truth.mac) {
-        (void)settle(core::step(bond_, core::SlaveMacSet{slave->slot, truth.mac}, sys::now()));
+        (void)settle(core::SlaveMacSet{slave->slot, truth.mac});
     }
 }
 

@@ -5,7 +5,6 @@
 #include <spdlog/spdlog.h>
 
 #include "user/daemon/bond/controller.h"
-#include "user/daemon/saved/lacp_state.h"
 
 namespace xbond::daemon {
 
@@ -145,8 +144,8 @@ void BondController::destroy() {
     }
     timer_ = {};
     events_ = {};
-    lacp_.reset();
-    host_.files.remove(lacp_file(host_.state_dir, name()));
+    slow_.clear();
+    lacp_saver_.forget();
     path_.teardown();
     if (auto done = device_.destroy(); !done && done.error().code != ENODEV) {
         spdlog::error("{}: {}", name(), done.error().message);

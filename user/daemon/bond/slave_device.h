@@ -36,7 +36,7 @@ Result<void> prepare(Host &, const SlaveOriginal &, const core::EnslavePlan &);
 // what could be restored is restored, the first error is returned. A device that is gone is no error.
 Result<void> restore(Host &, const SlaveOriginal &, const std::optional<MacAddr> &mac);
 
-// Facts for Bond::plan_enslave.
+// Facts for core::plan_enslave.
 core::DeviceFacts facts_of(Host &, const sys::LinkInfo &);
 
 // Everything of a device's link, asked of the driver: waits for RTNL. For what a request does.

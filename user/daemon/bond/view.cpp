@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 // A bond's part of the snapshot.
+#include <algorithm>
+
 #include "user/core/modes/traits.h"
 #include "user/core/options/targets.h"
 #include "user/daemon/bond/controller.h"
@@ -42,8 +44,8 @@ show::BondView BondController::view() const {
     v.hook = path_.hook();
     v.watch_runs = path_.watch_runs();
     v.history.assign(history_.begin(), history_.end());
-    if (lacp_) {
-        v.lacp = lacp_->view();
+    if (bond_.lacp) {
+        v.lacp = lacp_view();
     }
     if (core::traits(v.options.mode).balances_load) {
         v.balance = balance_table(path_);
@@ -89,12 +91,31 @@ show::SlaveView BondController::view_of(const core::Slave &slave, const core::De
     return s;
 }
 
+show::LacpView BondController::lacp_view() const {
+    show::LacpView view{bond_.lacp->save(), slow_.views(), published_, sys::now()};
+    for (auto &[slot, port] : view.ports) {
+        if (const auto *last = bond_.lacp->last_transition(slot)) {
+            port.last_transition = *last;
+        }
+    }
+    return view;
+}
+
 Result<show::LacpHistory> BondController::lacp_history() const {
-    if (!lacp_) {
+    if (!bond_.lacp) {
         return fail(EOPNOTSUPP,
                     name() + " does not speak LACP: its mode is " + std::string(core::mode_name(bond_.options.mode)));
     }
-    return lacp_->history();
+    show::LacpHistory all;
+    for (const auto &slave : bond_.slaves) {
+        for (const auto *records : {&bond_.lacp->received(slave.slot), &bond_.lacp->sent(slave.slot)}) {
+            for (const auto &record : *records) {
+                all.push_back({slave.name, record});
+            }
+        }
+    }
+    std::ranges::stable_sort(all, {}, [](const auto &entry) { return entry.record.when; });
+    return all;
 }
 
 } // namespace xbond::daemon
