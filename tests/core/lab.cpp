@@ -19,12 +19,12 @@ core::DeviceFacts device(std::string name, std::uint8_t mac_byte, bool carrier) 
 }
 
 Lab::Lab(const OptionList &options, bool mac_is_random, bool up)
-    : bond("bond0", core::Options{}, mac(bond_mac_byte), mac_is_random, 1500) {
+    : bond{.name = "bond0", .mac = mac(bond_mac_byte), .mac_is_random = mac_is_random} {
     table.buckets.resize(core::balance::table_size);
     table.clients.resize(core::balance::table_size);
     OptionList request{{"resend_igmp", "0"}}; // so that every deadline is a tick
     request.insert(request.end(), options.begin(), options.end());
-    auto done = bond.set_options(request, now);
+    auto done = core::set_options(bond, request, now);
     if (!done) {
         throw std::logic_error(done.error().message);
     }
@@ -37,18 +37,18 @@ Lab::Lab(const OptionList &options, bool mac_is_random, bool up)
 SlotId Lab::enslave(const std::string &name, bool carrier) { return enslave(device(name, next_mac_++, carrier)); }
 
 SlotId Lab::enslave(const core::DeviceFacts &facts) {
-    const auto plan = bond.plan_enslave(facts, mac(random_mac_byte));
+    const auto plan = core::plan_enslave(bond, facts, mac(random_mac_byte));
     if (!plan) {
         throw std::logic_error(plan.error().message);
     }
     world_[facts.name] = {facts.carrier, facts.speed, facts.duplex};
-    keep(bond.enslave(facts, *plan, now));
+    keep(core::enslave(bond, facts, *plan, now));
     return plan->slot;
 }
 
 void Lab::release(const std::string &name) {
-    const auto plan = bond.plan_release(slot(name), mac(random_mac_byte));
-    keep(bond.release(slot(name), plan.value(), now));
+    const auto plan = core::plan_release(bond, slot(name), mac(random_mac_byte));
+    keep(core::release(bond, slot(name), plan.value(), now));
 }
 
 void Lab::speed(const std::string &name, std::uint32_t speed, std::uint8_t duplex) {
@@ -58,7 +58,7 @@ void Lab::speed(const std::string &name, std::uint32_t speed, std::uint8_t duple
 
 core::LinksObserved Lab::observe() const {
     core::LinksObserved all;
-    for (const Slave &slave : bond.slaves()) {
+    for (const Slave &slave : bond.slaves) {
         const World &world = world_.at(slave.name);
         all.links.push_back({.slot = slave.slot,
                              .running = true,
@@ -80,7 +80,7 @@ void Lab::answers(std::size_t target, bool on) {
 
 // What the data path stamps when the targets answer.
 void Lab::stamp(World &world) const {
-    const core::Options &options = bond.options();
+    const core::Options &options = bond.options;
     for (std::size_t i = 0; i < options.arp_ip_targets.size(); ++i) {
         if (silent_targets_.count(i) == 0) {
             world.last_rx = now;
@@ -94,7 +94,7 @@ void Lab::probe(SlotId slot) {
         return;
     }
     if (world_.at(name_of(slot)).alive) {
-        for (const Slave &slave : bond.slaves()) {
+        for (const Slave &slave : bond.slaves) {
             if (world_.at(slave.name).alive) {
                 stamp(world_.at(slave.name));
             }
@@ -105,7 +105,10 @@ void Lab::probe(SlotId slot) {
 
 void Lab::tell() {
     handle(observe());
-    if (bond.balance_due(now)) {
+    if (core::lacp_due(bond, now)) {
+        handle(core::SlowFrames{{}, true});
+    }
+    if (core::balance_due(bond, now)) {
         handle(core::BalanceObserved{table, vlan_ids});
     }
 }
@@ -127,7 +130,7 @@ void Lab::change(const core::balance::Changes &changes) {
 }
 
 void Lab::tick() {
-    now = std::max(now, bond.deadline().value());
+    now = std::max(now, core::deadline(bond).value());
     tell();
 }
 
@@ -138,8 +141,8 @@ void Lab::ticks(int count) {
 }
 
 void Lab::walk(Time until) {
-    while (bond.deadline() && *bond.deadline() <= until) {
-        now = std::max(now, *bond.deadline());
+    while (core::deadline(bond) && *core::deadline(bond) <= until) {
+        now = std::max(now, *core::deadline(bond));
         tell();
     }
     now = until;
@@ -147,7 +150,7 @@ void Lab::walk(Time until) {
 
 void Lab::set(const std::string &option, const std::string &value) {
     const OptionValue wanted{option, value};
-    auto done = bond.set_options({&wanted, 1}, now);
+    auto done = core::set_options(bond, {&wanted, 1}, now);
     if (!done) {
         throw std::logic_error(done.error().message);
     }
@@ -156,19 +159,19 @@ void Lab::set(const std::string &option, const std::string &value) {
 
 int Lab::set_fails(const std::string &option, const std::string &value) {
     const OptionValue wanted{option, value};
-    const auto done = bond.set_options({&wanted, 1}, now);
+    const auto done = core::set_options(bond, {&wanted, 1}, now);
     return done ? 0 : done.error().code;
 }
 
 void Lab::prio(const std::string &name, int value) {
     const OptionValue wanted{"prio", std::to_string(value)};
-    keep(bond.set_slave_options(slot(name), {&wanted, 1}, now).value());
+    keep(core::set_slave_options(bond, slot(name), {&wanted, 1}, now).value());
 }
 
-void Lab::handle(const core::Event &event) { keep(bond.handle(event, now)); }
+void Lab::handle(const core::Event &event) { keep(core::step(bond, event, now)); }
 
 int Lab::request(const OptionList &options) {
-    const auto done = bond.set_options(options, now);
+    const auto done = core::set_options(bond, options, now);
     if (done) {
         keep(*done);
     }
@@ -187,7 +190,7 @@ void Lab::keep(const Effects &effects) {
 }
 
 const Slave &Lab::slave(const std::string &name) const {
-    const Slave *found = bond.slave(std::string_view(name));
+    const Slave *found = core::find_slave(bond, std::string_view(name));
     if (found == nullptr) {
         throw std::logic_error("no slave " + name);
     }
@@ -195,23 +198,23 @@ const Slave &Lab::slave(const std::string &name) const {
 }
 
 std::string Lab::name_of(SlotId slot) const {
-    const Slave *found = bond.slave(slot);
+    const Slave *found = core::find_slave(bond, slot);
     return found == nullptr ? "" : found->name;
 }
 
-std::string Lab::active() const { return name_of(bond.active()); }
-std::string Lab::primary() const { return name_of(bond.primary()); }
+std::string Lab::active() const { return name_of(bond.active); }
+std::string Lab::primary() const { return name_of(bond.primary); }
 
 std::vector<std::string> Lab::picks() const {
     std::vector<std::string> names;
-    for (const SlotId slot : bond.desired().pick) {
+    for (const SlotId slot : core::desired(bond).pick) {
         names.push_back(slot == no_slot ? "-" : name_of(slot));
     }
     return names;
 }
 
 std::string Lab::fallback(const std::string &name) const {
-    for (const auto &slave : bond.desired().slaves) {
+    for (const auto &slave : core::desired(bond).slaves) {
         if (slave.slot == slot(name)) {
             return name_of(slave.fallback);
         }
@@ -220,7 +223,7 @@ std::string Lab::fallback(const std::string &name) const {
 }
 
 bool Lab::suppressed(const std::string &name) const {
-    for (const auto &slave : bond.desired().slaves) {
+    for (const auto &slave : core::desired(bond).slaves) {
         if (slave.slot == slot(name)) {
             return slave.suppress;
         }
@@ -250,7 +253,7 @@ std::vector<std::string> Lab::probes() const {
 }
 
 core::DesiredSlave Lab::desired(const std::string &name) const {
-    for (const auto &slave : bond.desired().slaves) {
+    for (const auto &slave : core::desired(bond).slaves) {
         if (slave.slot == slot(name)) {
             return slave;
         }

@@ -14,7 +14,7 @@
 
 namespace xbond::test {
 
-using core::Bond;
+using core::BondState;
 using core::Effects;
 using core::Link;
 using core::OptionValue;
@@ -83,7 +83,7 @@ public:
     void forget();
 
     Time now = Ms(1000);
-    Bond bond;
+    BondState bond;
     core::balance::Table table; // of the data path, in modes balance-tlb and balance-alb
     std::vector<std::uint16_t> vlan_ids;
     std::vector<std::pair<Time, core::Effect>> log;

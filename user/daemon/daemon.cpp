@@ -118,7 +118,7 @@ Result<void> Daemon::recover() {
     for (const auto &saved : state->bonds) {
         auto controller = BondController::adopt(*host_, saved);
         if (controller) {
-            spdlog::info("{}: adopted with {} slaves", saved.core.name, (*controller)->core().slaves().size());
+            spdlog::info("{}: adopted with {} slaves", saved.core.name, (*controller)->core().slaves.size());
             bonds_[saved.core.name] = std::move(*controller);
             continue;
         }
@@ -186,8 +186,11 @@ Result<int> Daemon::run() {
     return code;
 }
 
-// The bonds that were there are served already; clients are when the config is applied.
+// The bonds that were there are served already; clients are when what their adoption set in motion is done, so that
+// nobody sees half of it, and the config is applied.
 Task<Result<void>> Daemon::start_serving(std::optional<api::Config> config, std::optional<gid_t> writers) {
+    auto nothing = [](Hands::Tools &) { return true; };
+    (void)co_await hands_->call("adoption", std::move(nothing));
     Result<void> done;
     if (config) {
         done = co_await apply(*config);

@@ -30,7 +30,7 @@ struct Settings {
 };
 
 // The values that a bond, or a slave, has now of the options of a list: what setting that list is undone with.
-std::vector<core::OptionValue> present_options(const core::Bond &, std::span<const core::OptionValue>);
+std::vector<core::OptionValue> present_options(const core::BondState &, std::span<const core::OptionValue>);
 std::vector<core::OptionValue> present_options(const core::Slave &, std::span<const core::OptionValue>);
 
 class Daemon {

@@ -133,7 +133,7 @@ TEST_CASE("a slave that joins is given clients") {
 TEST_CASE("NEXT: only the fastest slaves are used, in turn") {
     Lab lab = two_slaves();
     lab.enslave("e2");
-    const auto &slaves = lab.bond.slaves();
+    const auto &slaves = lab.bond.slaves;
     CHECK(core::balance::next_slot(slaves, no_slot) == lab.slot("e0"));
     CHECK(core::balance::next_slot(slaves, lab.slot("e0")) == lab.slot("e1"));
     CHECK(core::balance::next_slot(slaves, lab.slot("e2")) == lab.slot("e0"));
@@ -183,7 +183,7 @@ TEST_CASE("a restart in between: what was not told yet is told") {
     Lab lab = two_slaves();
     lab.table.clients[50] = client(50, lab.slot("e1"));
     lab.table.clients[50].tell = true;
-    lab.bond = Bond::restore(lab.bond.save(), 1500, lab.now);
+    lab.bond = core::restore(core::save(lab.bond), 1500, lab.now);
     lab.walk(lab.now + 2s);
     CHECK(lab.seen<Update>().size() == 1);
     CHECK(lab.slave("e1").mac == mac(2));

@@ -106,7 +106,7 @@ TEST_CASE("1.11 without a monitor only the immediate announcement is sent") {
     lab.enslave("e1");
     lab.forget();
     lab.set("active_slave", "e1");
-    CHECK_FALSE(lab.bond.deadline());
+    CHECK_FALSE(core::deadline(lab.bond));
     CHECK(lab.announcements() == Times{0});
 }
 
@@ -120,7 +120,7 @@ TEST_CASE("1.11 a bond that is down announces nothing, closing it forgets what w
     lab.set("active_slave", "e0");
     CHECK(lab.announcements() == Times{0});
     lab.handle(core::BondAdmin{false});
-    CHECK(lab.bond.save().pending_notif == 0);
+    CHECK(core::save(lab.bond).pending_notif == 0);
     lab.handle(core::BondAdmin{true});
     lab.walk(lab.now + Ms(1000));
     CHECK(lab.announcements() == Times{0});
@@ -167,10 +167,10 @@ TEST_CASE("G5 resend_igmp 0 and a closed bond: no re-join; without a monitor the
     Lab closed = pair("1", "0", {{"resend_igmp", "3"}});
     closed.set("active_slave", "e1");
     closed.handle(core::BondAdmin{false});
-    CHECK_FALSE(closed.bond.deadline());
+    CHECK_FALSE(core::deadline(closed.bond));
     Lab unwatched(OptionList{{"mode", "active-backup"}, {"miimon", "0"}, {"resend_igmp", "2"}});
     unwatched.enslave("e0");
     unwatched.walk(unwatched.now + Ms(1000));
     CHECK(unwatched.rejoins() == Times{1, 201});
-    CHECK_FALSE(unwatched.bond.deadline());
+    CHECK_FALSE(core::deadline(unwatched.bond));
 }

@@ -70,12 +70,12 @@ TEST_CASE("P17 miimon and arp_interval: the one that is set ends the other") {
     Lab lab(OptionList{{"mode", "active-backup"}, {"miimon", "100"}});
     lab.enslave("e0");
     lab.set("arp_interval", "200");
-    CHECK(get_option(lab.bond.options(), "miimon") == "0");
-    CHECK(lab.bond.deadline() == lab.now);
+    CHECK(get_option(lab.bond.options, "miimon") == "0");
+    CHECK(core::deadline(lab.bond) == lab.now);
     lab.set("arp_validate", "all");
     lab.set("miimon", "100");
-    CHECK(get_option(lab.bond.options(), "arp_interval") == "0");
-    CHECK(get_option(lab.bond.options(), "arp_validate") == "none");
+    CHECK(get_option(lab.bond.options, "arp_interval") == "0");
+    CHECK(get_option(lab.bond.options, "arp_validate") == "none");
     std::vector<std::string> told;
     for (const auto &[when, t] : lab.seen<Transition>()) {
         if (t.machine == "option") {
@@ -171,12 +171,12 @@ TEST_CASE(
     CHECK(lab.request({{"miimon", "0"}, {"arp_interval", "100"}, {"arp_validate", "all"}}) == 0);
     CHECK(lab.request({{"miimon", "100"}, {"arp_interval", "0"}, {"arp_validate", "none"}}) == 0);
     CHECK(lab.request({{"arp_interval", "100"}, {"miimon", "50"}, {"monitors", "all"}, {"arp_validate", "all"}}) == 0);
-    CHECK(lab.bond.options().miimon_ms == 50);
-    CHECK(lab.bond.options().arp_interval_ms == 100);
+    CHECK(lab.bond.options.miimon_ms == 50);
+    CHECK(lab.bond.options.arp_interval_ms == 100);
     CHECK(lab.request({{"monitors", "exclusive"}}) == EINVAL);
     CHECK(lab.request({{"miimon", "0"}}) == 0);
     CHECK(lab.request({{"monitors", "exclusive"}}) == 0);
-    CHECK(lab.bond.options().arp_interval_ms == 100);
+    CHECK(lab.bond.options.arp_interval_ms == 100);
 }
 
 TEST_CASE("O11 a change of mode ends arp_validate; to modes 4 to 6 it ends the ARP monitor too") {

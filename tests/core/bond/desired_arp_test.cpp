@@ -36,14 +36,14 @@ TEST_CASE("P10 P11 arp_validate: what active and backup slaves hear") {
     CHECK(lab.desired("e1").backup);
     lab.set("arp_interval", "0");
     CHECK(lab.desired("e0").hear == Hear::nothing);
-    CHECK_FALSE(lab.bond.desired().monitor.on);
-    CHECK(lab.bond.desired().monitor.targets.empty());
+    CHECK_FALSE(core::desired(lab.bond).monitor.on);
+    CHECK(core::desired(lab.bond).monitor.targets.empty());
 }
 
 TEST_CASE("P9 the data path knows the targets") {
     Lab lab(options("balance-rr", {{"ns_ip6_target", "fe80::9"}, {"arp_all_targets", "all"}}));
     lab.enslave("e0");
-    const auto monitor = lab.bond.desired().monitor;
+    const auto monitor = core::desired(lab.bond).monitor;
     CHECK(monitor.on);
     CHECK(monitor.all_targets);
     CHECK(monitor.targets == std::vector<Ipv4Addr>{{10, 0, 0, 1}, {10, 0, 0, 2}});
@@ -53,18 +53,18 @@ TEST_CASE("P9 the data path knows the targets") {
 
 TEST_CASE("P8 rule (b): backups count once the active slave has heard something since it became active") {
     Lab lab(options("active-backup", {{"arp_validate", "all"}}));
-    CHECK_FALSE(lab.bond.desired().monitor.heard_after);
+    CHECK_FALSE(core::desired(lab.bond).monitor.heard_after);
     lab.enslave("e0");
     lab.enslave("e1");
     const Time enslaved = lab.now;
-    CHECK(lab.bond.desired().monitor.heard_after == enslaved);
+    CHECK(core::desired(lab.bond).monitor.heard_after == enslaved);
     lab.alive("e0", true);
     lab.alive("e1", true);
     lab.ticks(5);
-    CHECK(lab.bond.desired().monitor.heard_after == enslaved);
+    CHECK(core::desired(lab.bond).monitor.heard_after == enslaved);
     lab.set("active_slave", "e1");
-    CHECK(lab.bond.desired().monitor.heard_after == lab.now);
-    CHECK(lab.bond.desired().monitor.probe_until == Time{});
+    CHECK(core::desired(lab.bond).monitor.heard_after == lab.now);
+    CHECK(core::desired(lab.bond).monitor.probe_until == Time{});
 }
 
 TEST_CASE("P8 rule (c): answers to the candidate's probe count on every backup for an interval and a half") {
@@ -75,8 +75,8 @@ TEST_CASE("P8 rule (c): answers to the candidate's probe count on every backup f
         lab.tick();
         REQUIRE(lab.now < Ms(5000));
     }
-    auto monitor = lab.bond.desired().monitor;
-    REQUIRE(lab.bond.candidate() == lab.slot("e1"));
+    auto monitor = core::desired(lab.bond).monitor;
+    REQUIRE(lab.bond.candidate == lab.slot("e1"));
     CHECK_FALSE(monitor.heard_after);
     CHECK(monitor.probe_from == lab.now - Ms(100));
     CHECK(monitor.probe_until == lab.now + Ms(150));
@@ -85,7 +85,7 @@ TEST_CASE("P8 rule (c): answers to the candidate's probe count on every backup f
     CHECK(lab.desired("e0").backup);
     lab.advance(Ms(10));
     lab.handle(core::ProbesSent{lab.slot("e1")});
-    CHECK(lab.bond.desired().monitor.probe_until == lab.now + Ms(150));
+    CHECK(core::desired(lab.bond).monitor.probe_until == lab.now + Ms(150));
     lab.handle(core::ProbesSent{30}); // gone meanwhile
 }
 

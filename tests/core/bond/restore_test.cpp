@@ -13,10 +13,12 @@ using namespace xbond::test;
 
 namespace {
 
-core::Bond restored(const core::Bond &bond, Time now) { return core::Bond::restore(bond.save(), bond.mtu(), now); }
+core::BondState restored(const core::BondState &bond, Time now) {
+    return core::restore(core::save(bond), bond.mtu, now);
+}
 
 // Every packet's walk along the fallback visits existing slaves, each once, until it ends or is back at its start.
-void check_fallback(const core::Bond &bond, const core::Desired &desired) {
+void check_fallback(const core::BondState &bond, const core::Desired &desired) {
     std::map<SlotId, SlotId> next;
     for (const auto &slave : desired.slaves) {
         next[slave.slot] = slave.fallback;
@@ -25,41 +27,41 @@ void check_fallback(const core::Bond &bond, const core::Desired &desired) {
         std::set<SlotId> tried{start};
         for (SlotId slot = start == no_slot ? no_slot : next.at(start); slot != no_slot && slot != start;
              slot = next.at(slot)) {
-            REQUIRE(bond.slave(slot) != nullptr);
-            REQUIRE(bond.slave(slot)->up());
+            REQUIRE(core::find_slave(bond, slot) != nullptr);
+            REQUIRE(core::find_slave(bond, slot)->up());
             REQUIRE(tried.insert(slot).second);
         }
     }
 }
 
 void check_invariants(const Lab &lab) {
-    const core::Bond &bond = lab.bond;
-    const auto desired = bond.desired();
-    REQUIRE((bond.active() == no_slot || bond.slave(bond.active()) != nullptr));
-    REQUIRE((bond.candidate() == no_slot || bond.active() == no_slot));
-    REQUIRE((bond.candidate() == no_slot || bond.options().arp_interval_ms > 0));
-    REQUIRE((bond.primary() == no_slot || bond.slave(bond.primary())->name == bond.options().primary));
-    REQUIRE(desired.slaves.size() == bond.slaves().size());
-    REQUIRE(desired.pick.size() <= bond.slaves().size());
+    const core::BondState &bond = lab.bond;
+    const auto desired = core::desired(bond);
+    REQUIRE((bond.active == no_slot || core::find_slave(bond, bond.active) != nullptr));
+    REQUIRE((bond.candidate == no_slot || bond.active == no_slot));
+    REQUIRE((bond.candidate == no_slot || bond.options.arp_interval_ms > 0));
+    REQUIRE((bond.primary == no_slot || core::find_slave(bond, bond.primary)->name == bond.options.primary));
+    REQUIRE(desired.slaves.size() == bond.slaves.size());
+    REQUIRE(desired.pick.size() <= bond.slaves.size());
     std::set<SlotId> slots;
     bool any_up = false;
-    for (const Slave &slave : bond.slaves()) {
+    for (const Slave &slave : bond.slaves) {
         REQUIRE(slave.slot < XB_MAX_SLAVES);
         REQUIRE(slots.insert(slave.slot).second);
         any_up = any_up || slave.link == Link::up;
-        const auto &options = bond.options();
+        const auto &options = bond.options;
         REQUIRE((options.miimon_ms == 0 || options.arp_interval_ms > 0 || slave.link == slave.mii));
         REQUIRE((options.arp_interval_ms == 0 || options.miimon_ms > 0 || slave.link == slave.arp));
         REQUIRE(
             (options.miimon_ms == 0 || options.arp_interval_ms == 0 || options.monitors != core::Monitors::exclusive));
-        const bool in_use = slave.slot == bond.active() || slave.slot == bond.candidate();
-        if (bond.options().mode == Mode::active_backup) {
+        const bool in_use = slave.slot == bond.active || slave.slot == bond.candidate;
+        if (bond.options.mode == Mode::active_backup) {
             REQUIRE((in_use || slave.backup));
-            REQUIRE((slave.slot != bond.active() || !slave.backup));
+            REQUIRE((slave.slot != bond.active || !slave.backup));
             REQUIRE(
-                (slave.slot != bond.candidate() || options.miimon_ms > 0 || slave.backup || slave.link == Link::back));
-            REQUIRE((slave.link != Link::up || bond.active() != no_slot));
-        } else if (bond.options().arp_interval_ms == 0) {
+                (slave.slot != bond.candidate || options.miimon_ms > 0 || slave.backup || slave.link == Link::back));
+            REQUIRE((slave.link != Link::up || bond.active != no_slot));
+        } else if (bond.options.arp_interval_ms == 0) {
             REQUIRE((!slave.backup || slave.link != Link::up));
         }
     }
@@ -68,8 +70,8 @@ void check_invariants(const Lab &lab) {
         REQUIRE((slot == no_slot || slots.count(slot) == 1));
     }
     check_fallback(bond, desired);
-    if (bond.deadline()) {
-        REQUIRE(*bond.deadline() >= lab.now);
+    if (core::deadline(bond)) {
+        REQUIRE(*core::deadline(bond) >= lab.now);
     }
 }
 
@@ -101,7 +103,9 @@ public:
 private:
     unsigned below(unsigned limit) { return static_cast<unsigned>(random_() % limit); }
     std::string some_name() { return "e" + std::to_string(below(6)); }
-    bool enslaved(const std::string &name) const { return lab_.bond.slave(std::string_view(name)) != nullptr; }
+    bool enslaved(const std::string &name) const {
+        return core::find_slave(lab_.bond, std::string_view(name)) != nullptr;
+    }
 
     void flip_carrier() {
         const std::string name = some_name();
@@ -158,11 +162,11 @@ private:
                                        {"queue_id", "e1:4"},
                                        {"min_links", "3"}};
         const auto &option = values[below(static_cast<unsigned>(values.size()))];
-        (void)lab_.bond.set_options({&option, 1}, lab_.now); // may be refused
+        (void)core::set_options(lab_.bond, {&option, 1}, lab_.now); // may be refused
         const std::string name = some_name();
         if (enslaved(name)) {
             const OptionValue prio{"prio", std::to_string(static_cast<int>(below(5)) - 2)};
-            (void)lab_.bond.set_slave_options(lab_.slot(name), {&prio, 1}, lab_.now);
+            (void)core::set_slave_options(lab_.bond, lab_.slot(name), {&prio, 1}, lab_.now);
         }
     }
 
@@ -185,23 +189,23 @@ TEST_CASE("restore: the same desired state, links, counters and pending work, an
     lab.walk(lab.now + Ms(350));
     lab.carrier("e0", true);
     lab.tell();
-    const core::Bond again = restored(lab.bond, lab.now);
-    CHECK(again.desired() == lab.bond.desired());
-    CHECK(again.carrier() == lab.bond.carrier());
-    CHECK(again.active() == lab.bond.active());
-    CHECK(again.slaves().size() == 3);
-    for (const Slave &slave : lab.bond.slaves()) {
-        const Slave *twin = again.slave(slave.slot);
+    const core::BondState again = restored(lab.bond, lab.now);
+    CHECK(core::desired(again) == core::desired(lab.bond));
+    CHECK(again.carrier == lab.bond.carrier);
+    CHECK(again.active == lab.bond.active);
+    CHECK(again.slaves.size() == 3);
+    for (const Slave &slave : lab.bond.slaves) {
+        const Slave *twin = core::find_slave(again, slave.slot);
         REQUIRE(twin != nullptr);
         CHECK(twin->link == slave.link);
         CHECK(twin->failures == slave.failures);
         CHECK(twin->delay == slave.delay);
     }
-    const auto before = lab.bond.save(), after = again.save();
+    const auto before = core::save(lab.bond), after = core::save(again);
     CHECK(after.pending_notif == before.pending_notif);
     CHECK(after.pending_rejoin == before.pending_rejoin);
-    CHECK(again.deadline().value() > lab.now);
-    CHECK(again.deadline().value() <= lab.now + Ms(100));
+    CHECK(core::deadline(again).value() > lab.now);
+    CHECK(core::deadline(again).value() <= lab.now + Ms(100));
 }
 
 TEST_CASE("restore: announcements and re-joins that were pending go on") {
@@ -220,16 +224,16 @@ TEST_CASE("restore: announcements and re-joins that were pending go on") {
 TEST_CASE("restore: saved state that names what is not there is cut down") {
     Lab lab(OptionList{{"mode", "active-backup"}});
     lab.enslave("e0");
-    auto saved = lab.bond.save();
+    auto saved = core::save(lab.bond);
     saved.active = 9;
     saved.primary = 31;
     saved.slaves.push_back(saved.slaves[0]);
     saved.slaves.push_back(saved.slaves[0]);
     saved.slaves.back().slot = 200;
-    const auto bond = core::Bond::restore(saved, 1500, lab.now);
-    CHECK(bond.slaves().size() == 1);
-    CHECK(bond.active() == no_slot);
-    CHECK(bond.primary() == no_slot);
+    const auto bond = core::restore(saved, 1500, lab.now);
+    CHECK(bond.slaves.size() == 1);
+    CHECK(bond.active == no_slot);
+    CHECK(bond.primary == no_slot);
 }
 
 TEST_CASE("20,000 random events never break what must always hold") {
@@ -242,7 +246,7 @@ TEST_CASE("20,000 random events never break what must always hold") {
         monkey.act();
         check_invariants(lab);
         std::map<std::string, std::uint32_t> now_failed;
-        for (const Slave &slave : lab.bond.slaves()) {
+        for (const Slave &slave : lab.bond.slaves) {
             const auto before = failures.find(slave.name);
             // A slave that came back after a release starts from 0.
             REQUIRE((before == failures.end() || slave.failures >= before->second || slave.failures == 0));

@@ -123,7 +123,7 @@ TEST_CASE("M16 the name of a future slave as primary takes effect when it is ens
     lab.release("e9");
     CHECK(lab.primary().empty());
     CHECK(lab.active() == "e0");
-    CHECK(lab.bond.options().primary == "e9"); // the name stays
+    CHECK(lab.bond.options.primary == "e9"); // the name stays
 }
 
 TEST_CASE("M16 primary that is not enslaved drops the old one; empty clears it") {
@@ -210,7 +210,7 @@ TEST_CASE("M19 without an UP slave the one nearest to the end of its updelay is 
     CHECK(lab.active() == "e2");
     CHECK(lab.slave("e2").link == Link::up);
     CHECK(lab.slave("e1").link == Link::back);
-    CHECK(lab.bond.carrier());
+    CHECK(lab.bond.carrier);
 }
 
 TEST_CASE("prio: only a warning while there is a primary, else selection at once") {
@@ -233,7 +233,7 @@ TEST_CASE("prio: refusals") {
     lab.enslave("e0");
     const auto code = [&](const std::string &name, const std::string &value) {
         const OptionValue option{name, value};
-        const auto done = lab.bond.set_slave_options(lab.slot("e0"), {&option, 1}, lab.now);
+        const auto done = core::set_slave_options(lab.bond, lab.slot("e0"), {&option, 1}, lab.now);
         return done ? 0 : done.error().code;
     };
     CHECK(code("prio", "1") == EACCES);
@@ -243,13 +243,13 @@ TEST_CASE("prio: refusals") {
     second.enslave("e0");
     for (const char *bad : {"", "x", "2147483648", "-2147483649", "1 2", "1x", "99999999999999999999"}) {
         const OptionValue option{"prio", bad};
-        const auto done = second.bond.set_slave_options(0, {&option, 1}, second.now);
+        const auto done = core::set_slave_options(second.bond, 0, {&option, 1}, second.now);
         REQUIRE_FALSE(done);
         CHECK(done.error().code == EINVAL);
     }
     const OptionValue option{"prio", "-2147483648"};
-    CHECK(second.bond.set_slave_options(0, {&option, 1}, second.now));
-    CHECK(second.bond.set_slave_options(9, {&option, 1}, second.now).error().code == ENODEV);
+    CHECK(core::set_slave_options(second.bond, 0, {&option, 1}, second.now));
+    CHECK(core::set_slave_options(second.bond, 9, {&option, 1}, second.now).error().code == ENODEV);
 }
 
 TEST_CASE("1.13 rename: the primary follows the name") {
@@ -265,7 +265,7 @@ TEST_CASE("1.13 rename: the primary follows the name") {
     lab.handle(core::SlaveRenamed{lab.slot("e1"), "e0"});
     lab.handle(core::SlaveRenamed{lab.slot("x1"), "e1"});
     CHECK(lab.primary() == "e1");
-    CHECK(lab.bond.active() == 1);
+    CHECK(lab.bond.active == 1);
 }
 
 TEST_CASE("3.3 the active slave keeps its role while it is in FAIL, and a higher prio still wins when it fails") {
@@ -278,7 +278,7 @@ TEST_CASE("3.3 the active slave keeps its role while it is in FAIL, and a higher
     REQUIRE(lab.active() == "e0");
     lab.carrier("e2", false);
     lab.ticks(2);
-    REQUIRE(lab.bond.set_slave_options(lab.slot("e2"), {&high, 1}, lab.now));
+    REQUIRE(core::set_slave_options(lab.bond, lab.slot("e2"), {&high, 1}, lab.now));
     lab.carrier("e0", false);
     lab.tick();
     CHECK(lab.active() == "e0");

@@ -26,7 +26,9 @@ public:
     }
 };
 
-core::Bond restored(const core::Bond &bond, Time now) { return core::Bond::restore(bond.save(), bond.mtu(), now); }
+core::BondState restored(const core::BondState &bond, Time now) {
+    return core::restore(core::save(bond), bond.mtu, now);
+}
 
 } // namespace
 
@@ -56,7 +58,7 @@ TEST_CASE("monitors all: a slave is up only if carrier and answers are there") {
         lab.walk(lab.now + Ms(250));
         CHECK(lab.slave("e0").link == Link::up);
     }
-    CHECK(lab.bond.carrier());
+    CHECK(lab.bond.carrier);
 }
 
 TEST_CASE("monitors any: carrier or answers are enough") {
@@ -111,12 +113,12 @@ TEST_CASE("monitors all: without answers active-backup searches, and a candidate
     lab.alive("e1", false);
     lab.walk(lab.now + Ms(1000));
     CHECK(lab.active().empty());
-    CHECK(lab.bond.candidate() != no_slot);
+    CHECK(lab.bond.candidate != no_slot);
     CHECK(lab.picks().empty());
     lab.alive("e1", true);
     lab.walk(lab.now + Ms(400));
     CHECK(lab.active() == "e1");
-    CHECK(lab.bond.candidate() == no_slot);
+    CHECK(lab.bond.candidate == no_slot);
 }
 
 TEST_CASE("monitors: each keeps its own grid") {
@@ -125,14 +127,14 @@ TEST_CASE("monitors: each keeps its own grid") {
     lab.tick();
     const Time mii = lab.now;
     lab.set("arp_interval", "30");
-    CHECK(lab.bond.deadline() == lab.now);
+    CHECK(core::deadline(lab.bond) == lab.now);
     lab.forget();
     lab.walk(mii + Ms(100));
     CHECK(lab.probes() ==
           std::vector<std::string>{"e0 0", "e1 0", "e0 30", "e1 30", "e0 60", "e1 60", "e0 90", "e1 90"});
-    CHECK(lab.bond.deadline() == mii + Ms(120));
+    CHECK(core::deadline(lab.bond) == mii + Ms(120));
     lab.walk(mii + Ms(139));
-    CHECK(lab.bond.deadline() == mii + Ms(140));
+    CHECK(core::deadline(lab.bond) == mii + Ms(140));
 }
 
 TEST_CASE("monitors: announcements are counted in ticks of one of them") {
@@ -162,17 +164,17 @@ TEST_CASE("restore: a bond with the ARP monitor goes on as it was, and no health
     }
     lab.walk(lab.now + Ms(2000));
     REQUIRE(lab.slave("e2").arp == Link::down);
-    const auto before = lab.bond.desired();
+    const auto before = core::desired(lab.bond);
     const auto links = [&] {
         std::vector<Link> all;
-        std::ranges::transform(lab.bond.slaves(), std::back_inserter(all), &Slave::link);
+        std::ranges::transform(lab.bond.slaves, std::back_inserter(all), &Slave::link);
         return all;
     };
     const auto links_before = links();
     lab.advance(Ms(60000)); // nobody probed
     lab.bond = restored(lab.bond, lab.now);
-    CHECK(lab.bond.desired() == before);
-    CHECK(lab.bond.deadline() == lab.now);
+    CHECK(core::desired(lab.bond) == before);
+    CHECK(core::deadline(lab.bond) == lab.now);
     lab.forget();
     lab.walk(lab.now + Ms(2000));
     CHECK(links() == links_before);
@@ -191,16 +193,16 @@ TEST_CASE("restore: the search goes on behind the same candidate") {
         lab.tick();
         REQUIRE(lab.now < Ms(5000));
     }
-    const SlotId candidate = lab.bond.candidate();
+    const SlotId candidate = lab.bond.candidate;
     REQUIRE(candidate == lab.slot("e1"));
     lab.bond = restored(lab.bond, lab.now);
-    CHECK(lab.bond.candidate() == candidate);
-    CHECK(lab.bond.save().candidate == candidate);
+    CHECK(lab.bond.candidate == candidate);
+    CHECK(core::save(lab.bond).candidate == candidate);
     CHECK_FALSE(lab.suppressed("e1"));
     lab.tick();
-    CHECK(lab.bond.candidate() == lab.slot("e2"));
+    CHECK(lab.bond.candidate == lab.slot("e2"));
     CHECK(lab.suppressed("e1"));
-    for (const Slave &slave : lab.bond.slaves()) {
+    for (const Slave &slave : lab.bond.slaves) {
         CHECK(slave.link != Link::up);
     }
 }
@@ -208,12 +210,12 @@ TEST_CASE("restore: the search goes on behind the same candidate") {
 TEST_CASE("restore: a candidate that cannot be one is left out") {
     Lab lab(OptionList{{"mode", "active-backup"}, {"arp_interval", "100"}});
     lab.enslave("e0");
-    auto saved = lab.bond.save();
+    auto saved = core::save(lab.bond);
     saved.candidate = lab.slot("e0"); // there is an active slave
-    CHECK(core::Bond::restore(saved, 1500, lab.now).candidate() == no_slot);
+    CHECK(core::restore(saved, 1500, lab.now).candidate == no_slot);
     saved.active = no_slot;
     saved.candidate = 17;
-    CHECK(core::Bond::restore(saved, 1500, lab.now).candidate() == no_slot);
+    CHECK(core::restore(saved, 1500, lab.now).candidate == no_slot);
 }
 
 // ---- user/monitor ----

@@ -23,7 +23,7 @@ Lab three(const OptionList &options) {
 // Positions of the first frames with a fresh per-CPU counter: pre-incremented, divided by packets_per_slave (1.2).
 Names frames(const Lab &lab, unsigned count) {
     const auto picks = lab.picks();
-    const unsigned per_slave = lab.bond.desired().programs.packets_per_slave;
+    const unsigned per_slave = core::desired(lab.bond).programs.packets_per_slave;
     Names slaves;
     for (unsigned counter = 1; counter <= count; ++counter) {
         slaves.push_back(picks[counter / per_slave % picks.size()]);
@@ -69,16 +69,16 @@ TEST_CASE("A5 balance-rr: the share of a slave without carrier goes to the next 
 
 TEST_CASE("A6 balance-rr: IGMP leaves on the active slave, else on the first usable one") {
     Lab lab = three({{"mode", "balance-rr"}, {"downdelay", "5000"}});
-    CHECK(lab.bond.desired().igmp == lab.slot("e0"));
+    CHECK(core::desired(lab.bond).igmp == lab.slot("e0"));
     lab.carrier("e0", false);
     lab.tell();
-    CHECK(lab.bond.desired().igmp == lab.slot("e0")); // without any further check (1.2)
+    CHECK(core::desired(lab.bond).igmp == lab.slot("e0")); // without any further check (1.2)
     Lab other(OptionList{{"mode", "balance-rr"}, {"updelay", "500"}});
     other.enslave("e0");
-    CHECK(other.bond.desired().igmp == no_slot);
+    CHECK(core::desired(other.bond).igmp == no_slot);
     other.walk(other.now + Ms(1000));
-    CHECK(other.bond.desired().igmp == 0);
-    CHECK(three({{"mode", "balance-xor"}}).bond.desired().igmp == no_slot);
+    CHECK(core::desired(other.bond).igmp == 0);
+    CHECK(core::desired(three({{"mode", "balance-xor"}}).bond).igmp == no_slot);
 }
 
 // The kernel loses what is sent between a loss and the tick that sees it. With downdelay 0 xbond sends it on the
@@ -193,7 +193,7 @@ TEST_CASE("desired: queue ids, policy and xbond's own options are published") {
                      {"visibility", "full"},
                      {"carrier_watch", "5"}});
     lab.set("queue_id", "e1:7");
-    const auto desired = lab.bond.desired();
+    const auto desired = core::desired(lab.bond);
     CHECK(desired.programs.mode == Mode::balance_xor);
     CHECK(desired.programs.policy == HashPolicy::layer34);
     CHECK(desired.xdp == XdpPolicy::native);
@@ -219,6 +219,6 @@ TEST_CASE("A20 queue_id: refusals are EPERM, 0 may be everybody's") {
     lab.set("queue_id", "e1:0\n");
     CHECK(lab.slave("e0").queue_id == 0);
     const OptionValue taken{"queue_id", "3"};
-    REQUIRE(lab.bond.set_slave_options(lab.slot("e2"), {&taken, 1}, lab.now));
-    CHECK(lab.bond.set_slave_options(lab.slot("e1"), {&taken, 1}, lab.now).error().code == EPERM);
+    REQUIRE(core::set_slave_options(lab.bond, lab.slot("e2"), {&taken, 1}, lab.now));
+    CHECK(core::set_slave_options(lab.bond, lab.slot("e1"), {&taken, 1}, lab.now).error().code == EPERM);
 }

@@ -73,11 +73,11 @@ TEST_CASE("O3 delays without miimon: EPERM, also for 0") {
 TEST_CASE("O3 in one request miimon comes before the delays, whatever the order typed") {
     Lab lab(OptionList{{"miimon", "0"}});
     const OptionList request{{"updelay", "200"}, {"miimon", "100"}};
-    REQUIRE(lab.bond.set_options(request, lab.now));
-    CHECK(lab.bond.options().updelay_ms() == 200);
+    REQUIRE(core::set_options(lab.bond, request, lab.now));
+    CHECK(lab.bond.options.updelay_ms() == 200);
     const OptionList mode_last{{"primary", "e0"}, {"mode", "active-backup"}};
     lab.handle(core::BondAdmin{false});
-    CHECK(lab.bond.set_options(mode_last, lab.now));
+    CHECK(core::set_options(lab.bond, mode_last, lab.now));
 }
 
 TEST_CASE("O4 modes parse by name and by number") {
@@ -210,16 +210,16 @@ TEST_CASE("options: a request is applied whole or not at all") {
     Lab lab(OptionList{{"mode", "active-backup"}, {"miimon", "100"}});
     lab.enslave("e0");
     lab.enslave("e1");
-    const auto before = lab.bond.save();
-    const auto desired = lab.bond.desired();
+    const auto before = core::save(lab.bond);
+    const auto desired = core::desired(lab.bond);
     const OptionList request{{"active_slave", "e1"}, {"num_grat_arp", "9"}, {"min_links", "x"}};
-    const auto done = lab.bond.set_options(request, lab.now);
+    const auto done = core::set_options(lab.bond, request, lab.now);
     REQUIRE_FALSE(done);
     CHECK(done.error().code == EINVAL);
     CHECK_THAT(done.error().message,
                Catch::Contains("min_links") && Catch::Contains("\"x\"") && Catch::Contains("0..2147483647"));
-    CHECK(lab.bond.save().options == before.options);
-    CHECK(lab.bond.desired() == desired);
+    CHECK(core::save(lab.bond).options == before.options);
+    CHECK(core::desired(lab.bond) == desired);
 }
 
 TEST_CASE("options: order of application is the kernel's, stable, unknown names last") {

@@ -2,7 +2,7 @@
 // The state that a bond wants of its data path and its devices.
 #include <algorithm>
 
-#include "user/core/bond/bond.h"
+#include "user/core/bond/step.h"
 #include "user/core/link/arp.h"
 #include "user/core/modes/mode_policy.h"
 
@@ -36,75 +36,75 @@ std::vector<MacAddr> ns_joins(const Options &options, const Slave &slave) {
     return joins;
 }
 
-} // namespace
-
-DesiredMonitor Bond::desired_monitor() const {
-    if (options_.arp_interval_ms == 0) {
+DesiredMonitor desired_monitor(const BondState &bond) {
+    if (bond.options.arp_interval_ms == 0) {
         return {};
     }
     DesiredMonitor wanted{.on = true,
                           .heard_after = std::nullopt,
-                          .all_targets = options_.arp_all_targets_all,
-                          .targets = options_.arp_ip_targets,
-                          .targets6 = options_.ns_ip6_targets};
-    if (const Slave *active = slave(active_)) {
+                          .all_targets = bond.options.arp_all_targets_all,
+                          .targets = bond.options.arp_ip_targets,
+                          .targets6 = bond.options.ns_ip6_targets};
+    if (const Slave *active = find_slave(bond, bond.active)) {
         wanted.heard_after = active->last_link_up;
     }
-    if (const Slave *candidate = slave(candidate_)) {
+    if (const Slave *candidate = find_slave(bond, bond.candidate)) {
         // From the moment when it was chosen: an answer may be faster than the report that the probe was sent.
         const Time sent = std::max(candidate->last_tx, candidate->last_link_up);
-        const monitor::ArpWindow window{sent, Ms(options_.arp_interval_ms), options_.arp_missed_max};
+        const monitor::ArpWindow window{sent, Ms(bond.options.arp_interval_ms), bond.options.arp_missed_max};
         wanted.probe_from = sent - window.interval;
         wanted.probe_until = window.until(sent, 1);
     }
     return wanted;
 }
 
-DesiredSlave Bond::desired_slave(const Slave &slave, SlotId fallback) const {
-    const ModeTraits &traits = policy().traits();
+DesiredSlave desired_slave(const BondState &bond, const Slave &slave, SlotId fallback) {
+    const ModeTraits &traits = policy(bond).traits();
     // Probes show their targets the address of the slave that asks (4.2): what they send to it is for the bond.
-    const bool has_own_traffic = traits.balances_clients || (traits.balances_load && options_.arp_interval_ms > 0);
+    const bool has_own_traffic = traits.balances_clients || (traits.balances_load && bond.options.arp_interval_ms > 0);
     return {.slot = slave.slot,
             .ifindex = slave.ifindex,
             .mac = slave.mac,
             .queue_id = slave.link == Link::up ? slave.queue_id : std::uint16_t{0}, // 1.9
             .suppress = slave.suppressed && !has_own_traffic,
             .suppress_flood = slave.suppressed && has_own_traffic,
-            .promisc = slave.slot == active_ && balance_.listen_until.has_value(),
+            .promisc = slave.slot == bond.active && bond.balance.listen_until.has_value(),
             .speed = traits.balances_load ? slave.known_speed() : 0,
             .fallback = fallback,
-            .hear = hear(options_, slave),
+            .hear = hear(bond.options, slave),
             .backup = slave.backup,
-            .ns_joins = traits.arp_on_active ? ns_joins(options_, slave) : std::vector<MacAddr>{},
-            .carries_lists = !traits.has_primary || slave.slot == active_};
+            .ns_joins = traits.arp_on_active ? ns_joins(bond.options, slave) : std::vector<MacAddr>{},
+            .carries_lists = !traits.has_primary || slave.slot == bond.active};
 }
 
-Desired Bond::desired() const {
-    const ModeView seen = view();
-    const FallbackTable fallback = policy().fallback(seen);
-    Desired desired{.programs = {.mode = options_.mode,
-                                 .policy = options_.xmit_hash_policy,
-                                 .packets_per_slave = options_.packets_per_slave,
-                                 .tlb_dynamic_lb = options_.tlb_dynamic_lb},
-                    .balances_clients = policy().traits().balances_clients,
-                    .bond_mac = mac_,
-                    .carrier = carrier_,
-                    .active = active_,
+} // namespace
+
+Desired desired(const BondState &bond) {
+    const ModeView seen = view(bond);
+    const FallbackTable fallback = policy(bond).fallback(seen);
+    Desired desired{.programs = {.mode = bond.options.mode,
+                                 .policy = bond.options.xmit_hash_policy,
+                                 .packets_per_slave = bond.options.packets_per_slave,
+                                 .tlb_dynamic_lb = bond.options.tlb_dynamic_lb},
+                    .balances_clients = policy(bond).traits().balances_clients,
+                    .bond_mac = bond.mac,
+                    .carrier = bond.carrier,
+                    .active = bond.active,
                     .igmp = no_slot,
-                    .pick = policy().pick(seen),
+                    .pick = policy(bond).pick(seen),
                     .slaves = {},
-                    .xdp = options_.xdp,
-                    .visibility = options_.visibility,
-                    .carrier_watch_ms = options_.carrier_watch_ms,
-                    .broadcast_neighbor = options_.broadcast_neighbor,
-                    .lease_ms = policy().traits().lacp ? options_.controller_lease_ms : 0,
-                    .monitor = desired_monitor()};
-    if (policy().traits().igmp_on_active) {
-        const auto usable = usable_slots(slaves_);
-        desired.igmp = active_ != no_slot || usable.empty() ? active_ : usable.front();
+                    .xdp = bond.options.xdp,
+                    .visibility = bond.options.visibility,
+                    .carrier_watch_ms = bond.options.carrier_watch_ms,
+                    .broadcast_neighbor = bond.options.broadcast_neighbor,
+                    .lease_ms = policy(bond).traits().lacp ? bond.options.controller_lease_ms : 0,
+                    .monitor = desired_monitor(bond)};
+    if (policy(bond).traits().igmp_on_active) {
+        const auto usable = usable_slots(bond.slaves);
+        desired.igmp = bond.active != no_slot || usable.empty() ? bond.active : usable.front();
     }
-    for (const Slave &slave : slaves_) {
-        desired.slaves.push_back(desired_slave(slave, fallback.at(slave.slot)));
+    for (const Slave &slave : bond.slaves) {
+        desired.slaves.push_back(desired_slave(bond, slave, fallback.at(slave.slot)));
     }
     return desired;
 }

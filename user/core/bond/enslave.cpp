@@ -39,47 +39,65 @@ Result<void> check_device(const DeviceFacts &device, bool has_slaves) {
     return {};
 }
 
-} // namespace
-
-SlotId Bond::free_slot() const {
+SlotId free_slot(const BondState &bond) {
     for (SlotId slot = 0; slot < XB_MAX_SLAVES; ++slot) {
-        if (slave(slot) == nullptr) {
+        if (find_slave(bond, slot) == nullptr) {
             return slot;
         }
     }
     return no_slot;
 }
 
-bool Bond::slave_keeps_mac() const {
-    return policy().traits().address_follows_active && options_.fail_over_mac != FailOverMac::none;
-}
-
-std::optional<MacAddr> Bond::mac_for(const DeviceFacts &device, MacAddr bond_mac, MacAddr fresh_random) const {
-    if (!slave_keeps_mac()) {
+std::optional<MacAddr> mac_for(const BondState &bond, const DeviceFacts &device, MacAddr bond_mac,
+                               MacAddr fresh_random) {
+    if (!slave_keeps_mac(bond)) {
         return bond_mac;
     }
-    const bool doubles = options_.fail_over_mac == FailOverMac::follow && !slaves_.empty() && device.mac == bond_mac;
+    const bool doubles =
+        bond.options.fail_over_mac == FailOverMac::follow && !bond.slaves.empty() && device.mac == bond_mac;
     return doubles ? std::optional(fresh_random) : std::nullopt;
 }
 
-Result<EnslavePlan> Bond::plan_enslave(const DeviceFacts &device, MacAddr fresh_random) const {
-    XB_TRY_VOID(check_device(device, !slaves_.empty()));
-    EnslavePlan plan{.slot = free_slot(), .set_mtu = mtu_};
-    if (slaves_.empty() && mac_is_random_) {
+// 1.5; without a monitor the link is UP for good.
+void start_link(const BondState &bond, Slave &slave, Time now) {
+    slave.link = Link::up;
+    slave.mii = slave.arp = slave.up() ? Link::up : Link::down;
+    if (slave.up() && bond.options.miimon_ms > 0 && bond.options.updelay_ticks > 0) {
+        slave.mii = Link::back;
+        slave.delay = bond.options.updelay_ticks;
+    }
+    slave.link = verdict(bond, slave);
+    slave.reason = "enslaved";
+    if (slave.link != Link::down) {
+        slave.last_link_up = now;
+    }
+    start_times(bond, slave, now);
+}
+
+} // namespace
+
+bool slave_keeps_mac(const BondState &bond) {
+    return policy(bond).traits().address_follows_active && bond.options.fail_over_mac != FailOverMac::none;
+}
+
+Result<EnslavePlan> plan_enslave(const BondState &bond, const DeviceFacts &device, MacAddr fresh_random) {
+    XB_TRY_VOID(check_device(device, !bond.slaves.empty()));
+    EnslavePlan plan{.slot = free_slot(bond), .set_mtu = bond.mtu};
+    if (bond.slaves.empty() && bond.mac_is_random) {
         plan.set_bond_mac = device.mac;
     }
-    const MacAddr bond_mac = plan.set_bond_mac.value_or(mac_);
-    plan.set_mac = mac_for(device, bond_mac, fresh_random);
-    if (policy().traits().balances_load) {
-        auto own = balance::address_for(slaves_, bond_mac, device.mac);
+    const MacAddr bond_mac = plan.set_bond_mac.value_or(bond.mac);
+    plan.set_mac = mac_for(bond, device, bond_mac, fresh_random);
+    if (policy(bond).traits().balances_load) {
+        auto own = balance::address_for(bond.slaves, bond_mac, device.mac);
         if (!own) {
             return fail(own.error().code, "interface " + quoted(device.name) + ": " + own.error().message);
         }
         plan.set_mac = *own;
     }
-    const bool keeps_mac = slave_keeps_mac() && options_.fail_over_mac == FailOverMac::active;
+    const bool keeps_mac = slave_keeps_mac(bond) && bond.options.fail_over_mac == FailOverMac::active;
     if (!device.can_set_mac && !keeps_mac) {
-        if (!policy().traits().address_follows_active || !slaves_.empty()) {
+        if (!policy(bond).traits().address_follows_active || !bond.slaves.empty()) {
             return fail(EOPNOTSUPP, "interface " + quoted(device.name) + " cannot change its MAC address; only " +
                                         "active-backup with fail_over_mac active can use it");
         }
@@ -90,41 +108,25 @@ Result<EnslavePlan> Bond::plan_enslave(const DeviceFacts &device, MacAddr fresh_
         plan.set_mac.reset();
     }
     if (plan.slot == no_slot) {
-        return fail(ENOSPC, "interface " + quoted(device.name) + ": bond " + name_ + " has " +
-                                std::to_string(slaves_.size()) +
+        return fail(ENOSPC, "interface " + quoted(device.name) + ": bond " + bond.name + " has " +
+                                std::to_string(bond.slaves.size()) +
                                 " slaves, which is the most it can have; release one first");
     }
     return plan;
 }
 
-// 1.5; without a monitor the link is UP for good.
-void Bond::start_link(Slave &slave, Time now) const {
-    slave.link = Link::up;
-    slave.mii = slave.arp = slave.up() ? Link::up : Link::down;
-    if (slave.up() && options_.miimon_ms > 0 && options_.updelay_ticks > 0) {
-        slave.mii = Link::back;
-        slave.delay = options_.updelay_ticks;
-    }
-    slave.link = verdict(slave);
-    slave.reason = "enslaved";
-    if (slave.link != Link::down) {
-        slave.last_link_up = now;
-    }
-    start_times(slave, now);
-}
-
-Effects Bond::enslave(const DeviceFacts &device, const EnslavePlan &plan, Time now) {
-    Step step{now, {}};
-    if (plan.switch_fail_over_mac_active && options_.fail_over_mac != FailOverMac::active) {
+Effects enslave(BondState &bond, const DeviceFacts &device, const EnslavePlan &plan, Time now) {
+    Step step{now};
+    if (plan.switch_fail_over_mac_active && bond.options.fail_over_mac != FailOverMac::active) {
         step.warn("slave " + device.name + " cannot change its MAC address: fail_over_mac becomes active");
-        step.report("option", "", std::string(core::name(options_.fail_over_mac)), "active",
+        step.report("option", "", std::string(core::name(bond.options.fail_over_mac)), "active",
                     "fail_over_mac: " + device.name + " cannot change its MAC address");
-        options_.fail_over_mac = FailOverMac::active;
+        bond.options.fail_over_mac = FailOverMac::active;
     }
     if (plan.set_bond_mac) { // the daemon has set it already
-        step.report("mac", "", mac_.str(), plan.set_bond_mac->str(), "taken from first slave " + device.name);
-        mac_ = *plan.set_bond_mac;
-        mac_is_random_ = false;
+        step.report("mac", "", bond.mac.str(), plan.set_bond_mac->str(), "taken from first slave " + device.name);
+        bond.mac = *plan.set_bond_mac;
+        bond.mac_is_random = false;
     }
     Slave fresh;
     fresh.slot = plan.slot;
@@ -136,92 +138,93 @@ Effects Bond::enslave(const DeviceFacts &device, const EnslavePlan &plan, Time n
     fresh.carrier = device.carrier;
     fresh.speed = device.speed;
     fresh.duplex = device.duplex;
-    start_link(fresh, now);
-    policy().on_enslave(fresh, options_.all_slaves_active);
-    slaves_.push_back(fresh);
+    start_link(bond, fresh, now);
+    policy(bond).on_enslave(fresh, bond.options.all_slaves_active);
+    bond.slaves.push_back(fresh);
     step.report("slave", fresh.name, "released", std::string(state_text(fresh)), "enslaved");
     step.report("link", fresh.name, "", std::string(link_text(fresh.link)), "enslaved");
-    if (policy().traits().has_primary) {
-        if (fresh.name == options_.primary) {
-            primary_ = fresh.slot;
-            force_primary_ = true;
+    if (policy(bond).traits().has_primary) {
+        if (fresh.name == bond.options.primary) {
+            bond.primary = fresh.slot;
+            bond.force_primary = true;
         }
-    } else if (active_ == no_slot && fresh.link == Link::up && !policy().traits().lacp) {
+    } else if (bond.active == no_slot && fresh.link == Link::up && !policy(bond).traits().lacp) {
         step.report("active", "", "", fresh.name, "first usable slave");
-        active_ = fresh.slot; // silently: no failover (1.5)
+        bond.active = fresh.slot; // silently: no failover (1.5)
     }
-    update_carrier(step, "slave " + fresh.name + " enslaved");
-    if (policy().traits().has_primary) {
-        select(step, "slave " + fresh.name + " enslaved");
+    update_carrier(bond, step, "slave " + fresh.name + " enslaved");
+    if (policy(bond).traits().has_primary) {
+        select(bond, step, "slave " + fresh.name + " enslaved");
     }
-    sync_balance(now);
-    slave_came(now);
-    if (!next_tick_) {
-        restart_monitor(now + Ms(options_.miimon_ms));
+    sync_balance(bond, now);
+    slave_came(bond, now);
+    if (!bond.next_tick) {
+        restart_monitor(bond, now + Ms(bond.options.miimon_ms));
     }
-    if (!next_arp_) {
-        restart_arp(now);
+    if (!bond.next_arp) {
+        restart_arp(bond, now);
     }
-    return std::move(step.effects);
+    return finish(bond, step);
 }
 
-Result<ReleasePlan> Bond::plan_release(SlotId slot, MacAddr fresh_random) const {
-    const Slave *leaving = slave(slot);
+Result<ReleasePlan> plan_release(const BondState &bond, SlotId slot, MacAddr fresh_random) {
+    const Slave *leaving = find_slave(bond, slot);
     if (leaving == nullptr) {
-        return fail(EINVAL, "slot " + std::to_string(slot) + " of bond " + name_ + " holds no slave");
+        return fail(EINVAL, "slot " + std::to_string(slot) + " of bond " + bond.name + " holds no slave");
     }
     ReleasePlan plan;
-    if (!slave_keeps_mac() || options_.fail_over_mac != FailOverMac::active) {
+    if (!slave_keeps_mac(bond) || bond.options.fail_over_mac != FailOverMac::active) {
         plan.restore_mac = leaving->perm_mac;
     }
-    if (slaves_.size() == 1) {
+    if (bond.slaves.size() == 1) {
         plan.set_bond_mac = fresh_random;
     }
     return plan;
 }
 
-Effects Bond::release(SlotId slot, const ReleasePlan &plan, Time now) {
-    Step step{now, {}};
-    const Slave *found = slave(slot);
+Effects release(BondState &bond, SlotId slot, const ReleasePlan &plan, Time now) {
+    Step step{now};
+    const Slave *found = find_slave(bond, slot);
     if (found == nullptr) {
         return {};
     }
     const Slave leaving = *found;
-    const bool was_active = slot == active_;
+    const bool was_active = slot == bond.active;
     const std::string cause = "slave " + leaving.name + " released";
-    if (plan.restore_mac == mac_ && slaves_.size() > 1) {
-        step.warn("the permanent address " + mac_.str() + " of " + leaving.name + " stays in use by the bond: give " +
-                  leaving.name + " another one to avoid conflicts");
+    if (plan.restore_mac == bond.mac && bond.slaves.size() > 1) {
+        step.warn("the permanent address " + bond.mac.str() + " of " + leaving.name +
+                  " stays in use by the bond: give " + leaving.name + " another one to avoid conflicts");
     }
-    if (slot == primary_) {
-        primary_ = no_slot;
+    if (slot == bond.primary) {
+        bond.primary = no_slot;
     }
-    if (slot == candidate_) {
-        candidate_ = no_slot;
+    if (slot == bond.candidate) {
+        bond.candidate = no_slot;
     }
     if (was_active) {
-        change_active(step, no_slot, cause);
+        change_active(bond, step, no_slot, cause);
     }
-    if (policy().traits().balances_load) {
-        return_address(step, slot);
+    if (policy(bond).traits().balances_load) {
+        return_address(bond, step, slot);
     }
-    std::erase_if(slaves_, [&](const Slave &slave) { return slave.slot == slot; });
+    std::erase_if(bond.slaves, [&](const Slave &slave) { return slave.slot == slot; });
     step.report("slave", leaving.name, std::string(state_text(leaving)), "released", "released");
     if (was_active) {
-        select(step, cause);
+        select(bond, step, cause);
     }
-    update_carrier(step, cause);
+    update_carrier(bond, step, cause);
     if (plan.set_bond_mac) { // the daemon sets it after the slave has its own address again
-        step.report("mac", "", mac_.str(), plan.set_bond_mac->str(), "last slave released");
-        mac_ = *plan.set_bond_mac;
-        mac_is_random_ = true;
+        step.report("mac", "", bond.mac.str(), plan.set_bond_mac->str(), "last slave released");
+        bond.mac = *plan.set_bond_mac;
+        bond.mac_is_random = true;
     }
-    sync_balance(now);
-    if (slaves_.empty()) {
-        restart_monitor(now);
-        restart_arp(now);
+    leave_lacp(bond, step, leaving);
+    sync_balance(bond, now);
+    if (bond.slaves.empty()) {
+        restart_monitor(bond, now);
+        restart_arp(bond, now);
     }
-    return std::move(step.effects);
+    return finish(bond, step);
 }
 
 } // namespace xbond::core

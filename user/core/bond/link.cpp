@@ -23,30 +23,15 @@ std::string mii_cause(const Slave &slave, Link to) {
     return slave.mii == Link::fail ? "carrier is back within downdelay" : "carrier is on";
 }
 
-} // namespace
-
-void Bond::on(const LinksObserved &event, Step &step) {
-    for (const LinkObservation &link : event.links) {
-        observe(step, link);
-    }
-    if (next_tick_) {
-        run_mii(step);
-    }
-    if (next_arp_ && step.now >= *next_arp_ && covers_all(event)) {
-        run_arp(step);
-    }
-    run_rejoin(step);
-}
-
 // The ARP monitor judges by silence: it needs the latest stamps of every slave.
-bool Bond::covers_all(const LinksObserved &event) const {
-    return std::ranges::all_of(slaves_, [&](const Slave &slave) {
+bool covers_all(const BondState &bond, const LinksObserved &event) {
+    return std::ranges::all_of(bond.slaves, [&](const Slave &slave) {
         return std::ranges::find(event.links, slave.slot, &LinkObservation::slot) != event.links.end();
     });
 }
 
-void Bond::observe(Step &step, const LinkObservation &link) {
-    Slave *slave = find(link.slot);
+void observe(BondState &bond, Step &step, const LinkObservation &link) {
+    Slave *slave = find_slave(bond, link.slot);
     if (slave == nullptr) {
         return; // it was released while the observation was under way
     }
@@ -57,48 +42,94 @@ void Bond::observe(Step &step, const LinkObservation &link) {
     slave->carrier = link.carrier;
     slave->speed = link.speed;
     slave->duplex = link.duplex;
-    observe_stamps(*slave, link.stamps);
+    observe_stamps(bond, *slave, link.stamps);
 }
 
-void Bond::run_mii(Step &step) {
-    const bool tick = step.now >= *next_tick_;
-    const bool had_carrier = carrier_;
+bool lacks_speed(const BondState &bond, const Slave &slave) {
+    return policy(bond).traits().needs_speed && (slave.speed == speed_unknown || slave.duplex == duplex_unknown);
+}
+
+std::string commit_up(BondState &bond, Step &step, Slave &slave) {
+    if (bond.options.miimon_ms > 0) { // the ARP monitor's grace begins elsewhere (4.1)
+        slave.last_link_up = step.now;
+    }
+    end_search(bond);
+    slave_came(bond, step.now);
+    change_flags(step, slave, "link is up", [&](Slave &s) { policy(bond).on_link_up(s); });
+    const Slave *active = find_slave(bond, bond.active);
+    if (active == nullptr) {
+        return slave.name + " is up and there was no active slave";
+    }
+    if (slave.slot == bond.primary) {
+        return "primary " + slave.name + " is up again";
+    }
+    return slave.prio > active->prio ? slave.name + " is up and has a higher prio" : std::string();
+}
+
+std::string commit_down(BondState &bond, Step &step, Slave &slave) {
+    if (slave.failures < std::numeric_limits<std::uint32_t>::max()) {
+        ++slave.failures;
+    }
+    change_flags(step, slave, "link is down",
+                 [&](Slave &s) { policy(bond).on_link_down(s, bond.options.all_slaves_active); });
+    if (slave.slot == bond.active) {
+        return "active slave " + slave.name + " is down";
+    }
+    notify_clients(bond, step, slave);
+    return {};
+}
+
+void run_mii(BondState &bond, Step &step) {
+    const bool tick = step.now >= *bond.next_tick;
+    const bool had_carrier = bond.carrier;
     monitor::MiiPass pass({.kind = tick ? monitor::PassKind::tick : monitor::PassKind::event,
-                           .updelay_ticks = options_.updelay_ticks,
-                           .downdelay_ticks = options_.downdelay_ticks,
-                           .ignore_updelay = policy().ignores_updelay(view())});
+                           .updelay_ticks = bond.options.updelay_ticks,
+                           .downdelay_ticks = bond.options.downdelay_ticks,
+                           .ignore_updelay = policy(bond).ignores_updelay(view(bond))});
     Causes causes;
-    for (Slave &slave : slaves_) {
+    for (Slave &slave : bond.slaves) {
         const auto proposal = pass.inspect(slave.mii, slave.up(), slave.delay);
         causes.push_back(proposal ? mii_cause(slave, *proposal) : "");
         slave.mii = proposal.value_or(slave.mii);
     }
-    commit(step, causes);
+    commit(bond, step, causes);
     if (tick) {
-        announce_tick(step);
-        const Time interval = Ms(options_.miimon_ms);
-        *next_tick_ += interval * ((step.now - *next_tick_) / interval + 1);
-    } else if (carrier_ && !had_carrier) {
-        try_announce(step); // the try at the change itself came before the carrier (1.11); no tick will make up for it
+        announce_tick(bond, step);
+        const Time interval = Ms(bond.options.miimon_ms);
+        *bond.next_tick += interval * ((step.now - *bond.next_tick) / interval + 1);
+    } else if (bond.carrier && !had_carrier) {
+        try_announce(bond,
+                     step); // the try at the change itself came before the carrier (1.11); no tick will make up for it
     }
 }
 
-bool Bond::lacks_speed(const Slave &slave) const {
-    return policy().traits().needs_speed && (slave.speed == speed_unknown || slave.duplex == duplex_unknown);
+} // namespace
+
+void on(BondState &bond, const LinksObserved &event, Step &step) {
+    for (const LinkObservation &link : event.links) {
+        observe(bond, step, link);
+    }
+    if (bond.next_tick) {
+        run_mii(bond, step);
+    }
+    if (bond.next_arp && step.now >= *bond.next_arp && covers_all(bond, event)) {
+        run_arp(bond, step);
+    }
+    run_rejoin(bond, step);
 }
 
 // 3.2, 4.5, 4.6.
-void Bond::commit(Step &step, const Causes &causes) {
+void commit(BondState &bond, Step &step, const Causes &causes) {
     std::vector<std::optional<Link>> changes;
-    for (std::size_t i = 0; i < slaves_.size(); ++i) {
-        Link next = verdict(slaves_[i]);
+    for (std::size_t i = 0; i < bond.slaves.size(); ++i) {
+        Link next = verdict(bond, bond.slaves[i]);
         std::string cause = causes[i];
-        if (next == Link::up && slaves_[i].link != Link::up && lacks_speed(slaves_[i])) {
-            next = slaves_[i].mii = Link::down; // and is tried again: it has carrier
+        if (next == Link::up && bond.slaves[i].link != Link::up && lacks_speed(bond, bond.slaves[i])) {
+            next = bond.slaves[i].mii = Link::down; // and is tried again: it has carrier
             cause = "speed or duplex is not known";
         }
-        changes.push_back(next == slaves_[i].link ? std::nullopt : std::optional(next));
-        set_link(step, slaves_[i], next, std::move(cause));
+        changes.push_back(next == bond.slaves[i].link ? std::nullopt : std::optional(next));
+        set_link(bond, step, bond.slaves[i], next, std::move(cause));
     }
     if (std::ranges::none_of(changes, [](const auto &change) { return change.has_value(); })) {
         return;
@@ -107,95 +138,68 @@ void Bond::commit(Step &step, const Causes &causes) {
     for (std::size_t i = 0; i < changes.size(); ++i) {
         std::string request;
         if (changes[i] == Link::up) {
-            request = commit_up(step, slaves_[i]);
+            request = commit_up(bond, step, bond.slaves[i]);
         } else if (changes[i] == Link::down) {
-            request = commit_down(step, slaves_[i]);
+            request = commit_down(bond, step, bond.slaves[i]);
         }
         if (failover_cause.empty()) {
             failover_cause = std::move(request);
         }
     }
-    if (options_.arp_interval_ms > 0) {
-        for (Slave &slave : slaves_) {
-            change_flags(step, slave, "ARP monitor", [&](Slave &s) { policy().on_arp_commit(s); });
+    if (bond.options.arp_interval_ms > 0) {
+        for (Slave &slave : bond.slaves) {
+            change_flags(step, slave, "ARP monitor", [&](Slave &s) { policy(bond).on_arp_commit(s); });
         }
     }
     if (!failover_cause.empty()) {
-        select(step, failover_cause);
+        select(bond, step, failover_cause);
     }
-    update_carrier(step, "link monitor");
+    update_carrier(bond, step, "link monitor");
 }
 
-std::string Bond::commit_up(Step &step, Slave &slave) {
-    if (options_.miimon_ms > 0) { // the ARP monitor's grace begins elsewhere (4.1)
-        slave.last_link_up = step.now;
-    }
-    end_search();
-    slave_came(step.now);
-    change_flags(step, slave, "link is up", [&](Slave &s) { policy().on_link_up(s); });
-    const Slave *active = find(active_);
-    if (active == nullptr) {
-        return slave.name + " is up and there was no active slave";
-    }
-    if (slave.slot == primary_) {
-        return "primary " + slave.name + " is up again";
-    }
-    return slave.prio > active->prio ? slave.name + " is up and has a higher prio" : std::string();
-}
-
-std::string Bond::commit_down(Step &step, Slave &slave) {
-    if (slave.failures < std::numeric_limits<std::uint32_t>::max()) {
-        ++slave.failures;
-    }
-    change_flags(step, slave, "link is down", [&](Slave &s) { policy().on_link_down(s, options_.all_slaves_active); });
-    if (slave.slot == active_) {
-        return "active slave " + slave.name + " is down";
-    }
-    notify_clients(step, slave);
-    return {};
-}
-
-void Bond::on(const BondAdmin &event, Step &step) {
-    if (event.up == admin_up_) {
+void on(BondState &bond, const BondAdmin &event, Step &step) {
+    if (event.up == bond.admin_up) {
         return;
     }
-    step.report("admin", "", up_down(admin_up_), up_down(event.up), "bond device set " + up_down(event.up));
-    admin_up_ = event.up;
-    if (admin_up_) {
-        for (Slave &slave : slaves_) {
-            change_flags(step, slave, "bond opened",
-                         [&](Slave &s) { policy().on_bond_opened(s, s.slot == active_, options_.all_slaves_active); });
+    step.report("admin", "", up_down(bond.admin_up), up_down(event.up), "bond device set " + up_down(event.up));
+    bond.admin_up = event.up;
+    if (bond.admin_up) {
+        for (Slave &slave : bond.slaves) {
+            change_flags(step, slave, "bond opened", [&](Slave &s) {
+                policy(bond).on_bond_opened(s, s.slot == bond.active, bond.options.all_slaves_active);
+            });
         }
     } else {
-        pending_notif_ = 0;
-        pending_rejoin_ = 0;
-        rejoin_at_.reset();
+        bond.pending_notif = 0;
+        bond.pending_rejoin = 0;
+        bond.rejoin_at.reset();
+        shut_lacp_down(bond, step);
     }
-    sync_balance(step.now);
-    end_search();
-    forgive_silence(step.now);
-    restart_monitor(step.now); // an immediate first tick (1.13)
-    restart_arp(step.now);
+    sync_balance(bond, step.now);
+    end_search(bond);
+    forgive_silence(bond, step.now);
+    restart_monitor(bond, step.now); // an immediate first tick (1.13)
+    restart_arp(bond, step.now);
 }
 
-void Bond::on(const SlaveRenamed &event, Step &step) {
-    Slave *slave = find(event.slot);
+void on(BondState &bond, const SlaveRenamed &event, Step &step) {
+    Slave *slave = find_slave(bond, event.slot);
     if (slave == nullptr || slave->name == event.name) {
         return;
     }
     step.report("name", event.name, slave->name, event.name, "renamed");
     slave->name = event.name;
-    if (!policy().traits().has_primary || options_.primary.empty()) {
+    if (!policy(bond).traits().has_primary || bond.options.primary.empty()) {
         return;
     }
-    if (slave->slot == primary_) {
-        primary_ = no_slot;
-    } else if (slave->name == options_.primary) {
-        primary_ = slave->slot;
+    if (slave->slot == bond.primary) {
+        bond.primary = no_slot;
+    } else if (slave->name == bond.options.primary) {
+        bond.primary = slave->slot;
     } else {
         return;
     }
-    select(step, "primary renamed");
+    select(bond, step, "primary renamed");
 }
 
 } // namespace xbond::core

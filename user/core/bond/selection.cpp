@@ -17,37 +17,35 @@ SlotId reselect(const Slave &candidate, const Slave &active, PrimaryReselect rul
     return change ? candidate.slot : active.slot;
 }
 
-} // namespace
-
-// 3.3 choose(): none means that nothing is to be preferred.
-SlotId Bond::choose() {
-    const Slave *active = slave(active_);
+// 3.3 choose(bond): none means that nothing is to be preferred.
+SlotId choose(BondState &bond) {
+    const Slave *active = find_slave(bond, bond.active);
     const bool active_up = active != nullptr && active->link == Link::up;
-    const Slave *primary = slave(primary_);
+    const Slave *primary = find_slave(bond, bond.primary);
     const Slave *candidate = primary;
     if (primary == nullptr || primary->link != Link::up) {
-        const auto order = by_preference(slaves_, nullptr);
+        const auto order = by_preference(bond.slaves, nullptr);
         if (order.empty() || order.front() == active) {
-            return active_up ? active_ : no_slot;
+            return active_up ? bond.active : no_slot;
         }
         candidate = order.front();
-    } else if (force_primary_) {
-        force_primary_ = false;
-        return primary_;
+    } else if (bond.force_primary) {
+        bond.force_primary = false;
+        return bond.primary;
     }
-    return active_up ? reselect(*candidate, *active, options_.primary_reselect) : candidate->slot;
+    return active_up ? reselect(*candidate, *active, bond.options.primary_reselect) : candidate->slot;
 }
 
-SlotId Bond::best() {
-    if (const SlotId chosen = choose(); chosen != no_slot) {
+SlotId best(BondState &bond) {
+    if (const SlotId chosen = choose(bond); chosen != no_slot) {
         return chosen;
     }
-    // No slave is UP (choose() would have named it): the one that has waited longest of those on their way back. The
-    // candidate of the ARP monitor's search is not on its way back: it has yet to be heard.
+    // No slave is UP (choose(bond) would have named it): the one that has waited longest of those on their way back.
+    // The candidate of the ARP monitor's search is not on its way back: it has yet to be heard.
     SlotId closest = no_slot;
-    std::uint32_t shortest = options_.updelay_ticks;
-    for (const Slave &slave : slaves_) {
-        if (slave.link == Link::back && slave.slot != candidate_ && slave.up() && slave.delay < shortest) {
+    std::uint32_t shortest = bond.options.updelay_ticks;
+    for (const Slave &slave : bond.slaves) {
+        if (slave.link == Link::back && slave.slot != bond.candidate && slave.up() && slave.delay < shortest) {
             shortest = slave.delay;
             closest = slave.slot;
         }
@@ -55,25 +53,27 @@ SlotId Bond::best() {
     return closest;
 }
 
-void Bond::select(Step &step, const std::string &cause) {
-    if (policy().traits().lacp) {
+} // namespace
+
+void select(BondState &bond, Step &step, const std::string &cause) {
+    if (policy(bond).traits().lacp) {
         return;
     }
-    const SlotId next = best();
-    if (next != active_) {
-        change_active(step, next, cause);
-        update_carrier(step, cause);
+    const SlotId next = best(bond);
+    if (next != bond.active) {
+        change_active(bond, step, next, cause);
+        update_carrier(bond, step, cause);
     }
 }
 
 // The option `primary` was written (3.5).
-void Bond::sync_primary(Step &step) {
-    const Slave *named = options_.primary.empty() ? nullptr : slave(options_.primary);
-    const bool had_primary = primary_ != no_slot;
-    primary_ = named == nullptr ? no_slot : named->slot;
-    force_primary_ = force_primary_ || named != nullptr;
-    if (named != nullptr || had_primary || options_.primary.empty()) {
-        select(step, options_.primary.empty() ? "primary cleared by user" : "primary set by user");
+void sync_primary(BondState &bond, Step &step) {
+    const Slave *named = bond.options.primary.empty() ? nullptr : find_slave(bond, bond.options.primary);
+    const bool had_primary = bond.primary != no_slot;
+    bond.primary = named == nullptr ? no_slot : named->slot;
+    bond.force_primary = bond.force_primary || named != nullptr;
+    if (named != nullptr || had_primary || bond.options.primary.empty()) {
+        select(bond, step, bond.options.primary.empty() ? "primary cleared by user" : "primary set by user");
     }
 }
 

@@ -15,6 +15,7 @@ struct Transition {
     std::string from;
     std::string to;
     std::string cause; // "carrier lost", "primary e0 is up again", "active_slave set by user", ...
+    bool lacp = false; // of a machine of mode 802.3ad, under the names of 802.1AX
 };
 
 } // namespace xbond::core

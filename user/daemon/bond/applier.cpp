@@ -59,15 +59,17 @@ void Applier::set_own_addresses(OwnAddresses own) {
     own_ = std::move(own);
 }
 
-bool Applier::set_slow_to_xsk(SlotId slot, bool on) {
-    const bool before = slow_to_xsk_.test(slot);
-    slow_to_xsk_.set(slot, on);
-    return before != on;
+void Applier::publish(const core::Desired &desired) {
+    wanted_ = desired;
+    facts_ = facts_for(desired);
+    lease_.set(Ms(desired.lease_ms));
+    path_->publish(encode(desired, *facts_));
 }
 
-void Applier::publish(const core::Desired &desired) {
-    lease_.set(Ms(desired.lease_ms));
-    path_->publish(encode(desired, facts_for(desired)));
+void Applier::refresh() {
+    if (wanted_ && facts_ != facts_for(*wanted_)) {
+        publish(core::Desired(*wanted_));
+    }
 }
 
 void Applier::sync_lists(const core::Desired &desired) {

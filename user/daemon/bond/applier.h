@@ -37,6 +37,9 @@ public:
           lease_(host, *path) {}
 
     void publish(const core::Desired &); // one flip
+    // Publishes what was published last once more, where something that only the machine knows has changed (captures,
+    // addresses, AF_XDP).
+    void refresh();
     // Bond carrier, carrier watch, XDP, promiscuity and multicast lists. Failures are logged: the bond goes on.
     void sync_devices(const core::Desired &);
     // Tries an XDP policy on every slave; on refusal all are put back and the driver's error is returned.
@@ -47,8 +50,8 @@ public:
     // Whose answers count for the ARP/NS monitor; takes effect with the next publish().
     void set_own_addresses(OwnAddresses);
 
-    // Whether xb_xdp gives the slow protocols to AF_XDP sockets; takes effect with the next publish(). True: it is new.
-    bool set_slow_to_xsk(SlotId slot, bool on);
+    // Whether xb_xdp gives the slow protocols to AF_XDP sockets; takes effect with the next publish() or refresh().
+    void set_slow_to_xsk(SlotId slot, bool on) { slow_to_xsk_.set(slot, on); }
 
     void slave_gone(SlotId);
     // Multicast addresses of bond0 have no netlink event on most kernels: read again (from the monitor's tick).
@@ -69,6 +72,8 @@ private:
     const std::vector<SlaveOriginal> &originals_;
     std::function<void()> news_;
     Alive alive_;
+    std::optional<core::Desired> wanted_; // of the last publish()
+    std::optional<BankFacts> facts_;      // with which it was done
     std::optional<OwnAddresses> own_;
     std::optional<std::uint32_t> watch_ms_;
     SlaveXdp xdp_;

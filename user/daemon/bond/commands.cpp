@@ -7,13 +7,12 @@
 
 #include "user/api/protocol.h"
 #include "user/daemon/bond/controller.h"
-#include "user/daemon/saved/lacp_state.h"
 
 namespace xbond::daemon {
 
-loader::DataPath::Config data_path_config(const std::filesystem::path &pin_root, const core::Bond &bond,
+loader::DataPath::Config data_path_config(const std::filesystem::path &pin_root, const core::BondState &bond,
                                           const BondDevice &device) {
-    return {pin_root / bond.name(), device.ifindex(), device.peer(), bond.desired().programs};
+    return {pin_root / bond.name, device.ifindex(), device.peer(), core::desired(bond).programs};
 }
 
 Task<Result<std::unique_ptr<BondController>>> BondController::create(Host &host, std::string name,
@@ -24,14 +23,15 @@ Task<Result<std::unique_ptr<BondController>>> BondController::create(Host &host,
     if (address && !address->is_valid_unicast()) {
         co_return fail(EADDRNOTAVAIL, "address " + address->str() + ": expected a unicast address");
     }
-    core::Bond bond(name, core::Options{}, address.value_or(random_mac()), !address, mtu.value_or(1500));
-    XB_CO_TRY(effects, bond.set_options(options, sys::now()));
+    core::BondState bond{
+        .name = name, .mac = address.value_or(random_mac()), .mac_is_random = !address, .mtu = mtu.value_or(1500)};
+    XB_CO_TRY(effects, core::set_options(bond, options, sys::now()));
     struct Made {
         BondDevice device;
         std::shared_ptr<loader::DataPath> path;
     };
     auto make = [bond, pin_root = host.pin_root, features = host.features](Hands::Tools &tools) -> Result<Made> {
-        XB_TRY(device, BondDevice::create(tools.netlink, bond.name(), bond.mac(), bond.mtu()));
+        XB_TRY(device, BondDevice::create(tools.netlink, bond.name, bond.mac, bond.mtu));
         auto path = loader::DataPath::create(data_path_config(pin_root, bond, *device), features);
         if (!path) {
             (void)device->destroy(tools.netlink);
@@ -49,11 +49,11 @@ Task<Result<std::unique_ptr<BondController>>> BondController::create(Host &host,
 }
 
 Task<Result<void>> BondController::release_all() {
-    while (!bond_.slaves().empty()) {
-        const std::string last = bond_.slaves().back().name;
+    while (!bond_.slaves.empty()) {
+        const std::string last = bond_.slaves.back().name;
         if (auto done = co_await release(last); !done) {
             spdlog::error("{}: releasing {}: {}", name(), last, done.error().message);
-            if (bond_.slave(last) != nullptr) {
+            if (core::find_slave(bond_, last) != nullptr) {
                 co_return done;
             }
         }
@@ -65,8 +65,8 @@ Task<Result<void>> BondController::destroy() {
     ended_ = true;
     timer_ = {};
     events_ = {};
-    lacp_.reset();
-    host_.files.remove(lacp_file(host_.state_dir, name()));
+    slow_.clear();
+    lacp_saver_.forget();
     auto end = [path = path_, device = device_](Hands::Tools &tools) {
         path->teardown();
         return device.destroy(tools.netlink);
@@ -80,16 +80,16 @@ Task<Result<void>> BondController::destroy() {
 
 // What the kernel may refuse is tried before the change is taken over.
 Task<Result<void>> BondController::set_options(std::vector<core::OptionValue> options) {
-    core::Bond trial = bond_;
-    XB_CO_TRY_VOID(trial.set_options(options, sys::now()));
-    const auto before = bond_.desired();
-    const auto after = trial.desired();
+    core::BondState trial = bond_;
+    XB_CO_TRY_VOID(core::set_options(trial, options, sys::now()));
+    const auto before = core::desired(bond_);
+    const auto after = core::desired(trial);
     if (after.xdp != before.xdp) {
         XB_CO_TRY_VOID(co_await applier_.try_xdp(before, after.xdp));
     }
     auto done = co_await reprogram(after.programs);
     if (done) {
-        if (auto effects = bond_.set_options(options, sys::now())) {
+        if (auto effects = core::set_options(bond_, options, sys::now())) {
             settle(std::move(*effects));
             co_return co_await host_.persist();
         } else { // what has happened meanwhile forbids it
@@ -107,11 +107,11 @@ Task<Result<void>> BondController::reprogram(ProgramSet programs) {
 }
 
 Task<Result<void>> BondController::set_slave_options(std::string slave, std::vector<core::OptionValue> options) {
-    const auto *found = bond_.slave(slave);
+    const auto *found = core::find_slave(bond_, slave);
     if (found == nullptr) {
         co_return fail(ENODEV, slave + " is not a slave of " + name());
     }
-    XB_CO_TRY(effects, bond_.set_slave_options(found->slot, options, sys::now()));
+    XB_CO_TRY(effects, core::set_slave_options(bond_, found->slot, options, sys::now()));
     settle(std::move(*effects));
     co_return co_await host_.persist();
 }
@@ -120,10 +120,10 @@ Task<Result<void>> BondController::set_address(MacAddr mac) {
     if (!mac.is_valid_unicast()) {
         co_return fail(EADDRNOTAVAIL, "address " + mac.str() + ": expected a unicast address");
     }
-    const MacAddr old = bond_.mac();
-    settle(bond_.handle(core::BondMacSet{mac}, sys::now()));
-    if (mac_failed_) {
-        settle(bond_.handle(core::BondMacSet{old}, sys::now()));
+    settle(core::BondMacSet{mac});
+    auto nothing = [](Hands::Tools &) { return true; };
+    (void)co_await host_.hands.call("addresses", std::move(nothing)); // those of the bond and its slaves are set then
+    if (bond_.mac != mac && !core::slave_keeps_mac(bond_)) {          // put back
         co_return fail(EOPNOTSUPP,
                        "address " + mac.str() + ": a slave of " + name() + " refused it; nothing was changed");
     }
@@ -132,15 +132,15 @@ Task<Result<void>> BondController::set_address(MacAddr mac) {
 
 // Somebody has set the device's address: the slaves follow, or it goes back.
 Task<Result<void>> BondController::follow_address(MacAddr mac) {
-    if (mac == bond_.mac()) {
+    if (mac == bond_.mac) {
         co_return Result<void>();
     }
     auto done = co_await set_address(mac);
     if (!done) {
         spdlog::error("{}: {}", name(), done.error().message);
     }
-    if (bond_.mac() != mac) { // refused; or fail_over_mac: accepted and ignored
-        auto back = [device = device_, old = bond_.mac()](Hands::Tools &tools) {
+    if (bond_.mac != mac) { // refused; or fail_over_mac: accepted and ignored
+        auto back = [device = device_, old = bond_.mac](Hands::Tools &tools) {
             return device.set_mac(tools.netlink, old);
         };
         (void)co_await host_.hands.call("address of the bond", std::move(back));
@@ -150,8 +150,8 @@ Task<Result<void>> BondController::follow_address(MacAddr mac) {
 
 // To both ends of the bond's device and to every slave in order; on a refusal all that were changed go back.
 Task<Result<void>> BondController::set_mtu(std::uint32_t mtu) {
-    const auto old = bond_.mtu();
-    std::vector<core::Slave> slaves = bond_.slaves();
+    const auto old = bond_.mtu;
+    std::vector<core::Slave> slaves = bond_.slaves;
     auto job = [device = device_, slaves, mtu, old, bond = name()](Hands::Tools &tools) -> Result<void> {
         XB_TRY_VOID(device.set_mtu(tools.netlink, mtu));
         for (std::size_t i = 0; i < slaves.size(); ++i) {
@@ -171,7 +171,7 @@ Task<Result<void>> BondController::set_mtu(std::uint32_t mtu) {
         spdlog::error("{}: {}", name(), done.error().message);
         co_return done;
     }
-    bond_.set_mtu(mtu);
+    bond_.mtu = mtu;
     co_return co_await host_.persist();
 }
 

@@ -22,21 +22,25 @@ bool is_search(const core::Transition &t) { return t.machine == "search"; }
 
 } // namespace
 
-BondController::BondController(Host &host, core::Bond bond, BondDevice device, std::shared_ptr<loader::DataPath> path)
+BondController::BondController(Host &host, core::BondState bond, BondDevice device,
+                               std::shared_ptr<loader::DataPath> path)
     : host_(host),
       bond_(std::move(bond)),
       device_(device),
       path_(std::move(path)),
-      applier_(host_, path_, device_, originals_, [this] { settle({}); }),
+      applier_(host_, path_, device_, originals_, [this] { settle(); }),
       links_(host_, *path_, [this](SlotId slot) { on_driver_answered(slot); }),
+      slow_(host_, *path_, applier_, device_.peer(),
+            [this](SlotId slot) { settle(core::SlowFrames{slow_.read(slot)}); }),
+      lacp_saver_(host_.files, lacp_file(host_.state_dir, bond_.name)),
       prober_(host_, [this](const core::Slave &slave, std::span<const std::uint8_t> frame) {
-          auto sent = lacp_ ? lacp_->send_by_xsk(slave.slot, frame) : std::nullopt;
+          auto sent = slow_.send_by_xsk(slave.slot, frame);
           return sent ? *sent : host_.packets.send(slave.ifindex, frame);
       }) {}
 
 Result<std::unique_ptr<BondController>> BondController::adopt(Host &host, const SavedController &saved) {
     XB_TRY(device, BondDevice::adopt(host.links, saved.core.name, saved.ifindex, saved.peer));
-    auto bond = core::Bond::restore(saved.core, saved.mtu, sys::now());
+    auto bond = core::restore(saved.core, saved.mtu, sys::now());
     const auto config = data_path_config(host.pin_root, bond, *device);
     auto path = loader::DataPath::adopt(config, host.features);
     const bool adopted = path.has_value();
@@ -54,16 +58,12 @@ Result<std::unique_ptr<BondController>> BondController::adopt(Host &host, const 
     if (!path) {
         return tl::unexpected(path.error());
     }
-    std::unique_ptr<BondController> made(
-        new BondController(host, std::move(bond), *device, std::make_shared<loader::DataPath>(std::move(*path))));
+    std::unique_ptr<BondController> made(new BondController(
+        host, std::move(bond), *device, std::make_shared<loader::DataPath>(std::move(*path))));
     made->originals_ = saved.originals;
     // Before any slave is looked at: LACP goes on where it was, and what has changed since comes to it as events.
-    if (auto lacp = load_lacp(host.state_dir, saved.core.name); !lacp) {
-        spdlog::warn("{}: {}: LACP starts anew", saved.core.name, lacp.error().message);
-    } else {
-        made->sync_lacp(std::move(*lacp));
-    }
-    for (const auto &slave : std::vector<core::Slave>(made->bond_.slaves())) {
+    made->adopt_lacp();
+    for (const auto &slave : std::vector<core::Slave>(made->bond_.slaves)) {
         if (host.links.find(slave.ifindex) == nullptr) {
             made->on_link_gone(slave.ifindex);
         } else if (!adopted) {
@@ -78,7 +78,7 @@ Result<std::unique_ptr<BondController>> BondController::adopt(Host &host, const 
     // A device caught in the middle of being enslaved or released by the crash: give it back.
     for (const auto &original : saved.originals) {
         bool is_slave = false;
-        for (const auto &slave : made->bond_.slaves()) {
+        for (const auto &slave : made->bond_.slaves) {
             is_slave = is_slave || slave.ifindex == original.ifindex;
         }
         if (!is_slave) {
@@ -90,66 +90,71 @@ Result<std::unique_ptr<BondController>> BondController::adopt(Host &host, const 
     return made;
 }
 
-// At the end of every event. What LACP makes of it comes back as one more event.
-void BondController::sync_lacp(std::optional<lacp::SystemState> saved) {
-    if (!bond_.uses_lacp()) {
-        if (lacp_) {
-            lacp_.reset();
-            host_.files.remove(lacp_file(host_.state_dir, name()));
-        }
+void BondController::start() {
+    events_ = host_.loop.on_readable(path_->events_fd(), [this] { on_data_path_events(); }, "data path events");
+}
+
+void BondController::adopt_lacp() {
+    if (!core::uses_lacp(bond_)) {
         return;
     }
-    if (!lacp_) {
-        LacpAgent::Owner owner{[this](const core::AggregationChanged &now) { settle(bond_.handle(now, sys::now())); },
-                               [this](const core::Transition &t) { record(t); }};
-        lacp_ = std::make_unique<LacpAgent>(host_, bond_, *path_, applier_, device_.peer(), std::move(owner),
-                                            std::move(saved));
+    auto saved = load_lacp(host_.state_dir, name());
+    Result<void> restored;
+    if (!saved) {
+        restored = tl::unexpected(saved.error());
+    } else if (*saved) {
+        restored = core::restore_lacp(bond_, std::move(**saved), sys::now());
     }
-    lacp_->sync();
+    if (!restored) {
+        spdlog::warn("{}: {}: LACP starts anew", name(), restored.error().message);
+    }
+    settle(core::SlowFrames{});
 }
 
-void BondController::start() {
-    events_ = host_.loop.on_readable(
-        path_->events_fd(), [this] { on_data_path_events(); }, "data path events");
-}
-
-void BondController::settle(core::Effects &&effects) {
+// What effects give back is taken in its turn, never in the middle of others.
+void BondController::settle(Work work) {
     if (ended_) {
         return;
     }
-    auto desired = bond_.desired();
-    if (desired.monitor.on && addresses_stale_) {
-        applier_.set_own_addresses(own_addresses(host_.links, device_.ifindex()));
-        addresses_stale_ = false;
+    queue_.push_back(std::move(work));
+    if (queue_.size() > 1) { // whoever works on the first one does this, too
+        return;
     }
-    applier_.publish(desired);
-    run_effects(effects);
-    if (report_probes()) {
-        desired = bond_.desired();
-        applier_.publish(desired);
+    Done done;
+    for (; !queue_.empty(); queue_.pop_front()) {
+        if (const auto *event = std::get_if<core::Event>(&queue_.front())) {
+            queue_.front() = core::step(bond_, *event, sys::now());
+        }
+        if (addresses_stale_ && bond_.options.arp_interval_ms > 0) {
+            applier_.set_own_addresses(own_addresses(host_.links, device_.ifindex()));
+            addresses_stale_ = false;
+        }
+        slow_.open(bond_);
+        carry_out(std::get<core::Effects>(std::move(queue_.front())), done);
     }
-    const auto only_probes = [](const auto &effect) { return std::holds_alternative<core::SendProbes>(effect); };
-    if (!std::ranges::all_of(effects, only_probes) || synced_devices_ != desired) {
+    follow_up(done);
+}
+
+// What has no place in the order of effects.
+void BondController::follow_up(const Done &done) {
+    const auto desired = core::desired(bond_);
+    if (done.devices || synced_devices_ != desired) {
         applier_.sync_devices(desired);
         synced_devices_ = desired;
     }
-    const auto worth_saving = [](const auto &effect) {
-        const auto *transition = std::get_if<core::Transition>(&effect);
-        return transition != nullptr && !is_search(*transition);
-    };
-    if (std::ranges::any_of(effects, worth_saving)) {
+    slow_.follow(bond_);
+    applier_.refresh();
+    if (done.transitions) {
         host_.persist_soon();
     }
+    lacp_saver_.save(bond_.lacp, done.lacp, sys::now());
     arm();
-    sync_lacp();
 }
 
-// The times of probes open the window in which answers count on any slave (4.4).
-bool BondController::report_probes() {
-    for (const auto slot : probed_) {
-        (void)bond_.handle(core::ProbesSent{slot}, sys::now());
-    }
-    return !std::exchange(probed_, {}).empty();
+void BondController::note(const core::Transition &t, Done &done) {
+    record(t);
+    done.lacp = done.lacp || t.lacp;
+    done.transitions = done.transitions || (!t.lacp && !is_search(t)); // LACP has a file of its own
 }
 
 void BondController::record(const core::Transition &t) {
@@ -166,25 +171,43 @@ void BondController::record(const core::Transition &t) {
 
 void BondController::arm() {
     timer_ = {};
-    if (auto when = bond_.deadline()) {
-        timer_ = host_.loop.at(
-            *when, [this] { on_deadline(); }, "link monitor");
+    auto when = core::deadline(bond_);
+    if (const auto save = lacp_saver_.deadline()) {
+        when = std::min(when.value_or(*save), *save);
+    }
+    if (when) {
+        timer_ = host_.loop.at(*when, [this] { on_deadline(); }, "bond timer");
     }
 }
 
 void BondController::on_deadline() {
+    const auto now = sys::now();
+    const bool lacp = core::lacp_due(bond_, now) || lacp_saver_.due(now);
+    const bool links = core::links_due(bond_, now) || core::balance_due(bond_, now);
+    if (lacp) { // what waits on any slave counts before any deadline does
+        settle(core::SlowFrames{slow_.read_all(), true});
+    }
+    if (links) {
+        look_at_all();
+        if (core::balance_due(bond_, sys::now())) {
+            run_balance();
+        }
+    }
+    if (!lacp && !links) {
+        arm();
+    }
+}
+
+void BondController::look_at_all() {
     if (const auto now = sys::now(); now - lists_synced_ >= list_sync_interval) {
         lists_synced_ = now;
-        applier_.sync_lists(bond_.desired());
+        applier_.sync_lists(core::desired(bond_));
     }
     core::LinksObserved observed;
-    for (const auto &slave : bond_.slaves()) {
+    for (const auto &slave : bond_.slaves) {
         observed.links.push_back(links_.look(slave, LinkWatch::Ask::if_new));
     }
     handle_links(std::move(observed));
-    if (bond_.balance_due(sys::now())) {
-        run_balance();
-    }
 }
 
 void BondController::observe_and_handle(std::span<const core::Slave> slaves) {
@@ -196,7 +219,7 @@ void BondController::observe_and_handle(std::span<const core::Slave> slaves) {
 }
 
 void BondController::on_driver_answered(SlotId slot) {
-    if (const auto *slave = bond_.slave(slot)) {
+    if (const auto *slave = core::find_slave(bond_, slot)) {
         handle_links({{links_.look(*slave, LinkWatch::Ask::if_new)}});
     }
 }
@@ -205,7 +228,7 @@ void BondController::handle_links(core::LinksObserved observed) {
     for (auto &link : observed.links) {
         link.stamps = path_->stamps(link.slot);
     }
-    settle(bond_.handle(observed, sys::now()));
+    settle(observed);
     // The data path tells once of a lost carrier; it may tell again when the carrier has been back.
     for (const auto &link : observed.links) {
         if (link.running && link.carrier) {
@@ -227,13 +250,13 @@ void BondController::on_data_path_events() {
         },
         [&](const xb_client &client) { displaced.push_back(balance_client(client)); });
     for (const auto &client : displaced) {
-        settle(bond_.handle(core::ClientDisplaced{client}, sys::now()));
+        settle(core::ClientDisplaced{client});
     }
     if (clients) {
         run_balance();
     }
     std::vector<core::Slave> concerned;
-    for (const auto &slave : bond_.slaves()) {
+    for (const auto &slave : bond_.slaves) {
         if (told[slave.slot]) {
             concerned.push_back(slave);
         }
@@ -244,24 +267,24 @@ void BondController::on_data_path_events() {
 }
 
 void BondController::own_device_changed(const sys::LinkInfo &link) {
-    if (const bool up = (link.flags & IFF_UP) != 0; up != bond_.admin_up()) {
-        settle(bond_.handle(core::BondAdmin{up}, sys::now()));
-        observe_and_handle(bond_.slaves());
+    if (const bool up = (link.flags & IFF_UP) != 0; up != bond_.admin_up) {
+        settle(core::BondAdmin{up});
+        observe_and_handle(bond_.slaves);
     }
-    if (link.mac != bond_.mac()) {
+    if (link.mac != bond_.mac) {
         host_.change_later(name(), [mac = link.mac](BondController &bond) { return bond.follow_address(mac); });
     }
-    if (link.mtu != bond_.mtu()) {
+    if (link.mtu != bond_.mtu) {
         host_.change_later(name(), [mtu = link.mtu](BondController &bond) { return bond.set_mtu(mtu); });
     }
     // Promiscuity may have changed: visibility and the slaves' filters follow it.
     synced_devices_.reset();
-    settle({});
+    settle();
 }
 
 void BondController::on_addresses_changed() {
     addresses_stale_ = true;
-    settle({});
+    settle();
 }
 
 // An event may be older than what was done since: what differs from what the bond has is asked for anew.
@@ -269,25 +292,25 @@ void BondController::on_link_changed(const sys::LinkInfo &told) {
     addresses_stale_ = true; // what is stacked on the bond may have changed
     if (told.ifindex == device_.ifindex()) {
         const bool up = (told.flags & IFF_UP) != 0;
-        if (up != bond_.admin_up() || told.mac != bond_.mac() || told.mtu != bond_.mtu()) {
+        if (up != bond_.admin_up || told.mac != bond_.mac || told.mtu != bond_.mtu) {
             ask_truth(told.ifindex);
         } else {
             own_device_changed(told);
         }
         return;
     }
-    const auto found = std::ranges::find(bond_.slaves(), told.ifindex, &core::Slave::ifindex);
-    if (found == bond_.slaves().end()) {
+    const auto found = std::ranges::find(bond_.slaves, told.ifindex, &core::Slave::ifindex);
+    if (found == bond_.slaves.end()) {
         return;
     }
     const core::Slave slave = *found;
     if (slave.name != told.name) {
-        settle(bond_.handle(core::SlaveRenamed{slave.slot, told.name}, sys::now()));
+        settle(core::SlaveRenamed{slave.slot, told.name});
     }
     if (slave.mac != told.mac) {
         ask_truth(told.ifindex);
     }
-    if (const auto *now = bond_.slave(slave.slot)) {
+    if (const auto *now = core::find_slave(bond_, slave.slot)) {
         const core::Slave copy = *now;
         observe_and_handle({&copy, 1});
     }
@@ -312,14 +335,14 @@ void BondController::on_truth(const sys::LinkInfo &truth) {
         own_device_changed(truth);
         return;
     }
-    const auto slave = std::ranges::find(bond_.slaves(), truth.ifindex, &core::Slave::ifindex);
-    if (slave != bond_.slaves().end() && slave->mac != truth.mac) {
-        settle(bond_.handle(core::SlaveMacSet{slave->slot, truth.mac}, sys::now()));
+    const auto slave = std::ranges::find(bond_.slaves, truth.ifindex, &core::Slave::ifindex);
+    if (slave != bond_.slaves.end() && slave->mac != truth.mac) {
+        settle(core::SlaveMacSet{slave->slot, truth.mac});
     }
 }
 
 void BondController::resync() {
-    for (const auto &slave : std::vector<core::Slave>(bond_.slaves())) {
+    for (const auto &slave : std::vector<core::Slave>(bond_.slaves)) {
         if (const auto *link = host_.links.find(slave.ifindex)) {
             on_link_changed(sys::LinkInfo(*link));
         } else {
@@ -329,11 +352,11 @@ void BondController::resync() {
     if (const auto *link = host_.links.find(device_.ifindex())) {
         on_link_changed(sys::LinkInfo(*link));
     }
-    observe_and_handle(bond_.slaves());
+    observe_and_handle(bond_.slaves);
 }
 
 SavedController BondController::save() const {
-    return {bond_.save(), device_.ifindex(), device_.peer(), bond_.mtu(), originals_};
+    return {core::save(bond_), device_.ifindex(), device_.peer(), bond_.mtu, originals_};
 }
 
 } // namespace xbond::daemon

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: MIT
-// One bond at work: the pure core::Bond, its data path and its devices. Every event goes through `settle`: the core
-// decides, the table is flipped, effects are carried out, the rest follows, the state is saved, the next deadline is
-// armed. Destroying the object leaves everything forwarding; destroy() takes the bond away.
+// One bond at work: the pure core::BondState, its data path and its devices. Every event goes through `settle`: the
+// core decides, effects are carried out in their order, and what came of them goes in as events; then the rest follows,
+// the state is saved, the next deadline is armed. Destroying the object leaves everything forwarding; destroy() takes
+// the bond away.
 #pragma once
 
 #include <deque>
 #include <memory>
 #include <span>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "user/core/bond/bond.h"
@@ -16,9 +18,10 @@
 #include "user/daemon/bond/link_watch.h"
 #include "user/daemon/bond/slave_device.h"
 #include "user/daemon/host.h"
+#include "user/daemon/saved/lacp_saver.h"
 #include "user/daemon/saved/saved_state.h"
-#include "user/daemon/traffic/lacp_agent.h"
 #include "user/daemon/traffic/prober.h"
+#include "user/daemon/traffic/slow_channels.h"
 #include "user/show/snapshot.h"
 
 namespace xbond::daemon {
@@ -49,8 +52,8 @@ public:
     void on_addresses_changed();
     void resync(); // after lost netlink messages, and at start
 
-    const std::string &name() const { return bond_.name(); }
-    const core::Bond &core() const { return bond_; }
+    const std::string &name() const { return bond_.name; }
+    const core::BondState &core() const { return bond_; }
     std::uint32_t ifindex() const { return device_.ifindex(); }
     std::uint32_t peer() const { return device_.peer(); }
     SavedController save() const;
@@ -58,22 +61,36 @@ public:
     Result<show::LacpHistory> lacp_history() const; // EOPNOTSUPP in other modes
 
 private:
-    BondController(Host &, core::Bond, BondDevice, std::shared_ptr<loader::DataPath>);
+    BondController(Host &, core::BondState, BondDevice, std::shared_ptr<loader::DataPath>);
 
     show::SlaveView view_of(const core::Slave &, const core::Desired &) const; // view.cpp
+    show::LacpView lacp_view() const;
     void start();
-    void sync_lacp(std::optional<lacp::SystemState> saved = {});
-    void settle(core::Effects &&);           // the one way out of the core
-    void run_effects(const core::Effects &); // effects.cpp, as the next
+    void adopt_lacp();
+    using Work = std::variant<core::Event, core::Effects>; // what has happened; what a command has led to
+    struct Done {                                          // since settle() began
+        bool devices = false;     // something that devices may have to follow
+        bool transitions = false; // worth saving
+        bool lacp = false;        // one of its machines has changed
+    };
+    void settle(Work = core::Effects{}); // the one way into the core and out of it
+    void carry_out(core::Effects &&, Done &); // effects.cpp, as the next
+    void carry_out(const core::Effect &, Done &);
+    void set_addresses(core::Effects &&macs, core::Effects &&after);
+    void send_slow(const core::SendSlow &);
+    void send_probes(const core::SendProbes &);
+    void rejoin();
+    void note(const core::Transition &, Done &);
+    void follow_up(const Done &);
     void run_balance();
     void record(const core::Transition &);
     void arm();
     void on_deadline();
+    void look_at_all();
     void on_data_path_events();
     void observe_and_handle(std::span<const core::Slave> slaves);
     void on_driver_answered(SlotId);
     void handle_links(core::LinksObserved); // completed by the data path's stamps
-    bool report_probes();
     void own_device_changed(const sys::LinkInfo &);
     void ask_truth(std::uint32_t ifindex); // of a device that is not as the bond has it
     void on_truth(const sys::LinkInfo &);
@@ -84,26 +101,27 @@ private:
     SlaveOriginal take_original(std::uint32_t ifindex);
 
     Host &host_;
-    core::Bond bond_;
+    core::BondState bond_;
     BondDevice device_;
     std::shared_ptr<loader::DataPath> path_; // hands load, attach and detach; the rest is the loop's
     std::vector<SlaveOriginal> originals_;
     Applier applier_;
     LinkWatch links_;
-    std::unique_ptr<LacpAgent> lacp_; // mode 802.3ad
+    SlowChannels slow_; // mode 802.3ad
+    LacpSaver lacp_saver_;
+    std::uint64_t published_ = 0; // times
     Prober prober_;
-    std::vector<SlotId> probed_;                  // slaves that sent probes in the batch of effects being carried out
+    std::deque<Work> queue_;
     bool addresses_stale_ = true;                 // own addresses may have changed since the data path was told
     std::optional<core::Desired> synced_devices_; // what Applier::sync_devices last saw
     std::deque<core::Transition> history_;
     sys::EventLoop::Source timer_, events_;
     Time lists_synced_{};
     Alive alive_;
-    bool ended_ = false;      // by destroy(): what hands still tell concerns nobody
-    bool mac_failed_ = false; // a slave refused an address in the batch of effects being carried out
+    bool ended_ = false; // by destroy(): what hands still tell concerns nobody
 };
 
-loader::DataPath::Config data_path_config(const std::filesystem::path &pin_root, const core::Bond &,
+loader::DataPath::Config data_path_config(const std::filesystem::path &pin_root, const core::BondState &,
                                           const BondDevice &);
 
 } // namespace xbond::daemon

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// How a bond's effects are carried out, in their order.
+// How a bond's effects are carried out, in their order. What comes of them waits in the queue.
+#include <algorithm>
 #include <spdlog/spdlog.h>
 
 #include "user/daemon/bond/controller.h"
@@ -12,73 +13,135 @@ namespace {
 template <typename... F> struct Overloaded : F... { using F::operator()...; };
 template <typename... F> Overloaded(F...) -> Overloaded<F...>;
 
+bool sets_address(const core::Effect &effect) {
+    return std::holds_alternative<core::SetSlaveMac>(effect) || std::holds_alternative<core::SetBondMac>(effect);
+}
+
+// Control frames come and go without anything that devices would have to follow.
+bool concerns_devices(const core::Effect &effect) {
+    const auto *transition = std::get_if<core::Transition>(&effect);
+    return !std::holds_alternative<core::Publish>(effect) && !std::holds_alternative<core::SendProbes>(effect) &&
+           !std::holds_alternative<core::SendSlow>(effect) && !(transition != nullptr && transition->lacp);
+}
+
 } // namespace
 
-void BondController::run_effects(const core::Effects &effects) {
-    mac_failed_ = false;
-    for (const auto &effect : effects) {
-        std::visit(Overloaded{
-                       [&](const core::SetSlaveMac &set) {
-                           const auto *slave = bond_.slave(set.slot);
-                           if (slave == nullptr || mac_failed_) {
-                               return;
-                           }
-                           if (auto done = host_.netlink.set_mac(slave->ifindex, set.mac); !done) {
-                               spdlog::error("{}: slave {} does not take the address {}: {}", name(), slave->name,
-                                             set.mac.str(), done.error().message);
-                               mac_failed_ = true;
-                           }
-                       },
-                       [&](const core::SetBondMac &set) {
-                           if (mac_failed_) {
-                               return;
-                           }
-                           if (auto done = device_.set_mac(host_.netlink, set.mac); !done) {
-                               spdlog::error("{}: address {}: {}", name(), set.mac.str(), done.error().message);
-                           }
-                       },
-                       [&](const core::Announce &announce) {
-                           if (const auto *slave = bond_.slave(announce.slot)) {
-                               daemon::announce(host_, device_.ifindex(), bond_.mac(), slave->ifindex);
-                           }
-                       },
-                       [&](const core::SendProbes &send) {
-                           const auto *slave = bond_.slave(send.slot);
-                           if (slave != nullptr && prober_.probe(*slave, device_.ifindex(), bond_.options())) {
-                               probed_.push_back(send.slot);
-                           }
-                       },
-                       [&](const core::RejoinMulticast &) {
-                           const auto *slave = bond_.slave(bond_.desired().igmp);
-                           if (slave == nullptr) {
-                               slave = bond_.slave(bond_.active());
-                           }
-                           if (slave != nullptr) {
-                               rejoin_groups(host_, device_.ifindex(), slave->ifindex);
-                           }
-                       },
-                       [&](const core::SendLearning &send) {
-                           if (const auto *slave = bond_.slave(send.slot)) {
-                               send_learning(host_, device_.ifindex(), *slave, send.mac, send.slot == bond_.active());
-                           }
-                       },
-                       [&](const core::balance::Update &update) {
-                           if (const auto *slave = bond_.slave(update.slot)) {
-                               send_update(host_, slave->ifindex, update);
-                           }
-                       },
-                       [&](const core::balance::Changes &changes) { apply(*path_, changes); },
-                       [&](const core::Transition &t) { record(t); },
-                       [&](const core::Log &log) { spdlog::warn("{}: {}", name(), log.message); },
+// Addresses are set by hands; what follows them in the list waits until they are.
+void BondController::carry_out(core::Effects &&effects, Done &done) {
+    for (auto effect = effects.begin(); effect != effects.end(); ++effect) {
+        done.devices = done.devices || concerns_devices(*effect);
+        if (sets_address(*effect)) {
+            const auto after = std::find_if_not(effect, effects.end(), sets_address);
+            set_addresses({effect, after}, {after, effects.end()});
+            return;
+        }
+        carry_out(*effect, done);
+    }
+}
+
+void BondController::carry_out(const core::Effect &effect, Done &done) {
+    std::visit(Overloaded{
+                   [&](const core::Publish &to) {
+                       ++published_;
+                       applier_.publish(to.desired);
                    },
-                   effect);
+                   [&](const core::Announce &announce) {
+                       if (const auto *slave = core::find_slave(bond_, announce.slot)) {
+                           daemon::announce(host_, device_.ifindex(), bond_.mac, slave->ifindex);
+                       }
+                   },
+                   [&](const core::SendProbes &send) { send_probes(send); },
+                   [&](const core::RejoinMulticast &) { rejoin(); },
+                   [&](const core::SendLearning &send) {
+                       if (const auto *slave = core::find_slave(bond_, send.slot)) {
+                           send_learning(host_, device_.ifindex(), *slave, send.mac, send.slot == bond_.active);
+                       }
+                   },
+                   [&](const core::SendSlow &send) { send_slow(send); },
+                   [&](const core::balance::Update &update) {
+                       if (const auto *slave = core::find_slave(bond_, update.slot)) {
+                           send_update(host_, slave->ifindex, update);
+                       }
+                   },
+                   [&](const core::balance::Changes &changes) { apply(*path_, changes); },
+                   [&](const core::Transition &t) { note(t, done); },
+                   [&](const core::Log &log) { spdlog::warn("{}: {}", name(), log.message); },
+                   [](const core::SetSlaveMac &) {}, // set_addresses()
+                   [](const core::SetBondMac &) {},
+               },
+               effect);
+}
+
+// In order; a refusal ends the list.
+void BondController::set_addresses(core::Effects &&macs, core::Effects &&after) {
+    struct Address {
+        std::uint32_t ifindex;
+        std::string whose;
+        MacAddr mac;
+        std::optional<core::SetSlaveMac> slave; // none: the bond's own
+    };
+    std::vector<Address> list;
+    for (const auto &effect : macs) {
+        if (const auto *set = std::get_if<core::SetSlaveMac>(&effect)) {
+            if (const auto *slave = core::find_slave(bond_, set->slot)) {
+                list.push_back({slave->ifindex, "slave " + slave->name, set->mac, *set});
+            }
+        } else if (const auto *bond = std::get_if<core::SetBondMac>(&effect)) {
+            list.push_back({device_.ifindex(), "its device", bond->mac, {}});
+        }
+    }
+    auto back = alive_.guard([this](core::Effects &&rest, const std::optional<core::SetSlaveMac> &refused) {
+        settle(std::move(rest));
+        if (refused) {
+            settle(core::MacRefused{*refused});
+        }
+    });
+    host_.hands.run(
+        [list, back, rest = std::move(after), bond = name()](Hands::Tools &tools) -> Hands::Then {
+            std::optional<core::SetSlaveMac> refused;
+            for (const auto &address : list) {
+                auto set = tools.netlink.set_mac(address.ifindex, address.mac);
+                if (!set) {
+                    spdlog::error("{}: {} does not take the address {}: {}", bond, address.whose, address.mac.str(),
+                                  set.error().message);
+                }
+                if (!set && address.slave) {
+                    refused = address.slave;
+                    break;
+                }
+            }
+            return [back, rest, refused]() mutable { back(std::move(rest), refused); };
+        },
+        "addresses");
+}
+
+void BondController::send_slow(const core::SendSlow &send) {
+    if (auto sent = slow_.send(send.slot, send.bytes); !sent) {
+        spdlog::debug("{}: slot {}: an LACP frame was not sent: {}", name(), send.slot, sent.error().message);
+        queue_.emplace_back(core::SlowNotSent{send.slot, send.is_marker});
+    }
+}
+
+void BondController::send_probes(const core::SendProbes &send) {
+    const auto *slave = core::find_slave(bond_, send.slot);
+    if (slave != nullptr && prober_.probe(*slave, device_.ifindex(), bond_.options)) {
+        queue_.emplace_back(core::ProbesSent{send.slot});
+    }
+}
+
+void BondController::rejoin() {
+    const auto *slave = core::find_slave(bond_, core::desired(bond_).igmp);
+    if (slave == nullptr) {
+        slave = core::find_slave(bond_, bond_.active);
+    }
+    if (slave != nullptr) {
+        rejoin_groups(host_, device_.ifindex(), slave->ifindex);
     }
 }
 
 // What the data path has done with its tables since the last time, and what follows from it.
 void BondController::run_balance() {
-    settle(bond_.handle(core::BalanceObserved{balance_table(*path_), single_vlan_ids(host_.links, device_.ifindex())},
-                        sys::now()));
+    settle(core::BalanceObserved{balance_table(*path_), single_vlan_ids(host_.links, device_.ifindex())});
 }
 
 } // namespace xbond::daemon

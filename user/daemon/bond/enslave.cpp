@@ -23,7 +23,7 @@ Task<Result<void>> BondController::enslave(std::string ifname) {
     XB_CO_TRY(candidate, co_await host_.hands.call("look at a device", std::move(look)));
     auto &[facts, original] = *candidate;
     facts.is_own_device = host_.is_bond_device(facts.ifindex);
-    XB_CO_TRY(plan, bond_.plan_enslave(facts, random_mac()));
+    XB_CO_TRY(plan, core::plan_enslave(bond_, facts, random_mac()));
     originals_.push_back(original);
     auto done = co_await host_.persist();
     if (done) {
@@ -34,9 +34,9 @@ Task<Result<void>> BondController::enslave(std::string ifname) {
         (void)co_await host_.persist();
         co_return done;
     }
-    settle(bond_.enslave(facts, *plan, sys::now()));
-    if (bond_.admin_up()) {
-        observe_and_handle(bond_.slaves());
+    settle(core::enslave(bond_, facts, *plan, sys::now()));
+    if (bond_.admin_up) {
+        observe_and_handle(bond_.slaves);
     }
     host_.catch_up();
     if (host_.links.find(facts.ifindex) == nullptr) { // the event of its end came before there was a slave
@@ -53,7 +53,7 @@ Task<Result<void>> BondController::open_slave(SlaveOriginal original, core::Ensl
         std::uint32_t flags;
         core::LinkObservation seen;
     };
-    auto open = [path = path_, device = device_, bond_mac = bond_.mac(), original,
+    auto open = [path = path_, device = device_, bond_mac = bond_.mac, original,
                  plan](Hands::Tools &tools) -> Result<Opened> {
         if (plan.set_bond_mac) {
             XB_TRY_VOID(device.set_mac(tools.netlink, *plan.set_bond_mac));
@@ -88,13 +88,13 @@ Task<Result<void>> BondController::open_slave(SlaveOriginal original, core::Ensl
 }
 
 Task<Result<void>> BondController::release(std::string ifname) {
-    const auto *found = bond_.slave(ifname);
+    const auto *found = core::find_slave(bond_, ifname);
     if (found == nullptr) {
         co_return fail(EINVAL, ifname + " is not a slave of " + name());
     }
     const core::Slave slave = *found;
-    XB_CO_TRY(plan, bond_.plan_release(slave.slot, random_mac()));
-    settle(bond_.release(slave.slot, *plan, sys::now()));
+    XB_CO_TRY(plan, core::plan_release(bond_, slave.slot, random_mac()));
+    settle(core::release(bond_, slave.slot, *plan, sys::now()));
     co_await close_slave(slave, *plan);
     co_return co_await host_.persist();
 }
@@ -139,16 +139,16 @@ SlaveOriginal BondController::take_original(std::uint32_t ifindex) {
 }
 
 void BondController::on_link_gone(std::uint32_t ifindex) {
-    const auto found = std::ranges::find(bond_.slaves(), ifindex, &core::Slave::ifindex);
-    if (found == bond_.slaves().end()) {
+    const auto found = std::ranges::find(bond_.slaves, ifindex, &core::Slave::ifindex);
+    if (found == bond_.slaves.end()) {
         return;
     }
     const core::Slave gone = *found;
     path_->clear_slot(gone.slot); // first of all: its net_device is being freed
     std::optional<MacAddr> bond_mac;
-    if (auto plan = bond_.plan_release(gone.slot, random_mac())) {
+    if (auto plan = core::plan_release(bond_, gone.slot, random_mac())) {
         bond_mac = plan->set_bond_mac;
-        settle(bond_.release(gone.slot, *plan, sys::now()));
+        settle(core::release(bond_, gone.slot, *plan, sys::now()));
     }
     applier_.slave_gone(gone.slot);
     links_.slave_gone(gone.slot);

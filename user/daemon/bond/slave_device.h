@@ -37,7 +37,7 @@ Result<void> prepare(sys::Netlink &, const SlaveOriginal &, const core::EnslaveP
 // what could be restored is restored, the first error is returned. A device that is gone is no error.
 Result<void> restore(sys::Netlink &, const SlaveOriginal &, const std::optional<MacAddr> &mac);
 
-// Facts for Bond::plan_enslave.
+// Facts for core::plan_enslave.
 core::DeviceFacts facts_of(sys::Ethtool &, const sys::LinkInfo &);
 
 // Everything of a device's link, asked of the driver.

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 // A bond's part of the snapshot.
+#include <algorithm>
+
 #include "user/core/modes/traits.h"
 #include "user/core/options/targets.h"
 #include "user/daemon/bond/controller.h"
@@ -23,18 +25,18 @@ void add_targets(std::vector<show::TargetView> &views, const std::vector<Addr> &
 
 show::BondView BondController::view() const {
     show::BondView v;
-    const auto desired = bond_.desired();
+    const auto desired = core::desired(bond_);
     const auto counters = path_->counters();
     v.name = name();
     if (const auto *link = host_.links.find(device_.ifindex())) {
         v.device = *link;
     }
-    v.options = bond_.options();
-    v.mac = bond_.mac();
-    v.carrier = bond_.carrier();
-    v.admin_up = bond_.admin_up();
-    v.active = bond_.active();
-    v.primary = bond_.primary();
+    v.options = bond_.options;
+    v.mac = bond_.mac;
+    v.carrier = bond_.carrier;
+    v.admin_up = bond_.admin_up;
+    v.active = bond_.active;
+    v.primary = bond_.primary;
     v.pick = desired.pick;
     v.counters = counters.bond;
     v.visibility_now = applier_.full_visibility(desired) ? "full" : "fast";
@@ -42,13 +44,13 @@ show::BondView BondController::view() const {
     v.hook = path_->hook();
     v.watch_runs = path_->watch_runs();
     v.history.assign(history_.begin(), history_.end());
-    if (lacp_) {
-        v.lacp = lacp_->view();
+    if (bond_.lacp) {
+        v.lacp = lacp_view();
     }
     if (core::traits(v.options.mode).balances_load) {
         v.balance = balance_table(*path_);
     }
-    for (const auto &slave : bond_.slaves()) {
+    for (const auto &slave : bond_.slaves) {
         auto &s = v.slaves.emplace_back(view_of(slave, desired));
         s.counters = counters.slot[slave.slot];
     }
@@ -63,14 +65,14 @@ show::SlaveView BondController::view_of(const core::Slave &slave, const core::De
     if (const auto *link = host_.links.find(slave.ifindex)) {
         s.device = *link;
     }
-    if (const auto &options = bond_.options(); options.arp_interval_ms > 0) {
+    if (const auto &options = bond_.options; options.arp_interval_ms > 0) {
         s.heard_age = age(slave.last_rx, now);
         s.probe_age = age(slave.last_tx, now);
         add_targets(s.targets, options.arp_ip_targets, slave, prober_, now);
         add_targets(s.targets, options.ns_ip6_targets, slave, prober_, now);
     }
-    s.active = slave.slot == bond_.active();
-    s.primary = slave.slot == bond_.primary();
+    s.active = slave.slot == bond_.active;
+    s.primary = slave.slot == bond_.primary;
     s.driver = links_.driver(slave.slot);
     const auto &xdp = applier_.xdp(slave.slot);
     using Attached = loader::XdpState::Attached;
@@ -89,12 +91,31 @@ show::SlaveView BondController::view_of(const core::Slave &slave, const core::De
     return s;
 }
 
-Result<show::LacpHistory> BondController::lacp_history() const {
-    if (!lacp_) {
-        return fail(EOPNOTSUPP,
-                    name() + " does not speak LACP: its mode is " + std::string(core::mode_name(bond_.options().mode)));
+show::LacpView BondController::lacp_view() const {
+    show::LacpView view{bond_.lacp->save(), slow_.views(), published_, sys::now()};
+    for (auto &[slot, port] : view.ports) {
+        if (const auto *last = bond_.lacp->last_transition(slot)) {
+            port.last_transition = *last;
+        }
     }
-    return lacp_->history();
+    return view;
+}
+
+Result<show::LacpHistory> BondController::lacp_history() const {
+    if (!bond_.lacp) {
+        return fail(EOPNOTSUPP,
+                    name() + " does not speak LACP: its mode is " + std::string(core::mode_name(bond_.options.mode)));
+    }
+    show::LacpHistory all;
+    for (const auto &slave : bond_.slaves) {
+        for (const auto *records : {&bond_.lacp->received(slave.slot), &bond_.lacp->sent(slave.slot)}) {
+            for (const auto &record : *records) {
+                all.push_back({slave.name, record});
+            }
+        }
+    }
+    std::ranges::stable_sort(all, {}, [](const auto &entry) { return entry.record.when; });
+    return all;
 }
 
 } // namespace xbond::daemon

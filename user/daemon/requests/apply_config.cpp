@@ -14,13 +14,14 @@
 namespace xbond::daemon {
 
 // The values that the bond has now of the options of this list.
-std::vector<core::OptionValue> present_options(const core::Bond &bond, std::span<const core::OptionValue> options) {
+std::vector<core::OptionValue> present_options(const core::BondState &bond,
+                                               std::span<const core::OptionValue> options) {
     std::vector<core::OptionValue> values;
     for (const auto &option : options) {
         if (option.name == "active_slave") {
-            const auto *active = bond.slave(bond.active());
+            const auto *active = core::find_slave(bond, bond.active);
             values.push_back({option.name, active == nullptr ? "" : active->name});
-        } else if (const auto value = core::get_option(bond.options(), option.name)) {
+        } else if (const auto value = core::get_option(bond.options, option.name)) {
             values.push_back({option.name, *value});
         }
     }
@@ -162,22 +163,22 @@ Result<Plan> Daemon::plan_change(const BondController &bond, const api::BondConf
     const auto &name = wanted.name;
     Plan plan;
     if (const auto changed = changed_options(bond, wanted); !changed.empty()) {
-        core::Bond trial = core;
-        XB_TRY_VOID(trial.set_options(changed, sys::now()));
+        core::BondState trial = core;
+        XB_TRY_VOID(core::set_options(trial, changed, sys::now()));
         plan.push_back(on_bond(
             name, "set" + text_of(changed), [changed](BondController &b) { return b.set_options(changed); },
             [before = present_options(core, changed)](BondController &b) { return b.set_options(before); }));
     }
-    if (wanted.mtu && *wanted.mtu != core.mtu()) {
+    if (wanted.mtu && *wanted.mtu != core.mtu) {
         plan.push_back(on_bond(
             name, "mtu " + std::to_string(*wanted.mtu), [to = *wanted.mtu](BondController &b) { return b.set_mtu(to); },
-            [from = core.mtu()](BondController &b) { return b.set_mtu(from); }));
+            [from = core.mtu](BondController &b) { return b.set_mtu(from); }));
     }
-    if (wanted.address && *wanted.address != core.mac()) {
+    if (wanted.address && *wanted.address != core.mac) {
         plan.push_back(on_bond(
             name, "address " + wanted.address->str(),
             [to = *wanted.address](BondController &b) { return b.set_address(to); },
-            [from = core.mac()](BondController &b) { return b.set_address(from); }));
+            [from = core.mac](BondController &b) { return b.set_address(from); }));
     }
     XB_TRY(slaves, plan_slaves(bond, wanted, devices));
     std::move(slaves->begin(), slaves->end(), std::back_inserter(plan));
@@ -198,7 +199,7 @@ Change Daemon::plan_up(const std::string &bond, bool up) {
 std::vector<core::OptionValue> Daemon::changed_options(const BondController &bond, const api::BondConfig &wanted) {
     std::vector<core::OptionValue> changed;
     for (const auto &option : wanted.options) {
-        core::Options trial = bond.core().options();
+        core::Options trial = bond.core().options;
         const auto before = trial;
         const auto done = core::set_option(trial, {}, option, nullptr);
         if (!done || !(trial == before)) {
@@ -213,7 +214,7 @@ Result<Plan> Daemon::plan_slaves(const BondController &bond, const api::BondConf
     std::set<std::string> names;
     for (const auto &slave : wanted.slaves) {
         names.insert(slave.name);
-        const auto *present_slave = bond.core().slave(slave.name);
+        const auto *present_slave = core::find_slave(bond.core(), slave.name);
         if (present_slave == nullptr) {
             plan.push_back(plan_enslave(wanted.name, devices.at(slave.name)));
         }
@@ -223,15 +224,15 @@ Result<Plan> Daemon::plan_slaves(const BondController &bond, const api::BondConf
         std::vector<core::OptionValue> before;
         if (present_slave != nullptr) {
             before = present_options(*present_slave, slave.options);
-            core::Bond trial = bond.core();
-            XB_TRY_VOID(trial.set_slave_options(present_slave->slot, slave.options, sys::now()));
-            if (present_options(*trial.slave(present_slave->slot), slave.options) == before) {
+            core::BondState trial = bond.core();
+            XB_TRY_VOID(core::set_slave_options(trial, present_slave->slot, slave.options, sys::now()));
+            if (present_options(*core::find_slave(trial, present_slave->slot), slave.options) == before) {
                 continue; // setting the same again would select anew
             }
         }
         plan.push_back(plan_slave_options(wanted.name, slave, std::move(before)));
     }
-    for (const auto &slave : bond.core().slaves()) {
+    for (const auto &slave : bond.core().slaves) {
         if (!names.contains(slave.name)) {
             plan.push_back(on_bond(
                 wanted.name, "release " + slave.name,

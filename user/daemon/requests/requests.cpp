@@ -45,7 +45,7 @@ Result<BondController *> Daemon::bond(std::string_view name) {
 
 BondController *Daemon::bond_of_slave(std::string_view ifname) {
     for (auto &[name, controller] : bonds_) {
-        if (controller->core().slave(ifname) != nullptr) {
+        if (core::find_slave(controller->core(), ifname) != nullptr) {
             return controller.get();
         }
     }
@@ -155,7 +155,7 @@ std::string Daemon::lacp(const api::Lacp &request) {
         return api::encode_ok(show::lacp_json((*found)->view()));
     }
     if (request.slave) {
-        if ((*found)->core().slave(*request.slave) == nullptr) {
+        if (core::find_slave((*found)->core(), *request.slave) == nullptr) {
             return api::encode_error({ENODEV, "'" + *request.slave + "' is not a slave of " + request.name});
         }
         std::erase_if(*history, [&](const auto &entry) { return entry.slave != *request.slave; });
@@ -208,19 +208,19 @@ Result<Plan> Daemon::plan_set_bond(BondController &target, const api::LinkSet &r
     if (request.master || !request.slave_options.empty()) {
         return fail(EPERM, request.name + " is a bond: it cannot be a slave of a bond here");
     }
-    core::Bond trial = target.core();
-    XB_TRY_VOID(trial.set_options(request.options, sys::now()));
+    core::BondState trial = target.core();
+    XB_TRY_VOID(core::set_options(trial, request.options, sys::now()));
     Plan plan;
     const auto add = [&](BondStep step, BondStep undo) {
         plan.push_back(on_bond(request.name, "", std::move(step), std::move(undo)));
     };
     if (request.address) {
         add([to = *request.address](BondController &b) { return b.set_address(to); },
-            [from = target.core().mac()](BondController &b) { return b.set_address(from); });
+            [from = target.core().mac](BondController &b) { return b.set_address(from); });
     }
     if (request.mtu) {
         add([to = *request.mtu](BondController &b) { return b.set_mtu(to); },
-            [from = target.core().mtu()](BondController &b) { return b.set_mtu(from); });
+            [from = target.core().mtu](BondController &b) { return b.set_mtu(from); });
     }
     if (!request.options.empty()) {
         add([options = request.options](BondController &b) { return b.set_options(options); },
@@ -280,7 +280,7 @@ Result<Plan> Daemon::plan_set_slave(const sys::LinkInfo &device, const api::Link
             }));
     }
     if (!request.slave_options.empty()) {
-        const auto *slave = target->core().slave(name);
+        const auto *slave = core::find_slave(target->core(), name);
         const auto before =
             slave == nullptr ? std::vector<core::OptionValue>{} : present_options(*slave, request.slave_options);
         plan.push_back(plan_slave_options(target->name(), {name, request.slave_options}, before));
