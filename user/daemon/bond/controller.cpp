@@ -212,16 +212,15 @@ void BondController::arm() {
 void BondController::on_deadline() {
     const auto now = sys::now();
     const bool lacp = core::lacp_due(bond_, now) || lacp_saver_.due(now);
-    const bool balance = core::balance_due(bond_, now);
-    const bool links = core::links_due(bond_, now) || balance;
+    const bool links = core::links_due(bond_, now) || core::balance_due(bond_, now);
     if (lacp) { // what waits on any slave counts before any deadline does
         (void)settle(core::SlowFrames{slow_.read_all(), true});
     }
     if (links) {
         look_at_all();
-    }
-    if (balance) {
-        run_balance();
+        if (core::balance_due(bond_, sys::now())) {
+            run_balance();
+        }
     }
     if (!lacp && !links) {
         arm();
