@@ -44,53 +44,60 @@ int xb_learn(struct __sk_buff *ctx)
 	return 0;
 }
 
+/* Global, as xb_watch_slot: verified once, not for each slot. */
+__noinline int xb_slot_on(__u32 id)
+{
+	const struct xb_slot *slot = &xb_the_table.slot[id & (XB_MAX_SLAVES - 1)];
+
+	return slot->ifindex && slot->dev && xb_carrier_on(slot);
+}
+
 /* Returns the slots whose device runs and has carrier at this moment, bit i = slot i: for user space, which would have
  * to wait for the kernel's RTNL lock to ask a driver. A slot whose device was not learned counts as without. */
 SEC("tc")
 int xb_look(struct __sk_buff *ctx)
 {
-	struct xb_table *table = &xb_the_table;
-	__u32 n = table->n_slots, on = 0;
+	__u32 n = xb_the_table.n_slots, on = 0;
 
 	(void)ctx;
 	for (__u32 i = 0; i < XB_MAX_SLAVES; i++) {
-		const struct xb_slot *slot = &table->slot[i];
-
 		if (i >= n)
 			break;
-		if (slot->ifindex && slot->dev && xb_carrier_on(slot))
-			on |= 1u << i;
+		on |= (__u32)xb_slot_on(i) << i;
 	}
 	return on;
 }
 
-static __noinline void xb_watch_notify(struct xb_watch *watch, const struct xb_slot *slot, __u32 id, __u32 carrier)
+/* The first look at a slot is a change from 0 too: the controller hears of a carrier that is on from the start. */
+__noinline int xb_watch_slot(__u32 id)
 {
-	struct xb_event event = { .type = XB_EVENT_CARRIER, .slot = id, .ifindex = slot->ifindex, .carrier = carrier };
+	const struct xb_slot *slot;
+	struct xb_event event = { .type = XB_EVENT_CARRIER, .slot = id };
+	__u32 key = 0;
+	struct xb_watch *watch = bpf_map_lookup_elem(&xb_watch, &key);
 
-	if (id < XB_MAX_SLAVES && !xb_emit(&event))
-		watch->carrier[id] = carrier; /* not told (ring full): the next tick tries again */
+	if (!watch || id >= XB_MAX_SLAVES)
+		return 0;
+	slot = &xb_the_table.slot[id];
+	event.ifindex = slot->ifindex;
+	if (!event.ifindex || !slot->dev)
+		return 0;
+	event.carrier = xb_carrier_on(slot);
+	if (event.carrier != watch->carrier[id] && !xb_emit(&event))
+		watch->carrier[id] = event.carrier; /* not told (ring full): the next tick tries again */
+	return 0;
 }
 
-/* The first look at a slot is a change from 0 too: the controller hears of a carrier that is on from the start. */
 static int xb_watch_tick(void *map, __u32 *key, struct xb_watch *watch)
 {
-	struct xb_table *table = &xb_the_table;
-	__u32 n = table->n_slots;
+	__u32 n = xb_the_table.n_slots;
 
 	(void)map;
 	(void)key;
 	for (__u32 i = 0; i < XB_MAX_SLAVES; i++) {
-		const struct xb_slot *slot = &table->slot[i];
-		__u32 carrier;
-
 		if (i >= n)
 			break;
-		if (!slot->ifindex || !slot->dev)
-			continue;
-		carrier = xb_carrier_on(slot);
-		if (carrier != watch->carrier[i])
-			xb_watch_notify(watch, slot, i, carrier);
+		xb_watch_slot(i);
 	}
 	watch->runs++;
 	if (watch->interval_ns)

@@ -20,7 +20,7 @@ namespace {
 constexpr std::size_t log_limit = 2000;
 
 std::string &library_log() {
-    static std::string text;
+    thread_local std::string text; // the libraries print in the thread that calls them
     return text;
 }
 
@@ -30,11 +30,7 @@ void remember(const char *format, std::va_list args) {
     std::string text(static_cast<std::size_t>(std::max(0, std::vsnprintf(nullptr, 0, format, copy))), '\0');
     va_end(copy);
     std::vsnprintf(text.data(), text.size() + 1, format, args);
-    std::string &log = library_log();
-    log += text;
-    if (log.size() > log_limit) {
-        log.erase(0, log.size() - log_limit);
-    }
+    add_complaint(text);
 }
 
 int libbpf_print(enum libbpf_print_level level, const char *format, std::va_list args) {
@@ -52,6 +48,14 @@ int libxdp_print(enum libxdp_print_level level, const char *format, std::va_list
 }
 
 } // namespace
+
+void add_complaint(std::string_view text) {
+    std::string &log = library_log();
+    log += text;
+    if (log.size() > log_limit) {
+        log.erase(0, log.size() - log_limit);
+    }
+}
 
 void capture_library_log() {
     libbpf_set_print(libbpf_print);

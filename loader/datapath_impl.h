@@ -4,6 +4,7 @@
 
 #include <array>
 #include <memory>
+#include <span>
 #include <utility>
 
 #include "loader/datapath.h"
@@ -48,6 +49,7 @@ private:
     Result<void> adopt_programs();
     HookPlace tx_bond_place() const;
     HookPlace tx_peer_place() const;
+    Result<void> load_and_attach(std::span<const ObjectKind> kinds);
     Result<void> attach_bond();
     Result<void> adopt_bond();
     Result<void> adopt_slaves();

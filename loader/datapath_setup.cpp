@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 // How a data path comes to be: created, adopted, reprogrammed.
 #include <algorithm>
+#include <array>
 #include <bpf/bpf.h>
+#include <future>
 #include <net/if.h>
 #include <utility>
 
@@ -34,6 +36,7 @@ Result<void> expect_shape(int map_fd, std::string_view map, std::size_t value_si
     return {};
 }
 
+// xb_tx first.
 std::vector<ObjectKind> every_kind(CarrierCheck carrier) {
     if (carrier == CarrierCheck::none) {
         return {ObjectKind::tx, ObjectKind::rx};
@@ -93,23 +96,37 @@ Result<void> DataPath::Impl::pin_programs(const Programs &which) const {
 
 Result<void> DataPath::Impl::create() {
     XB_TRY_VOID(make_pin_dir(config.pin_dir));
-    XB_TRY(loaded, load_programs(every_kind(features.carrier), make_config(config, set), features.carrier, maps));
-    programs = std::move(*loaded);
+    const auto kinds = every_kind(features.carrier);
+    XB_TRY_VOID(make_maps(kinds, features.carrier, maps));
     if (features.af_xdp) { // for its map, which the XDP programs of all slaves share
-        auto xdp = Object::open(ObjectKind::xdp, CarrierCheck::none, make_config(config, set));
-        auto ready = xdp ? xdp->load(maps) : tl::unexpected(xdp.error());
-        if (!ready) {
-            return ready;
-        }
+        XB_TRY_VOID(make_maps(std::array{ObjectKind::xdp}, CarrierCheck::none, maps));
     }
     XB_TRY_VOID(open_maps());
     table.initialise(with_entry(empty_bank()));
     XB_TRY_VOID(maps.pin_all(config.pin_dir));
+    XB_TRY_VOID(load_and_attach(kinds));
     XB_TRY_VOID(pin_programs(programs));
     for (const auto &mark : {carrier_mark(features.carrier), build_mark(programs)}) {
         XB_TRY_VOID(make_pin_dir(config.pin_dir / mark));
     }
-    return attach_bond();
+    return {};
+}
+
+// The bond's hooks wait for grace periods of the kernel, two of some 13 ms. The verifier goes through the other
+// programs in the meantime; the blueprints have been made with the maps and are only read here.
+Result<void> DataPath::Impl::load_and_attach(std::span<const ObjectKind> kinds) {
+    const auto load = [this](std::span<const ObjectKind> which) {
+        return load_programs(which, make_config(config, set), features.carrier, maps);
+    };
+    // Without a thread to be had: after the hooks.
+    auto others = std::async(std::launch::async | std::launch::deferred, load, kinds.subspan(1));
+    XB_TRY(tx, load(kinds.first(1)));
+    programs.tx = std::move(tx->tx);
+    auto attached = attach_bond();
+    XB_TRY(rest, others.get());
+    rest->tx = std::move(programs.tx);
+    programs = std::move(*rest);
+    return attached;
 }
 
 Result<void> DataPath::Impl::attach_bond() {
@@ -322,7 +339,7 @@ Result<DataPath> DataPath::create(const Config &config, const Features &features
     auto impl = std::make_unique<Impl>(config, features);
     if (auto created = impl->create(); !created) {
         impl.reset();
-        remove_pins(config.pin_dir);
+        remove_pins(config.pin_dir, std::array{config.bond_ifindex, config.peer_ifindex});
         return tl::unexpected(created.error());
     }
     return DataPath(std::move(impl));

@@ -48,38 +48,41 @@ void probe_hooks(int prog_fd, Features &features) {
     }
 }
 
-Result<Object> load_object(ObjectKind kind, CarrierCheck check) {
-    Maps maps;
-    auto object = Object::open(kind, check, {});
-    if (object) {
-        XB_TRY_VOID(object->load(maps));
-    }
-    return object;
+struct Loaded {
+    Maps maps; // no timer starts in a map that nobody holds
+    Programs programs;
+};
+
+Result<Loaded> load(ObjectKind kind, CarrierCheck check) {
+    Loaded loaded;
+    XB_TRY_VOID(make_maps({&kind, 1}, check, loaded.maps));
+    XB_TRY(programs, load_programs({&kind, 1}, {}, check, loaded.maps));
+    loaded.programs = std::move(*programs);
+    return loaded;
 }
 
 struct CarrierProbe {
     Feature feature;
-    Result<Object> watch; // loaded, for the probe of the timer
+    Result<Loaded> watch; // for the probe of the timer
 };
 
 // The object that learns the devices and watches them; where this check would be used also the transmit program.
 CarrierProbe probe_carrier(CarrierCheck check, bool would_be_used) {
     const std::string feature = "carrier_" + std::string(name(check));
-    auto watch = load_object(ObjectKind::watch, check);
+    auto watch = load(ObjectKind::watch, check);
     if (!watch) {
-        return {{feature, false, watch.error().message}, watch};
+        return {{feature, false, watch.error().message}, std::move(watch)};
     }
     if (would_be_used) {
-        if (const auto tx = load_object(ObjectKind::tx, check); !tx) {
+        if (const auto tx = load(ObjectKind::tx, check); !tx) {
             return {{feature, false, tx.error().message}, std::move(watch)};
         }
     }
     return {{feature, true, "loads"}, std::move(watch)};
 }
 
-Feature probe_timer(const Result<Object> &watch) {
-    auto arm = watch ? watch->program("xb_watch_arm") : tl::unexpected(watch.error());
-    const auto armed = arm ? arm_watch(arm->get(), Ms(1)) : tl::unexpected(arm.error());
+Feature probe_timer(const Result<Loaded> &watch) {
+    const auto armed = watch ? arm_watch(watch->programs.watch_arm.get(), Ms(1)) : tl::unexpected(watch.error());
     if (armed) {
         return {"bpf_timer", true, "carrier watch without traffic"};
     }
@@ -124,7 +127,7 @@ Result<Features> probe_features() {
         return features.list.back().available;
     };
     probe_hooks(nothing->get(), features);
-    Result<Object> watch = fail(EOPNOTSUPP, "no carrier check");
+    Result<Loaded> watch = fail(EOPNOTSUPP, "no carrier check");
     for (const CarrierCheck check : {CarrierCheck::kfunc, CarrierCheck::probe_read}) {
         const bool first = features.carrier == CarrierCheck::none;
         CarrierProbe probe = probe_carrier(check, first);

@@ -9,9 +9,9 @@
 #include <chrono>
 #include <cstdio>
 #include <cstring>
-#include <fcntl.h>
 #include <thread>
 
+#include "loader/blueprint.h"
 #include "loader/bpf_calls.h"
 #include "loader/pins.h"
 #include "xb_rx.skel.h"
@@ -31,25 +31,6 @@ std::size_t index_of(std::string_view name) {
 
 // Inside an object the map of a global variable has the name of its section; a pin may not have a dot.
 constexpr std::string_view section_prefix = ".data.";
-std::string name_in_object(std::string_view name) {
-    const bool global = name == XB_MAP_TABLE || name == XB_MAP_STAMPS || name == XB_MAP_LB;
-    return std::string(global ? section_prefix : "").append(name);
-}
-std::string_view name_of(const bpf_map *map) {
-    std::string_view name = bpf_map__name(map);
-    if (name.starts_with(section_prefix)) {
-        name.remove_prefix(section_prefix.size());
-    }
-    return name;
-}
-
-Result<Fd> duplicate(int fd, std::string_view what) {
-    Fd copy(fcntl(fd, F_DUPFD_CLOEXEC, 0));
-    if (!copy) {
-        return kernel_error(errno, what);
-    }
-    return copy;
-}
 
 // Offset of `xb_cfg` in a .rodata map, by the map's BTF.
 Result<std::uint32_t> config_offset(const bpf_map_info &info) {
@@ -109,7 +90,9 @@ template <typename Skeleton> Result<Object> Object::open_skeleton(const xb_confi
     object.skeleton_ = std::shared_ptr<void>(skeleton, [](void *p) { Skeleton::destroy(static_cast<Skeleton *>(p)); });
     object.object_ = skeleton->obj;
     if constexpr (requires { skeleton->rodata->xb_cfg; }) {
-        std::memcpy(const_cast<xb_config *>(&skeleton->rodata->xb_cfg), &config, sizeof(config));
+        auto *const place = const_cast<xb_config *>(&skeleton->rodata->xb_cfg);
+        std::memcpy(place, &config, sizeof(config));
+        object.config_ = place;
     }
     return object;
 }
@@ -135,10 +118,18 @@ Result<Object> Object::open(ObjectKind kind, CarrierCheck carrier, const xb_conf
     return fail(EINVAL, "no such BPF object");
 }
 
+std::string Object::shared_name(const bpf_map *map) {
+    std::string_view name = bpf_map__name(map);
+    if (name.starts_with(section_prefix)) {
+        name.remove_prefix(section_prefix.size());
+    }
+    return index_of(name) < Maps::names.size() ? std::string(name) : std::string();
+}
+
 Result<void> Object::reuse_maps(const Maps &maps) {
     bpf_map *map = nullptr;
     bpf_object__for_each_map(map, object_) {
-        const int fd = maps.fd(name_of(map));
+        const int fd = maps.fd(shared_name(map));
         if (fd < 0) {
             continue;
         }
@@ -147,34 +138,6 @@ Result<void> Object::reuse_maps(const Maps &maps) {
         }
     }
     return {};
-}
-
-Result<void> Object::keep_maps(Maps &maps) {
-    for (const std::string_view name : Maps::names) {
-        const bpf_map *const map = bpf_object__find_map_by_name(object_, name_in_object(name).c_str());
-        if (map == nullptr || maps.fd(name) >= 0) {
-            continue;
-        }
-        XB_TRY(copy, duplicate(bpf_map__fd(map), "cannot keep map " + std::string(name)));
-        maps.add(name, std::move(*copy));
-    }
-    return {};
-}
-
-Result<void> Object::load(Maps &maps) {
-    XB_TRY_VOID(reuse_maps(maps));
-    if (const int error = bpf_object__load(object_); error != 0) {
-        return kernel_error(error, std::string("cannot load BPF object ") + bpf_object__name(object_));
-    }
-    return keep_maps(maps);
-}
-
-Result<Fd> Object::program(const char *name) const {
-    const bpf_program *const program = bpf_object__find_program_by_name(object_, name);
-    if (program == nullptr) {
-        return fail(ENOENT, std::string("BPF object ") + bpf_object__name(object_) + " has no program " + name);
-    }
-    return duplicate(bpf_program__fd(program), std::string("cannot keep program ") + name);
 }
 
 xb_config make_config(const DataPath::Config &config, const ProgramSet &programs) {
@@ -230,19 +193,20 @@ std::string build_mark(const Programs &running) {
     return std::string(build_prefix) + digits.data();
 }
 
+Result<void> make_maps(std::span<const ObjectKind> kinds, CarrierCheck carrier, Maps &maps) {
+    for (const ObjectKind kind : kinds) {
+        XB_TRY(blueprint, Blueprint::of(kind, carrier));
+        XB_TRY_VOID((*blueprint)->make_maps(maps));
+    }
+    return {};
+}
+
 Result<Programs> load_programs(std::span<const ObjectKind> kinds, const xb_config &config, CarrierCheck carrier,
-                               Maps &maps) {
+                               const Maps &maps) {
     Programs programs;
     for (const ObjectKind kind : kinds) {
-        XB_TRY(object, Object::open(kind, carrier, config));
-        XB_TRY_VOID(object->load(maps));
-        for (const auto &[name, place] : Programs::all) {
-            if (auto program = object->program(name); program) {
-                programs.*place = std::move(*program);
-            } else if (program.error().code != ENOENT) {
-                return tl::unexpected(program.error());
-            }
-        }
+        XB_TRY(blueprint, Blueprint::of(kind, carrier));
+        XB_TRY_VOID((*blueprint)->load(config, maps, programs));
     }
     return programs;
 }

@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: MIT
-// The BPF objects: open → read-only data → reuse maps → load. Maps are made once, by the first object that declares
-// them, and shared by every later one.
+// What a data path loads. Maps are made once, by the first object that declares them, and shared by every later one.
 #pragma once
 
 #include <array>
 #include <filesystem>
 #include <memory>
+#include <span>
 #include <string>
 
 #include "common/fd.h"
 #include "loader/datapath.h"
 
+struct bpf_map;
 struct bpf_object;
 
 namespace xbond::loader {
@@ -35,25 +36,23 @@ private:
 
 enum class ObjectKind { tx, rx, watch, xdp };
 
-// One opened, and then loaded, BPF object.
+// One opened BPF object, for a blueprint or for libxdp.
 class Object {
 public:
     // `carrier` picks the variant of tx and watch; there is no watch without a check.
     static Result<Object> open(ObjectKind kind, CarrierCheck carrier, const xb_config &config);
 
-    // For a caller that lets libxdp load the object: maps first, then libxdp, then keep_maps().
-    Result<void> reuse_maps(const Maps &maps);
-    Result<void> keep_maps(Maps &maps);
-    Result<void> load(Maps &maps); // all of it
-
-    Result<Fd> program(const char *name) const;
+    Result<void> reuse_maps(const Maps &maps); // before it is loaded
     bpf_object *get() const { return object_; }
+    const xb_config *config() const { return config_; } // in its read-only data; null: it has none
+    static std::string shared_name(const bpf_map *map); // among Maps::names; empty: the object's own
 
 private:
     template <typename Skeleton> static Result<Object> open_skeleton(const xb_config &config);
 
     std::shared_ptr<void> skeleton_; // owns object_
     bpf_object *object_ = nullptr;
+    const xb_config *config_ = nullptr;
 };
 
 // What runs. xb_learn, xb_look and xb_watch_arm know no ProgramSet; they are missing where there is no carrier check.
@@ -72,10 +71,11 @@ struct Programs {
 };
 
 xb_config make_config(const DataPath::Config &config, const ProgramSet &programs);
-// Loads what the kinds (tx, rx, watch) contain; the rest of the result stays empty. An object with a carrier check
-// costs some 50 ms, because libbpf parses the kernel's type information for it.
+// The maps of these objects that nobody has made yet.
+Result<void> make_maps(std::span<const ObjectKind> kinds, CarrierCheck carrier, Maps &maps);
+// Loads what the kinds contain; the rest of the result stays empty.
 Result<Programs> load_programs(std::span<const ObjectKind> kinds, const xb_config &config, CarrierCheck carrier,
-                               Maps &maps);
+                               const Maps &maps);
 
 // Runs xb_watch_arm: starts the timer of the carrier watch, changes its interval or stops it (0). The kernel makes the
 // timer without waiting for memory; when it finds none this tries again for up to 63 ms, asleep in between.

@@ -58,12 +58,14 @@ static __always_inline void xb_stamp_any(__u32 id)
 	xb_stamp(stamps, &stamps->last_rx, 1u << XB_MAX_TARGETS);
 }
 
-static __always_inline void xb_stamp_target(__u32 id, __u32 target)
+/* An answer counts. Global: verified once, not for each target. */
+__noinline int xb_stamp_target(__u32 id, __u32 target)
 {
 	struct xb_slot_stamps *stamps = &xb_the_stamps.slot[id & (XB_MAX_SLAVES - 1)];
 
 	target &= XB_MAX_TARGETS - 1;
 	xb_stamp(stamps, &stamps->target_rx[target], 1u << target);
+	return 0;
 }
 
 /* Rule (b): has the active slave heard something since it became active? */

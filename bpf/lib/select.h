@@ -21,15 +21,18 @@ struct xb_choice {
 	__u32 failover;
 };
 
-/* Wakes the controller, once a slot until it clears the latch. */
-static __noinline void xb_notify_no_carrier(struct xb_slot *slot, __u32 id)
+/* Wakes the controller, once a slot until it clears the latch. Global: verified once, not for each step of a chain. */
+__noinline int xb_notify_no_carrier(__u32 id)
 {
-	struct xb_event event = { .type = XB_EVENT_TX_NO_CARRIER, .slot = id, .ifindex = slot->ifindex };
+	struct xb_slot *slot = &xb_the_table.slot[id & (XB_MAX_SLAVES - 1)];
 
-	if (slot->latched || __sync_lock_test_and_set(&slot->latched, 1))
-		return;
-	if (xb_emit(&event))
-		slot->latched = 0; /* ring full: the next packet tries again */
+	if (!slot->latched && !__sync_lock_test_and_set(&slot->latched, 1)) {
+		struct xb_event event = { .type = XB_EVENT_TX_NO_CARRIER, .slot = id, .ifindex = slot->ifindex };
+
+		if (xb_emit(&event))
+			slot->latched = 0; /* ring full: the next packet tries again */
+	}
+	return 0;
 }
 
 /* The links of the fallback chain are the devices in the table. */
@@ -42,7 +45,8 @@ static __always_inline int xb_link_carrier(const struct xb_links *table, __u32 i
 
 static __always_inline void xb_link_lost(struct xb_links *table, __u32 id)
 {
-	xb_notify_no_carrier(&table->slot[id], id);
+	(void)table; /* the only one there is */
+	xb_notify_no_carrier(id);
 }
 
 #include "xbond/pick.h"
@@ -173,7 +177,7 @@ static __always_inline int xb_broadcast_member(struct xb_table *table, const str
 		return 0;
 	if (xb_carrier_on(&table->slot[*id]))
 		return 1;
-	xb_notify_no_carrier(&table->slot[*id], *id);
+	xb_notify_no_carrier(*id);
 	return 0;
 }
 
