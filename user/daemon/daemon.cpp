@@ -41,6 +41,7 @@ Result<void> Daemon::open() {
     XB_TRY(hands, Hands::open(*loop_));
     hands_ = std::move(*hands);
     files_.emplace(*hands_);
+    desk_.emplace(*loop_);
     XB_TRY(features, loader::probe_features());
     features_ = std::move(*features);
     if (settings_.carrier_check) {

@@ -13,9 +13,9 @@
 #include "user/api/protocol.h"
 #include "user/daemon/bond/controller.h"
 #include "user/daemon/host.h"
-#include "user/daemon/requests/changes.h"
 #include "user/daemon/requests/control_server.h"
 #include "user/daemon/requests/plan.h"
+#include "user/daemon/task_queue.h"
 #include "user/show/snapshot.h"
 
 namespace xbond::daemon {
@@ -32,6 +32,8 @@ struct Settings {
 // The values that a bond, or a slave, has now of the options of a list: what setting that list is undone with.
 std::vector<core::OptionValue> present_options(const core::BondState &, std::span<const core::OptionValue>);
 std::vector<core::OptionValue> present_options(const core::Slave &, std::span<const core::OptionValue>);
+
+using Rendering = std::function<nlohmann::ordered_json()>; // for the desk: what it needs is copied
 
 class Daemon {
 public:
@@ -84,8 +86,12 @@ private:
 
     // requests.cpp
     void on_request(const api::Request &, ControlServer::Reply);
-    std::string read(const api::Request &);
-    std::string lacp(const api::Lacp &);
+    // reads.cpp
+    Task<Result<void>> serve_read(api::Request, ControlServer::Reply);
+    Task<Result<Rendering>> prepare(api::Request);
+    Result<Rendering> prepare_one(const api::Request &);
+    Result<Rendering> prepare_lacp(const api::Lacp &);
+    Task<std::shared_ptr<const show::Snapshot>> snapshot(std::optional<std::string> only);
     Task<Result<void>> serve_change(api::Request, ControlServer::Reply);
     Task<std::string> change(api::Request);
     Task<std::string> apply(api::Apply);
@@ -99,7 +105,6 @@ private:
     Change on_device(SetDevice carry_out, SetDevice undo);
     Result<BondController *> bond(std::string_view name);
     BondController *bond_of_slave(std::string_view ifname);
-    show::Snapshot snapshot(const std::optional<std::string> &only = {});
     Task<Result<void>> forget(std::string name);
 
     Settings settings_;
@@ -114,8 +119,9 @@ private:
     Fd instance_lock_;
     std::unique_ptr<ControlServer> server_;
     std::map<std::string, std::unique_ptr<BondController>> bonds_;
-    Changes changes_;
-    std::optional<Error> failed_; // why run() or teardown() ends
+    TaskQueue changes_, reads_;
+    std::optional<sys::Worker> desk_; // a thread that renders replies
+    std::optional<Error> failed_;     // why run() or teardown() ends
     sys::EventLoop::Source netlink_source_, sigterm_, sigint_, sighup_;
     Time started_{};
     std::deque<sys::NetlinkEvent> told_; // read, and in the table of links, but no bond has been told

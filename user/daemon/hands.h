@@ -38,7 +38,9 @@ public:
     }
     // In a coroutine of the loop: `co_await hands.call(what, job)` is what job(tools) returned, in a later turn. When
     // the coroutine is destroyed meanwhile, the job is still done.
-    template <typename Call> auto call(std::string_view what, Call job);
+    template <typename Call> auto call(std::string_view what, Call job) {
+        return call_by(worker_, what, [tools = tools_, job = std::move(job)]() mutable { return job(*tools); });
+    }
 
     sys::Durations jobs() const { return worker_.jobs(); }
     std::size_t waiting() const { return worker_.waiting(); }
@@ -50,37 +52,6 @@ private:
     std::shared_ptr<Tools> tools_; // a job that still sleeps when the program ends has its share
     sys::Worker worker_;
 };
-
-template <typename Call> auto Hands::call(std::string_view what, Call job) {
-    using Value = std::invoke_result_t<Call &, Tools &>;
-    struct Shared { // with the hands' thread: it is done with them before the waker runs
-        Call job;
-        std::optional<Value> value;
-    };
-    class Awaiter {
-    public:
-        Awaiter(Hands &hands, std::string_view what, Call &&job)
-            : hands_(hands), what_(what), shared_(std::make_shared<Shared>(Shared{std::move(job), {}})) {}
-
-        bool await_ready() const { return false; }
-        void await_suspend(std::coroutine_handle<> waiting) {
-            hands_.run(
-                [shared = shared_, wake = sleeper_.waker(waiting)](Tools &tools) -> Then {
-                    shared->value.emplace(shared->job(tools));
-                    return wake;
-                },
-                what_);
-        }
-        Value await_resume() { return std::move(*shared_->value); }
-
-    private:
-        Hands &hands_;
-        std::string_view what_;
-        std::shared_ptr<Shared> shared_;
-        Sleeper sleeper_;
-    };
-    return Awaiter(*this, what, std::move(job));
-}
 
 // A member of what jobs come back to: `guard` makes a call that is left out when its owner has gone.
 class Alive {

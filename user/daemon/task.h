@@ -10,9 +10,12 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <string_view>
+#include <type_traits>
 #include <utility>
 
 #include "user/sys/event_loop.h"
+#include "user/sys/worker.h"
 #include "xbond/result.h"
 
 namespace xbond::daemon {
@@ -136,6 +139,39 @@ inline auto next_turn(sys::EventLoop &loop) {
         Sleeper sleeper_;
     };
     return Awaiter(loop);
+}
+
+// `co_await call_by(worker, what, job)`: what job() returned in the worker's thread. When the coroutine is destroyed
+// meanwhile, the job is still done.
+template <typename Call> auto call_by(sys::Worker &worker, std::string_view what, Call job) {
+    using Value = std::invoke_result_t<Call &>;
+    struct Shared { // with the worker's thread: it is done with them before the waker runs
+        Call job;
+        std::optional<Value> value;
+    };
+    class Awaiter {
+    public:
+        Awaiter(sys::Worker &worker, std::string_view what, Call &&job)
+            : worker_(worker), what_(what), shared_(std::make_shared<Shared>(Shared{std::move(job), {}})) {}
+
+        bool await_ready() const { return false; }
+        void await_suspend(std::coroutine_handle<> waiting) {
+            worker_.run(
+                [shared = shared_, wake = sleeper_.waker(waiting)]() -> sys::Worker::Then {
+                    shared->value.emplace(shared->job());
+                    return wake;
+                },
+                what_);
+        }
+        Value await_resume() { return std::move(*shared_->value); }
+
+    private:
+        sys::Worker &worker_;
+        std::string_view what_;
+        std::shared_ptr<Shared> shared_;
+        Sleeper sleeper_;
+    };
+    return Awaiter(worker, what, std::move(job));
 }
 
 // A task that has nothing to wait for.

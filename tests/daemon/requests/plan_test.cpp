@@ -5,8 +5,8 @@
 #include <thread>
 
 #include "user/daemon/hands.h"
-#include "user/daemon/requests/changes.h"
 #include "user/daemon/requests/plan.h"
+#include "user/daemon/task_queue.h"
 
 using namespace xbond;
 using namespace xbond::daemon;
@@ -28,7 +28,7 @@ Change change(Log &log, const std::string &name, bool works = true) {
 struct PlanLab {
     sys::EventLoop loop = *sys::EventLoop::create();
     Log log;
-    Changes changes;
+    TaskQueue changes;
 
     Task<Result<void>> whole(Plan plan, Result<void> &outcome) {
         outcome = co_await carry_out(loop, std::move(plan));
@@ -85,7 +85,7 @@ TEST_CASE("plan: one that is given up stops where it is and tells nobody") {
     auto loop = *sys::EventLoop::create();
     Log log;
     {
-        Changes changes;
+        TaskQueue changes;
         changes.add([&] { return carry_out(loop, {change(log, "a")}); });
         CHECK_FALSE(changes.at_rest());
     }
@@ -119,7 +119,7 @@ TEST_CASE("changes: a job of hands gives its value to who waits, in a turn of th
     REQUIRE(hands);
     std::thread::id by;
     Result<int> outcome = 0;
-    Changes changes;
+    TaskQueue changes;
     const auto work = [&]() -> Task<Result<void>> {
         auto job = [&by](Hands::Tools &) -> Result<int> {
             by = std::this_thread::get_id();

@@ -58,8 +58,8 @@ Result<std::unique_ptr<BondController>> BondController::adopt(Host &host, const 
     if (!path) {
         return tl::unexpected(path.error());
     }
-    std::unique_ptr<BondController> made(new BondController(
-        host, std::move(bond), *device, std::make_shared<loader::DataPath>(std::move(*path))));
+    std::unique_ptr<BondController> made(
+        new BondController(host, std::move(bond), *device, std::make_shared<loader::DataPath>(std::move(*path))));
     made->originals_ = saved.originals;
     // Before any slave is looked at: LACP goes on where it was, and what has changed since comes to it as events.
     made->adopt_lacp();
@@ -91,7 +91,8 @@ Result<std::unique_ptr<BondController>> BondController::adopt(Host &host, const 
 }
 
 void BondController::start() {
-    events_ = host_.loop.on_readable(path_->events_fd(), [this] { on_data_path_events(); }, "data path events");
+    events_ = host_.loop.on_readable(
+        path_->events_fd(), [this] { on_data_path_events(); }, "data path events");
 }
 
 void BondController::adopt_lacp() {
@@ -176,7 +177,8 @@ void BondController::arm() {
         when = std::min(when.value_or(*save), *save);
     }
     if (when) {
-        timer_ = host_.loop.at(*when, [this] { on_deadline(); }, "bond timer");
+        timer_ = host_.loop.at(
+            *when, [this] { on_deadline(); }, "bond timer");
     }
 }
 

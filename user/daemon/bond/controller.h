@@ -69,11 +69,11 @@ private:
     void adopt_lacp();
     using Work = std::variant<core::Event, core::Effects>; // what has happened; what a command has led to
     struct Done {                                          // since settle() began
-        bool devices = false;     // something that devices may have to follow
-        bool transitions = false; // worth saving
-        bool lacp = false;        // one of its machines has changed
+        bool devices = false;                              // something that devices may have to follow
+        bool transitions = false;                          // worth saving
+        bool lacp = false;                                 // one of its machines has changed
     };
-    void settle(Work = core::Effects{}); // the one way into the core and out of it
+    void settle(Work = core::Effects{});      // the one way into the core and out of it
     void carry_out(core::Effects &&, Done &); // effects.cpp, as the next
     void carry_out(const core::Effect &, Done &);
     void set_addresses(core::Effects &&macs, core::Effects &&after);

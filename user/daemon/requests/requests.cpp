@@ -1,36 +1,17 @@
 // SPDX-License-Identifier: MIT
-// What each control request does.
+// What each control request changes.
 #include <algorithm>
 #include <iterator>
 #include <net/if.h>
 #include <nlohmann/json.hpp>
-#include <sys/utsname.h>
-#include <unistd.h>
 
 #include "user/daemon/daemon.h"
-#include "user/show/explain.h"
-#include "user/show/lacp_render.h"
-#include "user/show/render.h"
 
 namespace xbond::daemon {
 namespace {
 
-template <typename... F> struct Overloaded : F... { using F::operator()...; };
-template <typename... F> Overloaded(F...) -> Overloaded<F...>;
-
 std::string reply(const Result<void> &done) {
     return done ? api::encode_ok(nlohmann::json::object()) : api::encode_error(done.error());
-}
-
-show::Timing timing(const sys::Durations &durations) {
-    return {durations.count(), durations.longest(), durations.longest_of(), durations.permille_999(),
-            durations.total()};
-}
-
-std::string kernel_release() {
-    utsname u{};
-    ::uname(&u);
-    return u.release;
 }
 
 } // namespace
@@ -52,13 +33,13 @@ BondController *Daemon::bond_of_slave(std::string_view ifname) {
     return nullptr;
 }
 
-// Reads are answered at once; changes wait for each other.
+// Changes wait for each other, reads for reads.
 void Daemon::on_request(const api::Request &request, ControlServer::Reply answer) {
     loop_->name_turn(api::command(request));
     if (api::is_write(request)) {
         changes_.add([this, request, answer = std::move(answer)] { return serve_change(request, answer); });
     } else {
-        answer(read(request));
+        reads_.add([this, request, answer = std::move(answer)] { return serve_read(request, answer); });
     }
 }
 
@@ -103,64 +84,6 @@ Task<std::string> Daemon::apply(api::Apply request) {
     }
     auto outcome = co_await carry_out(*loop_, std::move(*changes));
     co_return outcome ? done : api::encode_error(outcome.error());
-}
-
-std::string Daemon::read(const api::Request &request) {
-    return std::visit(Overloaded{
-                          [&](const api::Status &r) {
-                              if (r.name) {
-                                  if (auto known = bond(*r.name); !known) {
-                                      return api::encode_error(known.error());
-                                  }
-                              }
-                              return api::encode_ok(show::status_json(snapshot(r.name)));
-                          },
-                          [&](const api::LinkShow &r) {
-                              const auto *slaves_bond = r.name ? bond_of_slave(*r.name) : nullptr;
-                              if (r.name && !bonds_.contains(*r.name) && slaves_bond == nullptr) {
-                                  return api::encode_error({ENODEV, "Device \"" + *r.name +
-                                                                        "\" does not exist here as a bond "
-                                                                        "or a slave of one"});
-                              }
-                              const auto only = slaves_bond == nullptr ? r.name : std::optional(slaves_bond->name());
-                              return api::encode_ok(
-                                  show::ip_link_json(snapshot(only), r.name, r.details, r.statistics));
-                          },
-                          [&](const api::Proc &r) {
-                              auto found = bond(r.name);
-                              return found ? api::encode_ok(show::proc_text((*found)->view(), kernel_release()))
-                                           : api::encode_error(found.error());
-                          },
-                          [&](const api::Explain &r) {
-                              auto found = bond(r.name);
-                              return found ? api::encode_ok(show::explain_frame((*found)->view(), r.frame, r.vlan_tci))
-                                           : api::encode_error(found.error());
-                          },
-                          [&](const api::Lacp &r) { return lacp(r); },
-                          [&](const auto &) { return reply({}); }, // changes; Watch is kept by ControlServer
-                      },
-                      request);
-}
-
-std::string Daemon::lacp(const api::Lacp &request) {
-    auto found = bond(request.name);
-    if (!found) {
-        return api::encode_error(found.error());
-    }
-    auto history = (*found)->lacp_history();
-    if (!history) {
-        return api::encode_error(history.error());
-    }
-    if (!request.history) {
-        return api::encode_ok(show::lacp_json((*found)->view()));
-    }
-    if (request.slave) {
-        if (core::find_slave((*found)->core(), *request.slave) == nullptr) {
-            return api::encode_error({ENODEV, "'" + *request.slave + "' is not a slave of " + request.name});
-        }
-        std::erase_if(*history, [&](const auto &entry) { return entry.slave != *request.slave; });
-    }
-    return api::encode_ok(show::lacp_history_json(*history));
 }
 
 Task<Result<void>> Daemon::link_add(api::LinkAdd request) {
@@ -297,27 +220,6 @@ Result<Plan> Daemon::plan_set_slave(const sys::LinkInfo &device, const api::Link
         plan.push_back(on_device(set_up(true), nothing));
     }
     return plan;
-}
-
-// Of all bonds, or of one.
-show::Snapshot Daemon::snapshot(const std::optional<std::string> &only) {
-    show::Snapshot s;
-    s.version = XBOND_VERSION;
-    s.kernel = kernel_release();
-    s.netns = settings_.netns;
-    s.pid = ::getpid();
-    s.now = sys::now();
-    s.started = started_;
-    s.features = features_.list;
-    s.turns = timing(loop_->turns());
-    s.hands = timing(hands_->jobs());
-    s.hands_waiting = hands_->waiting();
-    for (const auto &[name, controller] : bonds_) {
-        if (!only || *only == name) {
-            s.bonds.push_back(controller->view());
-        }
-    }
-    return s;
 }
 
 } // namespace xbond::daemon

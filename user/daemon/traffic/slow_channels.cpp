@@ -26,7 +26,8 @@ void SlowChannels::open(const core::BondState &bond) {
             continue;
         }
         auto &port = ports_.emplace(slot, Port{std::move(*channel)}).first->second;
-        port.readable = host_.loop.on_readable(port.channel.fd(), [this, slot] { readable_(slot); }, "slow frames");
+        port.readable = host_.loop.on_readable(
+            port.channel.fd(), [this, slot] { readable_(slot); }, "slow frames");
     }
 }
 

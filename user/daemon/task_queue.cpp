@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: MIT
-#include "user/daemon/requests/changes.h"
+#include "user/daemon/task_queue.h"
 
 #include <utility>
 
 namespace xbond::daemon {
 
-void Changes::add(Work change) {
-    waiting_.push_back(std::move(change));
+void TaskQueue::add(Work task) {
+    waiting_.push_back(std::move(task));
     if (at_rest()) {
         running_.emplace(work());
         running_->start();
     }
 }
 
-Running Changes::work() {
+Running TaskQueue::work() {
     while (!waiting_.empty()) {
         const Work next = std::move(waiting_.front());
         waiting_.pop_front();

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Changes of bonds, one at a time and in the order in which they were asked for, so that the undo of one finds what it
-// left. The loop goes on while one waits for hands.
+// Tasks, one at a time and in the order in which they were asked for. The loop goes on while one waits.
 #pragma once
 
 #include <deque>
@@ -11,7 +10,7 @@
 
 namespace xbond::daemon {
 
-class Changes {
+class TaskQueue {
 public:
     using Work = std::function<Task<Result<void>>()>; // its outcome is its own affair
 
