@@ -6,6 +6,7 @@
 #include <iostream>
 #include <thread>
 
+#include "tests/harness/rtnl_holder.h"
 #include "tests/netns/lacp/partner.h"
 
 using namespace xbond::harness;
@@ -81,6 +82,28 @@ TEST_CASE("802.3ad while everybody waits for the kernel's RTNL lock: LACPDUs go 
               << slowest.count() << " ms\n";
     CHECK(longest_gap < 1500ms);
     CHECK(slowest < 500ms);
+    CHECK(lab.expired() == expired);
+    CHECK(lab.host().distributing() == lab.slaves());
+}
+
+TEST_CASE("802.3ad RTNL is held for five seconds: no LACPDU is late, no partner expires, status answers") {
+    PartnerLab lab(2);
+    REQUIRE(lab.make_bond("lacp_rate fast"));
+    const auto expired = lab.expired();
+    std::chrono::milliseconds slowest{0};
+    lab.partners().begin_measuring();
+    {
+        const RtnlHolder busy;
+        while (busy.held() < 5s) {
+            slowest = std::max(slowest, time_of_status(lab.host()));
+            std::this_thread::sleep_for(50ms);
+        }
+    }
+    const auto longest_gap = lab.partners().gaps().back();
+    std::cout << "longest gap between LACPDUs " << longest_gap.count() / 1'000'000 << " ms, slowest status "
+              << slowest.count() << " ms\n";
+    CHECK(longest_gap < 1500ms);
+    CHECK(slowest < 250ms);
     CHECK(lab.expired() == expired);
     CHECK(lab.host().distributing() == lab.slaves());
 }
