@@ -57,8 +57,6 @@ private:
     static std::vector<core::OptionValue> changed_options(const BondController &, const api::BondConfig &);
 
     Result<void> persist();
-    void persist_soon();
-    std::string state_text() const;
     void remove_leftovers();
     void read_netlink();
     void handle_netlink();
@@ -106,8 +104,6 @@ private:
     bool addresses_changed_ = false;     // since the bonds were told
     bool events_lost_ = false;           // netlink messages since the last look
     sys::EventLoop::Source resync_again_;
-    bool recovering_ = false;
-    bool persisting_ = false; // a write of the state waits for the end of this turn
 };
 
 } // namespace xbond::daemon

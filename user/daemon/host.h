@@ -58,10 +58,6 @@ struct Host {
     std::filesystem::path pin_root; // <bpffs>/xbond/<netns inode>
     std::filesystem::path state_dir;
 
-    // Writes the state of all bonds to disk: before a device is changed, and for an answer that says so.
-    std::function<Result<void>()> persist;
-    // The same by hands, for what happened by itself: several changes in a turn are one write.
-    std::function<void()> persist_soon;
     // Makes `links` true to this moment; the bonds hear of what was news in a later turn.
     std::function<void()> catch_up;
     // Whether an interface is a bond of this daemon or the other end of its pair.

@@ -29,7 +29,7 @@ struct DeviceLab {
     loader::Features features;
     std::unique_ptr<daemon::Hands> hands = need(daemon::Hands::open(loop));
     daemon::FileSaver files{*hands};
-    daemon::Host host{loop, netlink, ethtool, packets, features, *hands, files, {}, {}, {}, {}, {}, {}, {}};
+    daemon::Host host{loop, netlink, ethtool, packets, features, *hands, files, {}, {}, {}, {}, {}};
 
     sys::LinkInfo now(std::uint32_t ifindex) { return need(netlink.link(ifindex)); }
     void look() { REQUIRE(host.links.resync(netlink)); }

@@ -18,13 +18,13 @@ Result<void> BondController::enslave(const std::string &ifname) {
     XB_TRY(plan, core::plan_enslave(bond_, facts, random_mac()));
     const auto original = capture(*link);
     originals_.push_back(original);
-    if (auto saved = host_.persist(); !saved) {
+    if (auto saved = persist(); !saved) {
         originals_.pop_back();
         return saved;
     }
     if (auto opened = open_slave(*link, original, *plan); !opened) {
         originals_.pop_back();
-        (void)host_.persist();
+        (void)persist();
         return opened;
     }
     if (auto truth = host_.netlink.link(link->ifindex)) {
@@ -40,7 +40,7 @@ Result<void> BondController::enslave(const std::string &ifname) {
     if (bond_.admin_up) {
         observe_and_handle(bond_.slaves);
     }
-    return settled.and_then([&] { return host_.persist(); });
+    return settled.and_then([&] { return persist(); });
 }
 
 // Everything is undone on error, the bond's borrowed address included.
@@ -79,7 +79,7 @@ Result<void> BondController::release(std::string_view ifname) {
     if (plan->set_bond_mac) {
         (void)device_.set_mac(*plan->set_bond_mac);
     }
-    return settled.and_then([&] { return host_.persist(); });
+    return settled.and_then([&] { return persist(); });
 }
 
 // The slave has left the tables; what it still holds in its queue goes out while XDP and filters are taken down.
@@ -127,7 +127,7 @@ void BondController::on_link_gone(std::uint32_t ifindex) {
         applier_.slave_gone(gone.slot);
         links_.slave_gone(gone.slot);
         (void)take_original(ifindex);
-        host_.persist_soon();
+        persist_soon({.transitions = true});
         return;
     }
 }
@@ -145,7 +145,7 @@ void BondController::destroy() {
     timer_ = {};
     events_ = {};
     slow_.clear();
-    lacp_saver_.forget();
+    saver_.forget();
     path_.teardown();
     if (auto done = device_.destroy(); !done && done.error().code != ENODEV) {
         spdlog::error("{}: {}", name(), done.error().message);
