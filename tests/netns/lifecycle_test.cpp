@@ -3,6 +3,7 @@
 #include <catch2/catch.hpp>
 #include <csignal>
 #include <filesystem>
+#include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "tests/netns/frames.h"
@@ -65,6 +66,31 @@ TEST_CASE("lifecycle: link del restores the slaves and leaves nothing") {
     lab.cli().ok("link del bond0");
     expect_all_gone(lab, original);
     CHECK(lab.daemon().running());
+}
+
+TEST_CASE("lifecycle: a controller goes on from the state files of earlier revisions, and replaces them") {
+    Lab lab(Kind::wires, 2);
+    const auto original = mark_slaves(lab.ns());
+    lab.make_bond("mode 802.3ad");
+    REQUIRE(lab.daemon().stop() == 0);
+    const auto dir = lab.daemon().state_dir();
+    const auto file = nlohmann::json::parse(std::ifstream(dir / "bonds/bond0.json"));
+    std::filesystem::remove_all(dir / "bonds");
+    auto lacp = file.at("lacp");
+    lacp["version"] = 1;
+    std::ofstream(dir / "lacp-bond0.json") << lacp;
+    std::ofstream(dir / "state.json") << nlohmann::json{
+        {"version", 3}, {"boot_id", file.at("boot_id")}, {"bonds", nlohmann::json::array({file.at("bond")})}};
+    lab.daemon().start();
+    CHECK(lab.status().slaves.size() == 2);
+    CHECK_FALSE(std::filesystem::exists(dir / "state.json"));
+    CHECK_FALSE(std::filesystem::exists(dir / "lacp-bond0.json"));
+    const auto again = nlohmann::json::parse(std::ifstream(dir / "bonds/bond0.json"));
+    CHECK(again.at("bond").at("originals") == file.at("bond").at("originals"));
+    CHECK(again.at("lacp").at("last_aggregator") == file.at("lacp").at("last_aggregator"));
+    lab.cli().ok("link del bond0");
+    expect_all_gone(lab, original);
+    CHECK_FALSE(std::filesystem::exists(dir / "bonds/bond0.json"));
 }
 
 TEST_CASE("lifecycle: --teardown after a SIGTERM restores the slaves and leaves nothing") {

@@ -48,14 +48,13 @@ Result<void> Daemon::open() {
         features_.carrier = std::max(features_.carrier, *settings_.carrier_check);
     }
     host_ = std::make_unique<Host>(
-        Host{*loop_, *netlink_, *ethtool_, *packets_, features_, *hands_, *files_, {}, {}, {}, {}, {}, {}, {}});
+        Host{*loop_, *netlink_, *ethtool_, *packets_, features_, *hands_, *files_, {}, {}, {}, {}, {}, {}, {}, {}});
     host_->state_dir = settings_.state_dir;
+    host_->boot_id = boot_id();
     host_->pin_root = settings_.bpffs / "xbond" / std::to_string(settings_.netns);
-    host_->persist = [this] { return persist(); };
     host_->change_later = [this](const std::string &name, BondStep step) {
         changes_.add(on_bond(name, "", std::move(step), {}).carry_out);
     };
-    host_->persist_soon = [this] { persist_soon(); };
     host_->catch_up = [this] { catch_up(); };
     host_->is_bond_device = [this](std::uint32_t ifindex) {
         return std::any_of(bonds_.begin(), bonds_.end(), [&](const auto &bond) {
@@ -74,50 +73,12 @@ Result<void> Daemon::open() {
     return host_->links.resync(*netlink_);
 }
 
-std::string Daemon::state_text() const {
-    SavedState state;
-    state.boot_id = boot_id();
-    for (const auto &[name, controller] : bonds_) {
-        state.bonds.push_back(controller->save());
-    }
-    return text_of(state);
-}
-
-Result<void> Daemon::make_state_dir() {
-    XB_TRY_VOID(sys::make_directories(settings_.state_dir.parent_path()));
-    return sys::make_directories(settings_.state_dir, 0700);
-}
-
-Task<Result<void>> Daemon::persist() {
-    return files_->whole(state_file(settings_.state_dir), state_text(), sys::Durable::yes);
-}
-
-// While no loop runs.
-Result<void> Daemon::persist_now() {
-    return files_->now(state_file(settings_.state_dir), state_text(), sys::Durable::yes);
-}
-
-void Daemon::persist_soon() {
-    if (std::exchange(persisting_, true)) {
-        return;
-    }
-    loop_->post(
-        [this] {
-            persisting_ = false;
-            if (!recovering_) {
-                files_->soon(state_file(settings_.state_dir), state_text(), sys::Durable::yes,
-                             [](const Error &error) { spdlog::error("state not saved: {}", error.message); });
-            }
-        },
-        "state");
-}
-
 Result<void> Daemon::recover() {
-    XB_TRY(state, load_state(settings_.state_dir));
-    XB_TRY_VOID(make_state_dir());
-    recovering_ = true; // half of the bonds is not adopted yet: writing now would lose them
-    for (const auto &saved : state->bonds) {
-        auto controller = BondController::adopt(*host_, saved);
+    XB_TRY(files, load_bonds(settings_.state_dir));
+    XB_TRY_VOID(make_state_dirs(settings_.state_dir));
+    for (const auto &file : *files) {
+        const auto &saved = file.bond;
+        auto controller = BondController::adopt(*host_, file);
         if (controller) {
             spdlog::info("{}: adopted with {} slaves", saved.core.name, (*controller)->core().slaves.size());
             bonds_[saved.core.name] = std::move(*controller);
@@ -131,15 +92,19 @@ Result<void> Daemon::recover() {
         if (const auto *link = host_->links.find(saved.ifindex); link != nullptr && BondDevice::is_ours(*link)) {
             (void)netlink_->delete_link(saved.ifindex);
         }
+        files_->remove(bond_file(settings_.state_dir, saved.core.name));
     }
-    recovering_ = false;
     for (const auto &name : loader::pinned_bonds(host_->pin_root)) {
         if (!bonds_.contains(name)) {
             spdlog::warn("{}: pins without saved state: removed", name);
             loader::remove_pins(host_->pin_root / name);
         }
     }
-    return persist_now();
+    for (auto &[name, controller] : bonds_) {
+        XB_TRY_VOID(controller->persist_now());
+    }
+    forget_earlier_files(settings_.state_dir);
+    return {};
 }
 
 Result<int> Daemon::run() {
@@ -181,8 +146,11 @@ Result<int> Daemon::run() {
     (void)hands_->drain(Ms(500)); // what is in work is finished, unless it waits for somebody
     if (bonds_.empty()) {
         remove_leftovers();
-    } else if (auto saved = persist_now(); !saved) {
-        spdlog::error("state not saved: {}", saved.error().message);
+    }
+    for (auto &[name, controller] : bonds_) {
+        if (auto saved = controller->persist_now(); !saved) {
+            spdlog::error("{}: not saved: {}", name, saved.error().message);
+        }
     }
     return code;
 }
@@ -254,7 +222,7 @@ Task<Result<void>> Daemon::destroy_all() {
 // With no bond there is nothing to come back to. Only directories that xbond makes by itself go, when they are empty.
 void Daemon::remove_leftovers() {
     server_.reset();
-    forget_state(settings_.state_dir);
+    forget_files(settings_.state_dir);
     const auto own = lock_path().parent_path();
     std::error_code ec;
     std::filesystem::remove(lock_path(), ec); // still held: who waits for it finds no file, or one of its own

@@ -70,11 +70,6 @@ private:
     Change on_bond(const std::string &name, std::string text, BondStep carry_out, BondStep undo);
     static std::vector<core::OptionValue> changed_options(const BondController &, const api::BondConfig &);
 
-    Result<void> make_state_dir();
-    Task<Result<void>> persist();
-    Result<void> persist_now();
-    void persist_soon();
-    std::string state_text() const;
     void remove_leftovers();
     void read_netlink();
     void handle_netlink();
@@ -128,8 +123,6 @@ private:
     bool addresses_changed_ = false;     // since the bonds were told
     bool events_lost_ = false;           // netlink messages since the last look
     sys::EventLoop::Source resync_again_;
-    bool recovering_ = false;
-    bool persisting_ = false; // a write of the state waits for the end of this turn
 };
 
 } // namespace xbond::daemon

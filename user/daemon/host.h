@@ -60,10 +60,8 @@ struct Host {
     std::filesystem::path pin_root; // <bpffs>/xbond/<netns inode>
     std::filesystem::path state_dir;
 
-    // Writes the state of all bonds to disk: before a device is changed, and for an answer that says so.
-    std::function<Task<Result<void>>()> persist;
-    // The same by hands, for what happened by itself: several changes in a turn are one write.
-    std::function<void()> persist_soon;
+    std::string boot_id;
+
     // A change of a bond that something but a request asks for: it waits for its turn. Left out if the bond has gone.
     std::function<void(const std::string &bond, std::function<Task<Result<void>>(BondController &)>)> change_later;
     // Makes `links` true to this moment; the bonds hear of what was news in a later turn.

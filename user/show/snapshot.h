@@ -52,7 +52,7 @@ struct LacpPortView {
 struct LacpView { // mode 802.3ad
     lacp::SystemState state;
     std::map<SlotId, LacpPortView> ports;
-    std::uint64_t generation = 0; // times the data path was given another set of ports
+    std::uint64_t generation = 0; // times the tables were published
     Time now{};
 };
 

@@ -66,12 +66,12 @@ Task<Result<void>> BondController::destroy() {
     timer_ = {};
     events_ = {};
     slow_.clear();
-    lacp_saver_.forget();
     auto end = [path = path_, device = device_](Hands::Tools &tools) {
         path->teardown();
         return device.destroy(tools.netlink);
     };
     auto done = co_await host_.hands.call("delete a bond", std::move(end));
+    saver_.forget(); // last: what a successor would have to clear away
     if (!done && done.error().code != ENODEV) {
         spdlog::error("{}: {}", name(), done.error().message);
     }
@@ -91,7 +91,7 @@ Task<Result<void>> BondController::set_options(std::vector<core::OptionValue> op
     if (done) {
         if (auto effects = core::set_options(bond_, options, sys::now())) {
             settle(std::move(*effects));
-            co_return co_await host_.persist();
+            co_return co_await persist();
         } else { // what has happened meanwhile forbids it
             done = tl::unexpected(effects.error());
             (void)co_await reprogram(before.programs);
@@ -113,7 +113,7 @@ Task<Result<void>> BondController::set_slave_options(std::string slave, std::vec
     }
     XB_CO_TRY(effects, core::set_slave_options(bond_, found->slot, options, sys::now()));
     settle(std::move(*effects));
-    co_return co_await host_.persist();
+    co_return co_await persist();
 }
 
 Task<Result<void>> BondController::set_address(MacAddr mac) {
@@ -127,7 +127,7 @@ Task<Result<void>> BondController::set_address(MacAddr mac) {
         co_return fail(EOPNOTSUPP,
                        "address " + mac.str() + ": a slave of " + name() + " refused it; nothing was changed");
     }
-    co_return co_await host_.persist();
+    co_return co_await persist();
 }
 
 // Somebody has set the device's address: the slaves follow, or it goes back.
@@ -172,7 +172,7 @@ Task<Result<void>> BondController::set_mtu(std::uint32_t mtu) {
         co_return done;
     }
     bond_.mtu = mtu;
-    co_return co_await host_.persist();
+    co_return co_await persist();
 }
 
 Task<Result<void>> BondController::set_up(bool up) {

@@ -8,7 +8,6 @@
 #include <utility>
 
 #include "user/api/protocol.h"
-#include "user/daemon/saved/lacp_state.h"
 #include "user/daemon/traffic/balancer.h"
 
 namespace xbond::daemon {
@@ -32,13 +31,14 @@ BondController::BondController(Host &host, core::BondState bond, BondDevice devi
       links_(host_, *path_, [this](SlotId slot) { on_driver_answered(slot); }),
       slow_(host_, *path_, applier_, device_.peer(),
             [this](SlotId slot) { settle(core::SlowFrames{slow_.read(slot)}); }),
-      lacp_saver_(host_.files, lacp_file(host_.state_dir, bond_.name)),
+      saver_(host_.files, bond_file(host_.state_dir, bond_.name)),
       prober_(host_, [this](const core::Slave &slave, std::span<const std::uint8_t> frame) {
           auto sent = slow_.send_by_xsk(slave.slot, frame);
           return sent ? *sent : host_.packets.send(slave.ifindex, frame);
       }) {}
 
-Result<std::unique_ptr<BondController>> BondController::adopt(Host &host, const SavedController &saved) {
+Result<std::unique_ptr<BondController>> BondController::adopt(Host &host, const SavedBondFile &file) {
+    const SavedController &saved = file.bond;
     XB_TRY(device, BondDevice::adopt(host.links, saved.core.name, saved.ifindex, saved.peer));
     auto bond = core::restore(saved.core, saved.mtu, sys::now());
     const auto config = data_path_config(host.pin_root, bond, *device);
@@ -62,7 +62,9 @@ Result<std::unique_ptr<BondController>> BondController::adopt(Host &host, const 
         new BondController(host, std::move(bond), *device, std::make_shared<loader::DataPath>(std::move(*path))));
     made->originals_ = saved.originals;
     // Before any slave is looked at: LACP goes on where it was, and what has changed since comes to it as events.
-    made->adopt_lacp();
+    if (file.lacp) {
+        made->adopt_lacp(*file.lacp);
+    }
     for (const auto &slave : std::vector<core::Slave>(made->bond_.slaves)) {
         if (host.links.find(slave.ifindex) == nullptr) {
             made->on_link_gone(slave.ifindex);
@@ -95,18 +97,8 @@ void BondController::start() {
         path_->events_fd(), [this] { on_data_path_events(); }, "data path events");
 }
 
-void BondController::adopt_lacp() {
-    if (!core::uses_lacp(bond_)) {
-        return;
-    }
-    auto saved = load_lacp(host_.state_dir, name());
-    Result<void> restored;
-    if (!saved) {
-        restored = tl::unexpected(saved.error());
-    } else if (*saved) {
-        restored = core::restore_lacp(bond_, std::move(**saved), sys::now());
-    }
-    if (!restored) {
+void BondController::adopt_lacp(const lacp::SystemState &saved) {
+    if (auto restored = core::restore_lacp(bond_, saved, sys::now()); !restored) {
         spdlog::warn("{}: {}: LACP starts anew", name(), restored.error().message);
     }
     settle(core::SlowFrames{});
@@ -145,17 +137,14 @@ void BondController::follow_up(const Done &done) {
     }
     slow_.follow(bond_);
     applier_.refresh();
-    if (done.transitions) {
-        host_.persist_soon();
-    }
-    lacp_saver_.save(bond_.lacp, done.lacp, sys::now());
+    persist_soon(done);
     arm();
 }
 
 void BondController::note(const core::Transition &t, Done &done) {
     record(t);
     done.lacp = done.lacp || t.lacp;
-    done.transitions = done.transitions || (!t.lacp && !is_search(t)); // LACP has a file of its own
+    done.transitions = done.transitions || (!t.lacp && !is_search(t));
 }
 
 void BondController::record(const core::Transition &t) {
@@ -173,7 +162,7 @@ void BondController::record(const core::Transition &t) {
 void BondController::arm() {
     timer_ = {};
     auto when = core::deadline(bond_);
-    if (const auto save = lacp_saver_.deadline()) {
+    if (const auto save = saver_.deadline()) {
         when = std::min(when.value_or(*save), *save);
     }
     if (when) {
@@ -184,7 +173,7 @@ void BondController::arm() {
 
 void BondController::on_deadline() {
     const auto now = sys::now();
-    const bool lacp = core::lacp_due(bond_, now) || lacp_saver_.due(now);
+    const bool lacp = core::lacp_due(bond_, now) || saver_.due(now);
     const bool links = core::links_due(bond_, now) || core::balance_due(bond_, now);
     if (lacp) { // what waits on any slave counts before any deadline does
         settle(core::SlowFrames{slow_.read_all(), true});
@@ -357,8 +346,21 @@ void BondController::resync() {
     observe_and_handle(bond_.slaves);
 }
 
-SavedController BondController::save() const {
-    return {core::save(bond_), device_.ifindex(), device_.peer(), bond_.mtu, originals_};
+SavedBondFile BondController::save() const {
+    return {host_.boot_id,
+            {core::save(bond_), device_.ifindex(), device_.peer(), bond_.mtu, originals_},
+            bond_.lacp ? std::optional(bond_.lacp->save()) : std::nullopt};
+}
+
+Task<Result<void>> BondController::persist() { return saver_.whole(save()); }
+
+Result<void> BondController::persist_now() { return saver_.now(save()); }
+
+void BondController::persist_soon(const Done &done) {
+    saver_.lacp_is(bond_.lacp ? std::optional(bond_.lacp->save()) : std::nullopt);
+    if (done.transitions || done.lacp || saver_.due(sys::now())) {
+        saver_.soon(save(), done.transitions ? sys::Durable::yes : sys::Durable::no);
+    }
 }
 
 } // namespace xbond::daemon

@@ -18,8 +18,7 @@
 #include "user/daemon/bond/link_watch.h"
 #include "user/daemon/bond/slave_device.h"
 #include "user/daemon/host.h"
-#include "user/daemon/saved/lacp_saver.h"
-#include "user/daemon/saved/saved_state.h"
+#include "user/daemon/saved/bond_saver.h"
 #include "user/daemon/traffic/prober.h"
 #include "user/daemon/traffic/slow_channels.h"
 #include "user/show/snapshot.h"
@@ -32,7 +31,7 @@ public:
                                                                 std::vector<core::OptionValue>, std::optional<MacAddr>,
                                                                 std::optional<std::uint32_t> mtu);
     // Goes on with what an earlier controller left: device, pins, slaves. Slaves that vanished meanwhile are released.
-    static Result<std::unique_ptr<BondController>> adopt(Host &, const SavedController &);
+    static Result<std::unique_ptr<BondController>> adopt(Host &, const SavedBondFile &);
 
     // -- commands: all-or-nothing --
     Task<Result<void>> set_options(std::vector<core::OptionValue>);
@@ -56,7 +55,8 @@ public:
     const core::BondState &core() const { return bond_; }
     std::uint32_t ifindex() const { return device_.ifindex(); }
     std::uint32_t peer() const { return device_.peer(); }
-    SavedController save() const;
+    Task<Result<void>> persist(); // before a device is changed, and for an answer that says so
+    Result<void> persist_now();   // while no loop runs
     show::BondView view() const;
     Result<show::LacpHistory> lacp_history() const; // EOPNOTSUPP in other modes
 
@@ -66,7 +66,8 @@ private:
     show::SlaveView view_of(const core::Slave &, const core::Desired &) const; // view.cpp
     show::LacpView lacp_view() const;
     void start();
-    void adopt_lacp();
+    void adopt_lacp(const lacp::SystemState &);
+    SavedBondFile save() const;
     using Work = std::variant<core::Event, core::Effects>; // what has happened; what a command has led to
     struct Done {                                          // since settle() began
         bool devices = false;                              // something that devices may have to follow
@@ -82,6 +83,7 @@ private:
     void rejoin();
     void note(const core::Transition &, Done &);
     void follow_up(const Done &);
+    void persist_soon(const Done &);
     void run_balance();
     void record(const core::Transition &);
     void arm();
@@ -108,7 +110,7 @@ private:
     Applier applier_;
     LinkWatch links_;
     SlowChannels slow_; // mode 802.3ad
-    LacpSaver lacp_saver_;
+    BondSaver saver_;
     std::uint64_t published_ = 0; // times
     Prober prober_;
     std::deque<Work> queue_;

@@ -25,13 +25,13 @@ Task<Result<void>> BondController::enslave(std::string ifname) {
     facts.is_own_device = host_.is_bond_device(facts.ifindex);
     XB_CO_TRY(plan, core::plan_enslave(bond_, facts, random_mac()));
     originals_.push_back(original);
-    auto done = co_await host_.persist();
+    auto done = co_await persist();
     if (done) {
         done = co_await open_slave(original, *plan, facts);
     }
     if (!done) {
         (void)take_original(facts.ifindex);
-        (void)co_await host_.persist();
+        (void)co_await persist();
         co_return done;
     }
     settle(core::enslave(bond_, facts, *plan, sys::now()));
@@ -43,7 +43,7 @@ Task<Result<void>> BondController::enslave(std::string ifname) {
         on_link_gone(facts.ifindex);
         co_return fail(ENODEV, "interface " + ifname + " has gone while it was enslaved");
     }
-    co_return co_await host_.persist();
+    co_return co_await persist();
 }
 
 // Everything is undone on error, the bond's borrowed address included. On success `facts` are of the opened device.
@@ -96,7 +96,7 @@ Task<Result<void>> BondController::release(std::string ifname) {
     XB_CO_TRY(plan, core::plan_release(bond_, slave.slot, random_mac()));
     settle(core::release(bond_, slave.slot, *plan, sys::now()));
     co_await close_slave(slave, *plan);
-    co_return co_await host_.persist();
+    co_return co_await persist();
 }
 
 // The slave has left the tables; what it still holds in its queue goes out while XDP and filters are taken down. What
@@ -162,7 +162,7 @@ void BondController::on_link_gone(std::uint32_t ifindex) {
             return {};
         },
         "forget a slave");
-    host_.persist_soon();
+    persist_soon({.transitions = true});
 }
 
 } // namespace xbond::daemon

@@ -89,8 +89,8 @@ Task<std::string> Daemon::apply(api::Apply request) {
 Task<Result<void>> Daemon::link_add(api::LinkAdd request) {
     XB_CO_TRY(made,
               co_await BondController::create(*host_, request.name, request.options, request.address, request.mtu));
-    bonds_[request.name] = std::move(*made);
-    auto saved = co_await persist();
+    auto &bond = *(bonds_[request.name] = std::move(*made));
+    auto saved = co_await bond.persist();
     if (!saved) {
         (void)co_await forget(request.name);
     }
@@ -104,7 +104,7 @@ Task<Result<void>> Daemon::forget(std::string name) {
         bonds_.erase(it);
         (void)co_await ending->destroy();
     }
-    co_return co_await persist();
+    co_return Result<void>();
 }
 
 Task<Result<void>> Daemon::link_del(std::string name) {

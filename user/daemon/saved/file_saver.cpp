@@ -13,14 +13,21 @@ struct FileSaver::File {
     std::uint64_t written = 0;            // the latest of them that is on disk, or was overtaken
 
     // Only what nothing later has overtaken.
-    Result<void> write(std::uint64_t turn, const std::filesystem::path &path, const std::string &text,
-                       sys::Durable durable) {
+    Result<void> write(std::uint64_t turn, const std::filesystem::path &path, const Text &text, sys::Durable durable) {
         const std::lock_guard held(lock);
         if (turn <= written || turn < given) {
             return {};
         }
         written = turn;
-        return sys::replace_file(path, text, durable);
+        return sys::replace_file(path, text(), durable);
+    }
+    void remove(std::uint64_t turn, const std::filesystem::path &path) {
+        const std::lock_guard held(lock);
+        if (turn >= given) { // no bond of that name has come since
+            written = turn;
+            std::error_code ignored;
+            std::filesystem::remove(path, ignored);
+        }
     }
 };
 
@@ -32,7 +39,7 @@ std::shared_ptr<FileSaver::File> FileSaver::file(const std::filesystem::path &pa
     return file;
 }
 
-void FileSaver::soon(const std::filesystem::path &path, std::string text, sys::Durable durable, Failed failed) {
+void FileSaver::soon(const std::filesystem::path &path, Text text, sys::Durable durable, Failed failed) {
     auto target = file(path);
     hands_.run(
         [target, turn = ++target->given, path, text = std::move(text), durable,
@@ -46,7 +53,7 @@ void FileSaver::soon(const std::filesystem::path &path, std::string text, sys::D
         "state file");
 }
 
-Task<Result<void>> FileSaver::whole(std::filesystem::path path, std::string text, sys::Durable durable) {
+Task<Result<void>> FileSaver::whole(std::filesystem::path path, Text text, sys::Durable durable) {
     const auto target = file(path);
     auto write = [target, turn = ++target->given, path, text = std::move(text), durable](Hands::Tools &) {
         return target->write(turn, path, text, durable);
@@ -54,17 +61,19 @@ Task<Result<void>> FileSaver::whole(std::filesystem::path path, std::string text
     co_return co_await hands_.call("state file", std::move(write));
 }
 
-Result<void> FileSaver::now(const std::filesystem::path &path, const std::string &text, sys::Durable durable) {
+Result<void> FileSaver::now(const std::filesystem::path &path, const Text &text, sys::Durable durable) {
     const auto target = file(path);
     return target->write(++target->given, path, text, durable);
 }
 
 void FileSaver::remove(const std::filesystem::path &path) {
     const auto target = file(path);
-    const std::lock_guard held(target->lock);
-    target->written = ++target->given;
-    std::error_code ignored;
-    std::filesystem::remove(path, ignored);
+    hands_.run(
+        [target, turn = ++target->given, path](Hands::Tools &) -> Hands::Then {
+            target->remove(turn, path);
+            return {};
+        },
+        "state file");
 }
 
 } // namespace xbond::daemon

@@ -19,14 +19,15 @@ namespace xbond::daemon {
 class FileSaver {
 public:
     using Failed = std::function<void(const Error &)>; // in the loop
+    using Text = std::function<std::string()>;         // made by who writes it, from what it has copied
 
     explicit FileSaver(Hands &hands) : hands_(hands) {}
 
-    void soon(const std::filesystem::path &, std::string text, sys::Durable, Failed);
-    Task<Result<void>> whole(std::filesystem::path, std::string text, sys::Durable); // done when it is on disk
+    void soon(const std::filesystem::path &, Text, sys::Durable, Failed);
+    Task<Result<void>> whole(std::filesystem::path, Text, sys::Durable); // done when it is on disk
     // In the caller's thread, for the time when no loop runs.
-    Result<void> now(const std::filesystem::path &, const std::string &text, sys::Durable);
-    void remove(const std::filesystem::path &); // and what waits for it is not written
+    Result<void> now(const std::filesystem::path &, const Text &, sys::Durable);
+    void remove(const std::filesystem::path &); // by hands; and what waits for it is not written
 
 private:
     struct File;

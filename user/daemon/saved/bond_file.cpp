@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: MIT
+#include "user/daemon/saved/bond_file.h"
+
+#include <algorithm>
+#include <fstream>
+#include <spdlog/spdlog.h>
+
+#include "user/daemon/saved/bond_rows.h"
+#include "user/daemon/saved/lacp_rows.h"
+#include "user/daemon/saved/lacp_state.h"
+#include "user/sys/directory.h"
+
+namespace xbond::daemon {
+
+namespace saved {
+
+template <>
+inline constexpr auto rows<SavedBondFile> =
+    std::tuple{field("boot_id", &SavedBondFile::boot_id), field("bond", &SavedBondFile::bond),
+               field("lacp", &SavedBondFile::lacp)};
+
+} // namespace saved
+
+namespace {
+
+using saved::json;
+
+constexpr int file_version = 4; // state.json ended with 3
+constexpr const char *lacp_key = "lacp";
+
+std::filesystem::path bonds_dir(const std::filesystem::path &dir) { return dir / "bonds"; }
+
+SavedBondFile file_of(json j, const std::string &path) {
+    try {
+        return saved::read<SavedBondFile>(j);
+    } catch (const std::exception &e) {
+        if (j.at(lacp_key).is_null()) {
+            throw;
+        }
+        j[lacp_key] = nullptr;
+        auto file = saved::read<SavedBondFile>(j);
+        spdlog::warn("{}: {}: LACP starts anew", path, e.what());
+        return file;
+    }
+}
+
+// None: of another boot.
+Result<std::optional<SavedBondFile>> load_bond(const std::filesystem::path &path) {
+    try {
+        std::ifstream in(path);
+        const auto j = json::parse(in);
+        if (j.at("boot_id") != boot_id()) {
+            return std::nullopt;
+        }
+        if (j.at("version") != file_version) {
+            return fail(EPROTO, path.string() + ": state version " + saved::describe(j.at("version")) +
+                                    ", this xbondd knows " + std::to_string(file_version));
+        }
+        return file_of(j, path.string());
+    } catch (const std::exception &e) {
+        return fail(EINVAL, path.string() + ": " + e.what());
+    }
+}
+
+bool is_json(const std::filesystem::directory_entry &entry) { return entry.path().extension() == ".json"; }
+
+Result<void> add_earlier(const std::filesystem::path &dir, std::vector<SavedBondFile> &all) {
+    XB_TRY(earlier, load_state(dir));
+    for (SavedController &bond : earlier->bonds) {
+        const std::string name = bond.core.name;
+        if (std::ranges::any_of(all, [&](const SavedBondFile &file) { return file.bond.core.name == name; })) {
+            continue;
+        }
+        auto lacp = load_lacp(dir, name);
+        if (!lacp) {
+            spdlog::warn("{}: {}: LACP starts anew", name, lacp.error().message);
+        }
+        all.push_back({earlier->boot_id, std::move(bond), lacp ? std::move(*lacp) : std::nullopt});
+    }
+    return {};
+}
+
+} // namespace
+
+std::filesystem::path bond_file(const std::filesystem::path &dir, const std::string &bond) {
+    return bonds_dir(dir) / (bond + ".json");
+}
+
+Result<void> make_state_dirs(const std::filesystem::path &dir) {
+    XB_TRY_VOID(sys::make_directories(dir.parent_path()));
+    XB_TRY_VOID(sys::make_directories(dir, 0700));
+    return sys::make_directories(bonds_dir(dir), 0700);
+}
+
+std::string text_of(const SavedBondFile &file) {
+    json all = saved::write(file);
+    all["version"] = file_version;
+    // A device's name may be any bytes; what is no UTF-8 is replaced, and the name read anew from the device.
+    return all.dump(1, ' ', false, json::error_handler_t::replace);
+}
+
+Result<std::vector<SavedBondFile>> load_bonds(const std::filesystem::path &dir) {
+    std::vector<SavedBondFile> all;
+    std::error_code none;
+    for (const auto &entry : std::filesystem::directory_iterator(bonds_dir(dir), none)) {
+        if (!is_json(entry)) {
+            continue;
+        }
+        XB_TRY(file, load_bond(entry.path()));
+        if (*file) {
+            all.push_back(std::move(**file));
+        }
+    }
+    XB_TRY_VOID(add_earlier(dir, all));
+    std::ranges::sort(all, {}, [](const SavedBondFile &file) { return file.bond.core.name; });
+    return all;
+}
+
+void forget_earlier_files(const std::filesystem::path &dir) {
+    std::error_code none;
+    for (const auto &entry : std::filesystem::directory_iterator(dir, none)) {
+        const auto name = entry.path().filename().string();
+        if (name == "state.json" || (name.starts_with("lacp-") && is_json(entry))) {
+            std::filesystem::remove(entry.path(), none);
+        }
+    }
+}
+
+void forget_files(const std::filesystem::path &dir) {
+    std::error_code none;
+    for (const auto &entry : std::filesystem::directory_iterator(bonds_dir(dir), none)) {
+        if (is_json(entry)) {
+            std::filesystem::remove(entry.path(), none);
+        }
+    }
+    std::filesystem::remove(bonds_dir(dir), none);
+    forget_earlier_files(dir);
+    std::filesystem::remove(dir, none);
+}
+
+} // namespace xbond::daemon
