@@ -81,6 +81,8 @@ TEST_CASE("a script written for `ip -d -j link show` reads the bond and its slav
     set_macs(lab);
     lab.make_bond("mode active-backup miimon 100 downdelay 200 primary e1 num_grat_arp 2");
     lab.cli().ok("link set e0 type bond_slave prio 7");
+    REQUIRE(wait_until(
+        [&] { return lab.ns().run(split("ip link show bond0")).out.find("state UP") != std::string::npos; }));
     std::string all = "[";
     for (const char *name : {"bond0", "e0", "e1"}) {
         const std::string one = lab.cli().ok(std::string("-d -j link show ") + name);

@@ -70,7 +70,9 @@ Result<void> Daemon::open() {
                                "\n");
         }
     };
-    return host_->links.resync(*netlink_);
+    XB_TRY(dump, LinkTable::dump(*netlink_));
+    host_->links.replace(std::move(*dump));
+    return {};
 }
 
 Result<void> Daemon::recover() {
@@ -192,7 +194,8 @@ void Daemon::reread_config() {
 
 Task<Result<void>> Daemon::apply_file() {
     Result<void> done;
-    if (auto config = read_config()) {
+    auto read = [this](Hands::Tools &) { return read_config(); }; // of the settings, which never change
+    if (auto config = co_await hands_->call("config file", std::move(read))) {
         done = co_await apply(*config);
     } else {
         done = tl::unexpected(config.error());
@@ -235,6 +238,9 @@ void Daemon::remove_leftovers() {
 void Daemon::read_netlink() {
     netlink_->drain([this](sys::NetlinkEvent &&event) {
         host_->links.update(event);
+        if (resyncing_) {
+            resyncing_->push_back(event);
+        }
         told_.push_back(std::move(event));
     });
 }
@@ -274,24 +280,41 @@ void Daemon::on_netlink(const sys::NetlinkEvent &event) {
     }
 }
 
-// After lost messages. Lists that kept changing while they were read are read again a little later.
+// After lost messages, by hands. What is told while they read may be newer than what they have read: it counts once
+// more. Lists that kept changing while they were read are read again a little later.
 void Daemon::resync() {
-    constexpr Ms pause(50);
-    if (!events_lost_) {
+    if (!std::exchange(events_lost_, false) || resyncing_) {
         return;
     }
-    if (auto synced = host_->links.resync(*netlink_); !synced) {
-        spdlog::warn("netlink: {}: tried again", synced.error().message);
+    resyncing_.emplace();
+    hands_->run(
+        [this](Hands::Tools &tools) -> Hands::Then {
+            auto dump = std::make_shared<Result<LinkTable::Dump>>(LinkTable::dump(tools.netlink));
+            return [this, dump] { on_resync(std::move(*dump)); };
+        },
+        "list all links");
+}
+
+void Daemon::on_resync(Result<LinkTable::Dump> dump) {
+    constexpr Ms pause(50);
+    const auto told_meanwhile = *std::exchange(resyncing_, std::nullopt);
+    if (!dump) {
+        spdlog::warn("netlink: {}: tried again", dump.error().message);
+        events_lost_ = true;
         resync_again_ = loop_->at(
             sys::now() + pause, [this] { resync(); }, "netlink");
         return;
     }
-    events_lost_ = false;
     spdlog::warn("netlink events were lost: everything is read again");
+    host_->links.replace(std::move(*dump));
+    for (const auto &event : told_meanwhile) {
+        host_->links.update(event);
+    }
     for (auto &[name, controller] : bonds_) {
         controller->resync();
         controller->on_addresses_changed();
     }
+    resync(); // if more was lost meanwhile
 }
 
 void Daemon::on_link_gone(std::uint32_t ifindex) {

@@ -76,6 +76,7 @@ private:
     void catch_up();
     void on_netlink(const sys::NetlinkEvent &);
     void resync();
+    void on_resync(Result<LinkTable::Dump>);
     void on_link_gone(std::uint32_t ifindex);
     void reread_config(); // SIGHUP
 
@@ -122,6 +123,7 @@ private:
     std::deque<sys::NetlinkEvent> told_; // read, and in the table of links, but no bond has been told
     bool addresses_changed_ = false;     // since the bonds were told
     bool events_lost_ = false;           // netlink messages since the last look
+    std::optional<std::vector<sys::NetlinkEvent>> resyncing_; // told since hands began to read all
     sys::EventLoop::Source resync_again_;
 };
 

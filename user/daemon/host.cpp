@@ -15,18 +15,21 @@ auto same_address(const sys::AddressInfo &wanted) {
 
 } // namespace
 
-Result<void> LinkTable::resync(sys::Netlink &netlink) {
+Result<LinkTable::Dump> LinkTable::dump(sys::Netlink &netlink) {
     XB_TRY(links, netlink.links());
     XB_TRY(addresses, netlink.addresses());
+    return Dump{std::move(*links), std::move(*addresses)};
+}
+
+void LinkTable::replace(Dump dump) {
     links_.clear();
-    for (auto &link : *links) {
+    for (auto &link : dump.links) {
         links_[link.ifindex] = std::move(link);
     }
     addresses_.clear();
-    for (const auto &address : *addresses) {
+    for (const auto &address : dump.addresses) {
         addresses_[address.ifindex].push_back(address);
     }
-    return {};
 }
 
 void LinkTable::update(const sys::NetlinkEvent &event) {

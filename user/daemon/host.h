@@ -29,7 +29,12 @@ namespace xbond::daemon {
 // Every link and address of the namespace, kept true by netlink events.
 class LinkTable {
 public:
-    Result<void> resync(sys::Netlink &);
+    struct Dump {
+        std::vector<sys::LinkInfo> links;
+        std::vector<sys::AddressInfo> addresses;
+    };
+    static Result<Dump> dump(sys::Netlink &); // waits for RTNL
+    void replace(Dump);
     void update(const sys::LinkInfo &link) { links_[link.ifindex] = link; }
     void update(const sys::NetlinkEvent &); // all but an overrun
 

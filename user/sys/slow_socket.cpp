@@ -20,7 +20,7 @@ namespace {
 
 constexpr std::array<std::uint8_t, ETH_ALEN> slow_group{0x01, 0x80, 0xc2, 0, 0, 2};
 constexpr std::size_t buffer_bytes = 2048;
-constexpr int max_frames = 1024; // at once: more than the receive buffer holds, or a flood would hold the caller
+constexpr int max_frames = 256; // at once, or a flood would hold the caller
 
 template <typename T> bool set_option(const Fd &fd, int level, int name, const T &value) {
     return ::setsockopt(fd.get(), level, name, &value, sizeof value) == 0;

@@ -26,7 +26,7 @@ struct DeviceLab {
     daemon::LinkTable links;
 
     sys::LinkInfo now(std::uint32_t ifindex) { return need(netlink.link(ifindex)); }
-    void look() { REQUIRE(links.resync(netlink)); }
+    void look() { links.replace(need(daemon::LinkTable::dump(netlink))); }
     Result<BondDevice> adopt(std::uint32_t ifindex, std::uint32_t peer) {
         look();
         return BondDevice::adopt(links, "bond0", ifindex, peer);

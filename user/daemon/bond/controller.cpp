@@ -29,8 +29,10 @@ BondController::BondController(Host &host, core::BondState bond, BondDevice devi
       path_(std::move(path)),
       applier_(host_, path_, device_, originals_, [this] { settle(); }),
       links_(host_, *path_, [this](SlotId slot) { on_driver_answered(slot); }),
-      slow_(host_, *path_, applier_, device_.peer(),
-            [this](SlotId slot) { settle(core::SlowFrames{slow_.read(slot)}); }),
+      slow_(
+          host_, path_, applier_, device_.peer(),
+          [this](std::vector<core::SlowFrame> frames) { settle(core::SlowFrames{std::move(frames)}); },
+          [this] { settle(); }),
       saver_(host_.files, bond_file(host_.state_dir, bond_.name)),
       prober_(host_, [this](const core::Slave &slave, std::span<const std::uint8_t> frame) {
           auto sent = slow_.send_by_xsk(slave.slot, frame);
@@ -61,6 +63,9 @@ Result<std::unique_ptr<BondController>> BondController::adopt(Host &host, const 
     std::unique_ptr<BondController> made(
         new BondController(host, std::move(bond), *device, std::make_shared<loader::DataPath>(std::move(*path))));
     made->originals_ = saved.originals;
+    if (core::uses_lacp(made->bond_)) {
+        made->slow_.open(made->bond_);
+    }
     // Before any slave is looked at: LACP goes on where it was, and what has changed since comes to it as events.
     if (file.lacp) {
         made->adopt_lacp(*file.lacp);
@@ -122,7 +127,6 @@ void BondController::settle(Work work) {
             applier_.set_own_addresses(own_addresses(host_.links, device_.ifindex()));
             addresses_stale_ = false;
         }
-        slow_.open(bond_);
         carry_out(std::get<core::Effects>(std::move(queue_.front())), done);
     }
     follow_up(done);
@@ -194,24 +198,16 @@ void BondController::look_at_all() {
         lists_synced_ = now;
         applier_.sync_lists(core::desired(bond_));
     }
-    core::LinksObserved observed;
-    for (const auto &slave : bond_.slaves) {
-        observed.links.push_back(links_.look(slave, LinkWatch::Ask::if_new));
-    }
-    handle_links(std::move(observed));
+    handle_links(links_.look(bond_.slaves, LinkWatch::Ask::if_new));
 }
 
 void BondController::observe_and_handle(std::span<const core::Slave> slaves) {
-    core::LinksObserved observed;
-    for (const auto &slave : slaves) {
-        observed.links.push_back(links_.look(slave, LinkWatch::Ask::always));
-    }
-    handle_links(std::move(observed));
+    handle_links(links_.look(slaves, LinkWatch::Ask::always));
 }
 
 void BondController::on_driver_answered(SlotId slot) {
     if (const auto *slave = core::find_slave(bond_, slot)) {
-        handle_links({{links_.look(*slave, LinkWatch::Ask::if_new)}});
+        handle_links(links_.look({slave, 1}, LinkWatch::Ask::if_new));
     }
 }
 

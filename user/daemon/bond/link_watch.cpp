@@ -16,10 +16,10 @@ std::string name_now(std::uint32_t ifindex) {
 } // namespace
 
 // By the device's number: a rename is no event of its link.
-LinkWatch::State LinkWatch::state_of(const core::Slave &slave) {
+LinkWatch::State LinkWatch::state_of(const core::Slave &slave, const Result<std::uint32_t> &carriers) {
     const auto *link = host_.links.find(slave.ifindex);
     const bool up = link != nullptr && (link->flags & IFF_UP) != 0;
-    if (const auto carriers = path_.carriers()) {
+    if (carriers) {
         const bool carrier = (*carriers >> slave.slot & 1U) != 0;
         return {.running = carrier || up, .carrier = carrier};
     }
@@ -29,14 +29,23 @@ LinkWatch::State LinkWatch::state_of(const core::Slave &slave) {
     return {.running = running, .carrier = running && host_.ethtool.carrier(name).value_or(false)};
 }
 
-core::LinkObservation LinkWatch::look(const core::Slave &slave, Ask ask_driver) {
+core::LinksObserved LinkWatch::look(std::span<const core::Slave> slaves, Ask ask_driver) {
+    const auto carriers = path_.carriers();
+    core::LinksObserved observed;
+    for (const auto &slave : slaves) {
+        observed.links.push_back(look(slave, ask_driver, carriers));
+    }
+    return observed;
+}
+
+core::LinkObservation LinkWatch::look(const core::Slave &slave, Ask ask_driver, const Result<std::uint32_t> &carriers) {
     auto &facts = facts_.at(slave.slot);
     if (facts.ifindex != slave.ifindex) {
         facts = {.ifindex = slave.ifindex, .asked = false, .answer = {}, .driver = {}};
     }
     core::LinkObservation seen;
     seen.slot = slave.slot;
-    const State state = state_of(slave);
+    const State state = state_of(slave, carriers);
     seen.running = state.running;
     seen.carrier = state.carrier;
     if (!seen.carrier) {

@@ -7,6 +7,7 @@
 #include <array>
 #include <functional>
 #include <optional>
+#include <span>
 #include <string>
 
 #include "loader/datapath.h"
@@ -26,7 +27,7 @@ public:
         if_new,
         always
     }; // the driver: only about a link that has come back, or also whether it has changed
-    core::LinkObservation look(const core::Slave &, Ask);
+    core::LinksObserved look(std::span<const core::Slave>, Ask); // at one moment
 
     const std::string &driver(SlotId slot) const { return facts_.at(slot).driver; } // empty: not known yet
     void slave_gone(SlotId slot) { facts_.at(slot) = {}; }
@@ -42,7 +43,8 @@ private:
     struct State {
         bool running = false, carrier = false;
     };
-    State state_of(const core::Slave &);
+    core::LinkObservation look(const core::Slave &, Ask, const Result<std::uint32_t> &carriers);
+    State state_of(const core::Slave &, const Result<std::uint32_t> &carriers);
     void ask(const core::Slave &);
 
     Host &host_;

@@ -37,6 +37,7 @@ std::string reply_of(const Rendering &render) {
 } // namespace
 
 Task<Result<void>> Daemon::serve_read(api::Request request, ControlServer::Reply answer) {
+    host_->catch_up(); // who has just changed a device sees it
     auto rendering = co_await prepare(std::move(request));
     if (!rendering) {
         answer(api::encode_error(rendering.error()));

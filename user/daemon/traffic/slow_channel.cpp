@@ -2,6 +2,7 @@
 #include "user/daemon/traffic/slow_channel.h"
 
 #include <algorithm>
+#include <iterator>
 #include <sys/epoll.h>
 
 #include "user/sys/io.h"
@@ -30,31 +31,54 @@ Result<SlowChannel> SlowChannel::open(SlotId slot, std::uint32_t ifindex) {
     return SlowChannel(slot, ifindex, std::move(*packet), std::move(epoll));
 }
 
-Result<void> SlowChannel::open_queue(unsigned number, loader::DataPath &path, loader::XskPool &pool) {
-    XB_TRY(socket, pool.open(ifindex_, number));
-    XB_TRY_VOID(watch(epoll_, socket->fd()));
-    // From here on xb_xdp redirects.
-    XB_TRY_VOID(path.set_xsk(slot_, number, socket->fd()));
-    sockets_.push_back({number, std::move(*socket)});
-    return {};
+SlowChannel::Opened SlowChannel::open_queues(SlotId slot, std::uint32_t ifindex, std::span<const unsigned> have,
+                                             loader::DataPath &path, loader::XskPool &pool) {
+    Opened opened;
+    const auto count = loader::rx_queues(ifindex);
+    if (!count) {
+        opened.outcome = tl::unexpected(count.error());
+        return opened;
+    }
+    for (unsigned number = 0; number < std::min<unsigned>(*count, XB_XSK_QUEUES); ++number) {
+        if (std::ranges::find(have, number) != have.end()) {
+            continue;
+        }
+        auto socket = pool.open(ifindex, number);
+        const auto done =
+            socket ? path.set_xsk(slot, number, socket->fd()) : Result<void>(tl::unexpected(socket.error()));
+        if (done) {
+            opened.queues.push_back({number, std::move(*socket)});
+        } else if (opened.outcome) {
+            opened.outcome = done;
+        }
+    }
+    return opened;
+}
+
+Result<void> SlowChannel::use_xdp(Opened opened) {
+    attached_ = true;
+    for (Queue &queue : opened.queues) {
+        if (auto watched = watch(epoll_, queue.socket.fd()); watched) {
+            sockets_.push_back(std::move(queue));
+        } else if (opened.outcome) {
+            opened.outcome = watched;
+        }
+    }
+    return opened.outcome;
 }
 
 Result<void> SlowChannel::set_xdp(bool attached, loader::DataPath &path, loader::XskPool &pool) {
-    attached_ = attached;
     if (!attached) {
+        leave_xdp();
         return {};
     }
-    XB_TRY(queues, loader::rx_queues(ifindex_));
-    Result<void> result;
-    for (unsigned number = 0; number < std::min<unsigned>(*queues, XB_XSK_QUEUES); ++number) {
-        if (std::ranges::find(sockets_, number, &Queue::number) != sockets_.end()) {
-            continue;
-        }
-        if (auto opened = open_queue(number, path, pool); !opened && result) {
-            result = opened;
-        }
-    }
-    return result;
+    return use_xdp(open_queues(slot_, ifindex_, queues(), path, pool));
+}
+
+std::vector<unsigned> SlowChannel::queues() const {
+    std::vector<unsigned> numbers;
+    std::ranges::transform(sockets_, std::back_inserter(numbers), &Queue::number);
+    return numbers;
 }
 
 std::uint64_t SlowChannel::dropped() const {

@@ -24,12 +24,30 @@ namespace xbond::daemon {
 
 class SlowChannel {
 public:
+    struct Queue { // a receive queue with its AF_XDP socket
+        unsigned number;
+        loader::XskSocket socket;
+    };
+    struct Opened {
+        std::vector<Queue> queues; // also on an error: those that worked
+        Result<void> outcome;
+    };
+
+    // Waits for RTNL, as does opening queues, and closing a channel or a queue: for hands.
     static Result<SlowChannel> open(SlotId, std::uint32_t ifindex);
+    // A socket on each receive queue but those that have one. From here on xb_xdp redirects.
+    static Opened open_queues(SlotId, std::uint32_t ifindex, std::span<const unsigned> have, loader::DataPath &,
+                              loader::XskPool &);
 
     // After every DataPath::set_xdp, and after adoption. Attached: a socket on each queue that has none; on an error
     // the channel works all the same and the packet socket hears the queues without. Not attached: sockets stay open,
     // for frames that were redirected before. The bank's XB_SLOT_SLOW_TO_XSK is the caller's: set it when uses_xdp().
     Result<void> set_xdp(bool attached, loader::DataPath &, loader::XskPool &);
+    // The same in two parts, where the loop may not wait: what open_queues() gave, and that xb_xdp is on the slave.
+    Result<void> use_xdp(Opened);
+    void leave_xdp() { attached_ = false; }
+    std::vector<unsigned> queues() const; // the numbers of those that have a socket
+    std::uint32_t ifindex() const { return ifindex_; }
 
     bool uses_xdp() const { return attached_ && !sockets_.empty(); }
     std::string_view way() const { return uses_xdp() ? "af_xdp" : "af_packet"; }
@@ -48,14 +66,8 @@ public:
     Result<void> send(std::span<const std::uint8_t> frame);
 
 private:
-    struct Queue {
-        unsigned number;
-        loader::XskSocket socket;
-    };
-
     SlowChannel(SlotId slot, std::uint32_t ifindex, sys::SlowSocket packet, Fd epoll)
         : slot_(slot), ifindex_(ifindex), packet_(std::move(packet)), epoll_(std::move(epoll)) {}
-    Result<void> open_queue(unsigned number, loader::DataPath &, loader::XskPool &);
 
     SlotId slot_;
     std::uint32_t ifindex_;

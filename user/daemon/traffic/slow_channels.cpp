@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "user/daemon/traffic/slow_channels.h"
 
+#include <iterator>
 #include <spdlog/spdlog.h>
+#include <utility>
 
 namespace xbond::daemon {
 namespace {
@@ -10,34 +12,64 @@ constexpr int xsk_attempts = 20; // an AF_XDP socket of a controller that died i
 
 } // namespace
 
-// Without a channel the port is deaf and dumb; it is tried again at the next occasion.
-void SlowChannels::open(const core::BondState &bond) {
-    if (!core::uses_lacp(bond)) {
-        return;
+void SlowChannels::add(SlotId slot, SlowChannel channel) {
+    if (const auto old = ports_.find(slot); old != ports_.end()) {
+        close(old->second);
+        ports_.erase(old);
     }
+    listen(slot, ports_.emplace(slot, Port{std::move(channel)}).first->second);
+}
+
+void SlowChannels::listen(SlotId slot, Port &port) {
+    port.readable = host_.loop.on_readable(
+        port.channel.fd(), [this, slot] { on_readable(slot); }, "slow frames");
+}
+
+// Without a channel the port is deaf and dumb.
+void SlowChannels::open(const core::BondState &bond) {
     for (const core::Slave &slave : bond.slaves) {
-        const SlotId slot = slave.slot;
-        if (ports_.contains(slot)) {
+        if (ports_.contains(slave.slot)) {
             continue;
         }
-        auto channel = SlowChannel::open(slot, slave.ifindex);
-        if (!channel) {
+        if (auto channel = SlowChannel::open(slave.slot, slave.ifindex)) {
+            add(slave.slot, std::move(*channel));
+        } else {
             spdlog::error("{}: slave {}: no LACP: {}", bond.name, slave.name, channel.error().message);
-            continue;
         }
-        auto &port = ports_.emplace(slot, Port{std::move(*channel)}).first->second;
-        port.readable = host_.loop.on_readable(
-            port.channel.fd(), [this, slot] { readable_(slot); }, "slow frames");
     }
 }
 
+// To close its sockets waits for RTNL, too.
+void SlowChannels::close(Port &port) {
+    port.readable = {};
+    host_.hands.run(
+        [channel = std::make_shared<SlowChannel>(std::move(port.channel))]() mutable {
+            return [channel = std::move(channel)](Hands::Tools &) mutable -> Hands::Then {
+                channel.reset();
+                return {};
+            };
+        }(),
+        "close a slow channel");
+}
+
+void SlowChannels::clear() {
+    for (auto &[slot, port] : ports_) {
+        close(port);
+    }
+    ports_.clear();
+}
+
 void SlowChannels::follow(const core::BondState &bond) {
-    std::erase_if(ports_, [&](const auto &port) { return core::find_slave(bond, port.first) == nullptr; });
+    for (auto port = ports_.begin(); port != ports_.end();) {
+        if (core::find_slave(bond, port->first) != nullptr) {
+            ++port;
+            continue;
+        }
+        close(port->second);
+        port = ports_.erase(port);
+    }
     for (auto &[slot, port] : ports_) {
         sync_xdp(bond.name, *core::find_slave(bond, slot), port);
-    }
-    if (!core::uses_lacp(bond)) {
-        pool_.reset();
     }
 }
 
@@ -45,21 +77,42 @@ void SlowChannels::follow(const core::BondState &bond) {
 void SlowChannels::sync_xdp(const std::string &bond, const core::Slave &slave, Port &port) {
     using Attached = loader::XdpState::Attached;
     const Attached attached = applier_.xdp(slave.slot).attached;
-    if (port.attached == attached) {
+    if (port.attached == attached || port.opening) {
         return;
     }
-    Result<void> done;
-    if (attached != Attached::none && !pool_) {
-        auto pool = loader::XskPool::create(peer_ifindex_);
-        if (pool) {
-            pool_ = std::move(*pool);
-        } else {
-            done = tl::unexpected(pool.error());
-        }
+    if (attached == Attached::none) {
+        port.channel.leave_xdp();
+        port.attached = attached;
+        applier_.set_slow_to_xsk(slave.slot, false);
+        return;
     }
-    if (pool_) {
-        done = port.channel.set_xdp(attached != Attached::none, path_, *pool_);
+    port.opening = true;
+    auto back =
+        alive_.guard([this, bond, slave](SlowChannel::Opened opened) { take_queues(bond, slave, std::move(opened)); });
+    host_.hands.run(
+        [back, path = path_, pool = pool_, anchor = peer_ifindex_, slot = slave.slot, ifindex = slave.ifindex,
+         have = port.channel.queues()](Hands::Tools &) -> Hands::Then {
+            Result<void> ready;
+            if (!pool->pool) {
+                auto made = loader::XskPool::create(anchor);
+                made ? void(pool->pool.emplace(std::move(*made))) : void(ready = tl::unexpected(made.error()));
+            }
+            auto opened = std::make_shared<SlowChannel::Opened>(
+                ready ? SlowChannel::open_queues(slot, ifindex, have, *path, *pool->pool)
+                      : SlowChannel::Opened{{}, ready});
+            return [back, opened]() mutable { back(std::move(*opened)); };
+        },
+        "AF_XDP sockets");
+}
+
+void SlowChannels::take_queues(const std::string &bond, const core::Slave &slave, SlowChannel::Opened opened) {
+    const auto found = ports_.find(slave.slot);
+    if (found == ports_.end() || found->second.channel.ifindex() != slave.ifindex) {
+        return;
     }
+    Port &port = found->second;
+    port.opening = false;
+    const auto done = port.channel.use_xdp(std::move(opened));
     if (!done && ++port.attempts < xsk_attempts) {
         return; // and once more at the next occasion
     }
@@ -67,27 +120,62 @@ void SlowChannels::sync_xdp(const std::string &bond, const core::Slave &slave, P
         spdlog::warn("{}: slave {}: LACP by AF_PACKET where AF_XDP is refused: {}", bond, slave.name,
                      done.error().message);
     }
-    port.attached = attached;
+    port.attached = applier_.xdp(slave.slot).attached;
     port.attempts = 0;
     applier_.set_slow_to_xsk(slave.slot, port.channel.uses_xdp());
+    news_();
 }
 
-std::vector<core::SlowFrame> SlowChannels::read(SlotId slot) {
-    std::vector<core::SlowFrame> frames;
-    if (const auto port = ports_.find(slot); port != ports_.end()) {
-        port->second.channel.receive([&](std::span<const std::uint8_t> frame, std::optional<Time> stamp) {
-            frames.push_back({slot, wire::Frame(frame.begin(), frame.end()), stamp});
-        });
+void SlowChannels::on_readable(SlotId slot) {
+    auto &port = ports_.at(slot);
+    if (auto frames = read(slot, port); !frames.empty()) {
+        heard_(std::move(frames));
     }
+}
+
+// A partner says something once a second. What is above ten frames in a tenth of a second waits for the end of it.
+std::vector<core::SlowFrame> SlowChannels::read(SlotId slot, Port &port) {
+    constexpr Ms interval(100);
+    constexpr unsigned measure = 10;
+    constexpr std::size_t subtype = 14; // behind the Ethernet header
+    const Time now = sys::now();
+    std::vector<core::SlowFrame> frames;
+    if (now - port.window >= interval) {
+        port.window = now;
+        port.heard = 0;
+        frames = take_flood(port); // it came before what waits
+    }
+    port.channel.receive([&](std::span<const std::uint8_t> frame, std::optional<Time> stamp) {
+        core::SlowFrame heard{slot, wire::Frame(frame.begin(), frame.end()), stamp};
+        if (++port.heard <= measure) {
+            frames.push_back(std::move(heard));
+        } else if (frame.size() > subtype) {
+            port.flood[frame[subtype]] = std::move(heard);
+        }
+    });
+    if (!port.flood.empty() && !port.flood_end) {
+        port.flood_end = host_.loop.at(
+            port.window + interval, [this, slot] { heard_(take_flood(ports_.at(slot))); }, "slow frames");
+    }
+    return frames;
+}
+
+std::vector<core::SlowFrame> SlowChannels::take_flood(Port &port) {
+    std::vector<core::SlowFrame> frames;
+    for (auto &[subtype, frame] : std::exchange(port.flood, {})) {
+        frames.push_back(std::move(frame));
+    }
+    port.flood_end = {};
     return frames;
 }
 
 std::vector<core::SlowFrame> SlowChannels::read_all() {
     std::vector<core::SlowFrame> all;
-    for (const auto &[slot, port] : ports_) {
-        for (auto &frame : read(slot)) {
-            all.push_back(std::move(frame));
-        }
+    for (auto &[slot, port] : ports_) {
+        auto waiting = take_flood(port);
+        auto now = read(slot, port);
+        std::move(waiting.begin(), waiting.end(), std::back_inserter(all));
+        std::move(now.begin(), now.end(), std::back_inserter(all));
     }
     return all;
 }

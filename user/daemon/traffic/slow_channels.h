@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
 // The slow channels of a bond in mode 802.3ad, one a slave: opened and closed as slaves come and go, by AF_XDP where
-// xb_xdp is attached.
+// xb_xdp is attached. Sockets are opened and closed by hands. Of what a port floods with the last of each kind counts,
+// ten times a second, so that it costs the others nothing.
 #pragma once
 
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <span>
 #include <vector>
@@ -19,18 +21,24 @@ namespace xbond::daemon {
 
 class SlowChannels {
 public:
-    // `readable`: something waits on this slave's channel.
-    SlowChannels(Host &host, loader::DataPath &path, Applier &applier, std::uint32_t peer_ifindex,
-                 std::function<void(SlotId)> readable)
-        : host_(host), path_(path), applier_(applier), peer_ifindex_(peer_ifindex), readable_(std::move(readable)) {}
+    // `heard`: what came. `news`: frames may go another way than before.
+    SlowChannels(Host &host, std::shared_ptr<loader::DataPath> path, Applier &applier, std::uint32_t peer_ifindex,
+                 std::function<void(std::vector<core::SlowFrame>)> heard, std::function<void()> news)
+        : host_(host),
+          path_(std::move(path)),
+          applier_(applier),
+          peer_ifindex_(peer_ifindex),
+          heard_(std::move(heard)),
+          news_(std::move(news)) {}
 
-    void open(const core::BondState &); // of slaves that have none: before anything is sent
+    void add(SlotId, SlowChannel); // of a slave that is just coming
+    // Of slaves that have none, before anything is sent: at a start. Waits for RTNL.
+    void open(const core::BondState &);
     // Closes those of slaves that have gone, when their farewell has been sent; AF_XDP follows XDP.
     void follow(const core::BondState &);
-    void clear() { ports_.clear(); }
+    void clear();
 
-    std::vector<core::SlowFrame> read(SlotId); // what waits
-    std::vector<core::SlowFrame> read_all();
+    std::vector<core::SlowFrame> read_all(); // what waits
     Result<void> send(SlotId, std::span<const std::uint8_t> frame);
     // Any frame out of a slave by AF_XDP; none: no such socket there.
     std::optional<Result<void>> send_by_xsk(SlotId, std::span<const std::uint8_t> frame);
@@ -40,20 +48,36 @@ public:
 private:
     struct Port {
         SlowChannel channel;
-        sys::EventLoop::Source readable{}; // goes before the channel
+        sys::EventLoop::Source readable{};               // goes before the channel
+        Time window{};                                   // when the count began
+        unsigned heard = 0;                              // frames since
+        std::map<std::uint8_t, core::SlowFrame> flood{}; // of those above measure, the last of each subtype
+        sys::EventLoop::Source flood_end{};
         std::optional<loader::XdpState::Attached> attached{};
+        bool opening = false;
         int attempts = 0; // to open AF_XDP sockets
     };
+    struct Pool { // hands' alone
+        std::optional<loader::XskPool> pool;
+    };
 
+    void listen(SlotId, Port &);
+    void on_readable(SlotId);
+    std::vector<core::SlowFrame> read(SlotId, Port &);
+    static std::vector<core::SlowFrame> take_flood(Port &);
+    void close(Port &);
     void sync_xdp(const std::string &bond, const core::Slave &, Port &);
+    void take_queues(const std::string &bond, const core::Slave &, SlowChannel::Opened);
 
     Host &host_;
-    loader::DataPath &path_;
+    std::shared_ptr<loader::DataPath> path_;
     Applier &applier_;
     std::uint32_t peer_ifindex_;
-    std::function<void(SlotId)> readable_;
-    std::optional<loader::XskPool> pool_;
+    std::function<void(std::vector<core::SlowFrame>)> heard_;
+    std::function<void()> news_;
+    std::shared_ptr<Pool> pool_ = std::make_shared<Pool>();
     std::map<SlotId, Port> ports_;
+    Alive alive_;
 };
 
 } // namespace xbond::daemon
