@@ -65,6 +65,8 @@ const std::map<std::string, World::Verb> &World::verbs() {
         {"partner", {&World::partner, 1}},       // SLAVE [system M] [priority N] [key N] [port N] [port-priority N]
         {"pdu", {&World::pdu, 1}},               // SLAVE FLAG... [sees FLAG...|sees nobody]: from that partner
         {"marker", {&World::marker, 1}},         // SLAVE gets a marker request
+        {"stop", {&World::stop, 0}},             // the controller is gone, the data path goes on
+        {"start", {&World::start, 0}},           // a successor goes on from what was saved
         {"quiet", {&World::quiet, 0}},           // nothing of this bond is told
         {"hide", {&World::hide, 1}},             // MACHINE...: no transitions of these
         {"show", {&World::show, 0}},             // the bond and its slaves as they are
@@ -129,7 +131,7 @@ void World::refuse_mac(Bond &bond, const Words &words) {
 
 void World::carrier(Bond &bond, const Words &words) {
     bond.lab.carrier(bond.lab.slave(words[0]).name, is(words[1], "up", "down"));
-    if (words.size() < 3 || words[2] != "unnoticed") {
+    if (!bond.stopped && (words.size() < 3 || words[2] != "unnoticed")) {
         observe(bond, words[0]);
     }
 }
@@ -200,6 +202,23 @@ void World::marker(Bond &bond, const Words &words) {
     frame[subtype] = 2; // a marker PDU has the length of an LACPDU
     frame[tlv] = 1;
     receive(bond, words[0], std::move(frame));
+}
+
+void World::stop(Bond &bond, const Words &) { bond.stopped = true; }
+
+// In the daemon's order: LACP first, then how things are now.
+void World::start(Bond &bond, const Words &) {
+    Lab &lab = bond.lab;
+    const auto lacp = lab.bond.lacp ? std::optional(lab.bond.lacp->save()) : std::nullopt;
+    lab.bond = core::restore(core::save(lab.bond), lab.bond.mtu, lab.now);
+    bond.stopped = false;
+    if (lacp) {
+        if (const auto done = core::restore_lacp(lab.bond, *lacp, lab.now); !done) {
+            throw std::logic_error(done.error().message);
+        }
+        lab.handle(core::SlowFrames{});
+    }
+    lab.handle(lab.observe());
 }
 
 void World::quiet(Bond &bond, const Words &) { bond.quiet = true; }

@@ -196,7 +196,8 @@ std::optional<Told> Teller::frame(const core::SendSlow &send, Time when) {
 
 std::optional<Told> Teller::tell(const core::Effect &effect, Time when) {
     if (const auto *publish = std::get_if<core::Publish>(&effect)) {
-        return Told{when, "tables: " + tables(publish->desired)};
+        const bool same = publish->desired == tables_; // the first of a successor
+        return Told{when, "tables: " + (same ? "as they were" : tables(publish->desired))};
     }
     if (const auto *t = std::get_if<core::Transition>(&effect)) {
         return Told{when, t->machine + (t->slave.empty() ? "" : " " + t->slave) + ": " + or_none(t->from) + " -> " +

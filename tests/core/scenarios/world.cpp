@@ -113,7 +113,7 @@ void World::walk(Time until) {
     for (int at_once = 0;;) {
         std::optional<Time> next;
         for (const auto &bond : bonds_) {
-            const auto due = core::deadline(bond->lab.bond);
+            const auto due = bond->stopped ? std::nullopt : core::deadline(bond->lab.bond);
             next = due && (!next || *due < *next) ? due : next;
         }
         if (!next || *next - lab_start > until) {
@@ -138,6 +138,9 @@ void World::walk(Time until) {
 void World::serve(Bond &bond) {
     Lab &lab = bond.lab;
     lab.now = lab_start + now_;
+    if (bond.stopped) {
+        return;
+    }
     if (core::lacp_due(lab.bond, lab.now)) {
         lab.handle(core::SlowFrames{std::exchange(bond.inbox, {}), true});
         settle();
@@ -225,7 +228,7 @@ void World::send(Bond &bond, const core::SendSlow &frame) {
 
 void World::receive(Bond &bond, const std::string &slave, wire::Frame bytes) {
     const core::Slave *there = core::find_slave(bond.lab.bond, std::string_view(slave));
-    if (there != nullptr && bond.lab.has_carrier(slave)) {
+    if (there != nullptr && bond.lab.has_carrier(slave) && !bond.stopped) {
         bond.inbox.push_back({there->slot, std::move(bytes), lab_start + now_});
     }
 }

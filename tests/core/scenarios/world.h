@@ -31,6 +31,7 @@ struct Bond {
     Lab lab;
     Teller teller;
     bool quiet = false;
+    bool stopped = false; // its controller is away: it does nothing, and hears nothing
     std::vector<core::SlowFrame> inbox;
     std::set<std::pair<std::string, MacAddr>> refuses; // slaves, and the addresses that they do not take
     std::map<std::string, lacp::PortInfo> partners;    // written by hand, of a slave
@@ -72,6 +73,8 @@ private:
     void partner(Bond &, const Words &);
     void pdu(Bond &, const Words &);
     void marker(Bond &, const Words &);
+    void stop(Bond &, const Words &);
+    void start(Bond &, const Words &);
     void quiet(Bond &, const Words &);
     void hide(Bond &, const Words &);
     void show(Bond &, const Words &);
