@@ -30,7 +30,7 @@ OptionList pairs(Words::const_iterator first, Words::const_iterator last) {
         if (last - first < 2) {
             throw std::invalid_argument("no value for " + *first);
         }
-        options.push_back({*first, first[1] == "none-at-all" ? "" : first[1]});
+        options.push_back({*first, first[1] == "\"\"" ? "" : first[1]});
     }
     return options;
 }
@@ -47,19 +47,19 @@ std::uint8_t state_of(Words::const_iterator first, Words::const_iterator last) {
 
 const std::map<std::string, World::Verb> &World::verbs() {
     static const std::map<std::string, Verb> all{
-        {"enslave", {&World::enslave, 1}}, // SLAVE [mac M] [speed N] [duplex D] [carrier up|down] [keeps-mac yes]
-        {"release", {&World::release, 1}}, // SLAVE
-        {"up", {&World::admin_up, 0}},     // the bond itself
-        {"down", {&World::admin_down, 0}}, //
-        {"option", {&World::option, 2}},   // [SLAVE] NAME VALUE ..., one request; "none-at-all" is the empty value
-        {"mac", {&World::mac, 1}},         // the user sets the bond's address, or of a slave: SLAVE M
+        {"enslave", {&World::enslave, 1}},       // SLAVE [mac M] [speed N] [duplex D] [carrier up|down] [keeps-mac yes]
+        {"release", {&World::release, 1}},       // SLAVE
+        {"up", {&World::admin_up, 0}},           // the bond itself
+        {"down", {&World::admin_down, 0}},       //
+        {"option", {&World::option, 2}},         // [SLAVE] NAME VALUE ..., one request; "" is the empty value
+        {"mac", {&World::mac, 1}},               // the user sets the bond's address, or of a slave: SLAVE M
         {"refuse-mac", {&World::refuse_mac, 2}}, // SLAVE does not take the address M
         {"carrier", {&World::carrier, 2}},       // SLAVE up|down [unnoticed]: until the monitor looks
         {"speed", {&World::speed, 3}},           // SLAVE N|unknown DUPLEX
         {"path", {&World::path, 2}},             // SLAVE open|dead: whether the targets are reached behind it
         {"target", {&World::target, 2}},         // N answers|silent: the N-th of arp_ip_target, from 1
         {"hear", {&World::hear, 1}},             // SLAVE gets a frame that counts
-        {"routes", {&World::routes, 1}},         // there|missing: whether a probe can be sent
+        {"probes", {&World::probes, 1}},         // leave|stay: whether one can be sent
         {"lose", {&World::lose, 1}},             // SLAVE: what it sends gets lost, its carrier stays
         {"pass", {&World::pass, 1}},             // SLAVE: no more
         {"partner", {&World::partner, 1}},       // SLAVE [system M] [priority N] [key N] [port N] [port-priority N]
@@ -156,7 +156,7 @@ void World::target(Bond &bond, const Words &words) {
 }
 
 void World::hear(Bond &bond, const Words &words) { bond.lab.hear(bond.lab.slave(words[0]).name); }
-void World::routes(Bond &bond, const Words &words) { bond.lab.can_probe(is(words[0], "there", "missing")); }
+void World::probes(Bond &bond, const Words &words) { bond.lab.can_probe(is(words[0], "leave", "stay")); }
 void World::lose(Bond &bond, const Words &words) { lost_.insert(bond.name + "." + bond.lab.slave(words[0]).name); }
 void World::pass(Bond &bond, const Words &words) { lost_.erase(bond.name + "." + bond.lab.slave(words[0]).name); }
 

@@ -122,8 +122,6 @@ std::string Teller::details(const core::Desired &next, bool all) const {
     };
     add(differs(next, tables_, &DesiredSlave::mac), "slave addresses");
     add(differs(next, tables_, &DesiredSlave::queue_id), "queues");
-    add(differs(next, tables_, &DesiredSlave::ns_joins), "NS groups");
-    add(differs(next, tables_, &DesiredSlave::hear), "what counts as heard");
     if (all && words.empty()) {
         add(differs(next, tables_, &DesiredSlave::backup), "backup flags");
         add(differs(next, tables_, &DesiredSlave::carries_lists), "lists");
@@ -132,6 +130,17 @@ std::string Teller::details(const core::Desired &next, bool all) const {
         add(words.empty(), "options");
     }
     return joined(words, ", ");
+}
+
+// What counts for the ARP/NS monitor; "+NS" where a slave listens for the solicitations of another, too.
+std::string Teller::heard(const core::Desired &of) const {
+    constexpr std::array<const char *, 4> words{"nothing", "any", "ARP", "valid"};
+    Lines names;
+    for (const auto &slave : of.slaves) {
+        names.push_back(name(slave.slot) + " " + words.at(static_cast<std::size_t>(slave.hear)) +
+                        (slave.ns_joins.empty() ? "" : "+NS"));
+    }
+    return of.monitor.on ? "counts " + joined(names, ", ") : "counts nothing";
 }
 
 std::string Teller::tables(const core::Desired &next) {
@@ -170,6 +179,7 @@ std::string Teller::tables(const core::Desired &next) {
         }
         return "fallback " + or_none(joined(chain, " "));
     });
+    add([&](const core::Desired &of) { return heard(of); });
     add([&](const core::Desired &of) { return std::string("carrier ") + (of.carrier ? "on" : "off"); });
     add([&](const core::Desired &of) { return "bond address " + of.bond_mac.str(); });
     if (std::string rest = details(next, parts.empty()); !rest.empty()) {

@@ -31,6 +31,7 @@ public:
 private:
     std::string tables(const core::Desired &);
     std::string slots(const std::vector<SlotId> &) const;
+    std::string heard(const core::Desired &) const;
     std::string details(const core::Desired &, bool all) const;
     std::optional<Told> frame(const core::SendSlow &, Time when);
 

@@ -67,7 +67,7 @@ private:
     void path(Bond &, const Words &);
     void target(Bond &, const Words &);
     void hear(Bond &, const Words &);
-    void routes(Bond &, const Words &);
+    void probes(Bond &, const Words &);
     void lose(Bond &, const Words &);
     void pass(Bond &, const Words &);
     void partner(Bond &, const Words &);
