@@ -170,11 +170,20 @@ void Lab::prio(const std::string &name, int value) {
 
 void Lab::handle(const core::Event &event) { keep(core::step(bond, event, now)); }
 
+Result<void> Lab::ask(const OptionList &options) {
+    XB_TRY(effects, core::set_options(bond, options, now));
+    keep(*effects);
+    return {};
+}
+
+Result<void> Lab::ask(const std::string &name, const OptionList &options) {
+    XB_TRY(effects, core::set_slave_options(bond, slot(name), options, now));
+    keep(*effects);
+    return {};
+}
+
 int Lab::request(const OptionList &options) {
-    const auto done = core::set_options(bond, options, now);
-    if (done) {
-        keep(*done);
-    }
+    const auto done = ask(options);
     return done ? 0 : done.error().code;
 }
 

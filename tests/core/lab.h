@@ -38,6 +38,7 @@ public:
     void release(const std::string &name);
 
     void carrier(const std::string &name, bool on) { world_.at(name).carrier = on; } // nobody is told yet
+    bool has_carrier(const std::string &name) const { return world_.at(name).carrier; }
     // Whether the path behind a slave reaches the targets: then it hears the answers to its own probes and the flooded
     // requests of others that are alive. Which of the targets answer: all, unless told.
     void alive(const std::string &name, bool on) { world_.at(name).alive = on; }
@@ -51,7 +52,9 @@ public:
     void walk(Time until); // from deadline to deadline
     void advance(Time by) { now += by; }
 
-    void set(const std::string &option, const std::string &value);      // must succeed
+    void set(const std::string &option, const std::string &value); // must succeed
+    Result<void> ask(const OptionList &);                          // one request
+    Result<void> ask(const std::string &slave, const OptionList &);
     int request(const OptionList &);                                    // the errno of one request; 0 if it succeeds
     int set_fails(const std::string &option, const std::string &value); // the errno; 0 if it succeeds
     void prio(const std::string &slave, int value);

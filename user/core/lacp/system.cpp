@@ -85,7 +85,11 @@ Effects System::set_options(const SystemOptions &options, Time now) {
             run.change("selected", port, port.selected, Selected::unselected, run.cause);
             port.partner.set(flag::synchronization, false);
         }
+        const bool longer = port.actor.has(flag::timeout) && !actor.has(flag::timeout);
         port.actor = actor;
+        if (longer && port.rx == RxState::current) { // the partner slows down as soon as it hears of it
+            port.current_while = std::max(port.current_while.value_or(now), port.last_rx.value_or(now) + long_timeout);
+        }
         port.ntt = true; // the partner learns of new options at once
     }
     return finish(run);
