@@ -153,6 +153,49 @@ TEST_CASE("R19 refusals of enslaving have the kernel's errno and change nothing"
     CHECK_FALSE(lab.cli()("link set e0 master bond0").ok());
 }
 
+TEST_CASE("filters: what others have put on a slave stays, what the bond has put there goes with it") {
+    Lab lab(Kind::wires, 2);
+    lab.ns().ip("link set e0 promisc on");
+    lab.ns().ip("maddr add 01:00:5e:7f:00:01 dev e0");
+    lab.make_bond("mode active-backup miimon 0");
+    const auto lists = [&](const char *dev, const char *mac) {
+        return lab.ns().run({"ip", "maddress", "show", "dev", dev}).out.find(mac) != std::string::npos;
+    };
+    lab.ns().ip("link set bond0 promisc on\nlink set e1 promisc on");
+    lab.ns().ip("maddr add 01:00:5e:7f:00:02 dev e0"); // a line of a batch each: ip mixes two of them up
+    lab.ns().ip("maddr add 01:00:5e:7f:00:03 dev bond0");
+    REQUIRE(wait_until([&] { return lists("e0", "01:00:5e:7f:00:03"); })); // also without a monitor
+    CHECK(holds_for([&] { return lists("e0", "01:00:5e:7f:00:01") && lists("e0", "01:00:5e:7f:00:02"); }, 700ms));
+    const bool crash = GENERATE(false, true);
+    if (crash) {
+        lab.daemon().kill9();
+        lab.daemon().start();
+    }
+    lab.ns().ip("link set bond0 promisc off");
+    CHECK(holds_for([&] { return promiscuity(lab, "e0") == 1 && promiscuity(lab, "e1") == 1; }, 700ms));
+    lab.ns().ip("link set bond0 promisc on");
+    lab.cli().ok("link del bond0");
+    CHECK(lists("e0", "01:00:5e:7f:00:01"));
+    CHECK(lists("e0", "01:00:5e:7f:00:02"));
+    CHECK_FALSE(lists("e0", "01:00:5e:7f:00:03"));
+    CHECK(promiscuity(lab, "e0") == 1); // they were before
+    CHECK(promiscuity(lab, "e1") == 1);
+}
+
+TEST_CASE("filters: a released slave keeps neither the bond's promiscuous mode nor its groups") {
+    Lab lab(Kind::wires, 2);
+    lab.make_bond("mode balance-rr miimon 100");
+    lab.ns().ip("link set bond0 promisc on");
+    lab.ns().ip("maddr add 01:00:5e:7f:00:03 dev bond0");
+    const auto groups = [&](const char *dev) { return lab.ns().run({"ip", "maddress", "show", "dev", dev}).out; };
+    REQUIRE(wait_until([&] { return groups("e0").find("01:00:5e:7f:00:03") != std::string::npos; }));
+    REQUIRE(promiscuity(lab, "e0") == 1);
+    lab.cli().ok("link set e0 nomaster");
+    CHECK(promiscuity(lab, "e0") == 0);
+    CHECK(groups("e0").find("01:00:5e:7f:00:03") == std::string::npos);
+    CHECK(promiscuity(lab, "e1") == 1);
+}
+
 TEST_CASE("R20 promiscuity of the bond is the active slave's in mode 1, everybody's in mode 0") {
     SECTION("mode 1") {
         Lab lab(Kind::wires, 2);

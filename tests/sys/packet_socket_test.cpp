@@ -76,21 +76,44 @@ TEST_CASE("device filter: flags are counted once, and stay when the controller g
         return std::pair{link->promiscuity, link->allmulti};
     };
     using Counts = std::pair<std::uint32_t, std::uint32_t>;
+    bool promisc = false, allmulti = false;
     {
         const auto filter = DeviceFilter::open();
         REQUIRE(filter);
-        REQUIRE(filter->set_promisc("x0", true));
-        REQUIRE(filter->set_promisc("x0", true));
-        REQUIRE(filter->set_allmulti("x0", true));
+        REQUIRE(filter->set_promisc("x0", true, promisc));
+        REQUIRE(filter->set_promisc("x0", true, promisc));
+        REQUIRE(filter->set_allmulti("x0", true, allmulti));
         CHECK(counts() == Counts{1, 1});
+        CHECK((promisc && allmulti));
     }
     CHECK(counts() == Counts{1, 1});
     const auto filter = DeviceFilter::open();
-    REQUIRE(filter->set_allmulti("x0", false));
+    REQUIRE(filter->set_allmulti("x0", false, allmulti));
     CHECK(counts() == Counts{1, 0});
-    REQUIRE(filter->set_promisc("x0", false));
+    REQUIRE(filter->set_promisc("x0", false, promisc));
     CHECK(counts() == Counts{0, 0});
-    CHECK(filter->set_promisc("nope", true).error().code == ENODEV);
+    CHECK_FALSE((promisc || allmulti));
+    CHECK(filter->set_promisc("nope", true, promisc).error().code == ENODEV);
+}
+
+TEST_CASE("device filter: a flag that somebody else has set is neither ours nor taken away") {
+    const PrivateNetns ns;
+    if (!ns) {
+        return;
+    }
+    auto netlink = Netlink::open();
+    REQUIRE(netlink);
+    make_pair(*netlink, false);
+    const auto filter = DeviceFilter::open();
+    REQUIRE(shell("ip link set x0 promisc on"));
+    bool own = false;
+    REQUIRE(filter->set_promisc("x0", true, own));
+    CHECK_FALSE(own);
+    REQUIRE(filter->set_promisc("x0", false, own));
+    CHECK(netlink->link("x0")->promiscuity == 1);
+    REQUIRE(shell("ip link set x0 promisc off"));
+    REQUIRE(filter->set_promisc("x0", true, own)); // needed, and nobody else's any more
+    CHECK(own);
 }
 
 TEST_CASE("device filter: the administrative multicast list is diffed against what the device has") {
@@ -107,14 +130,42 @@ TEST_CASE("device filter: the administrative multicast list is diffed against wh
         return std::count(list.begin(), list.end(), MulticastEntry{mac, true}) == 1;
     };
     const auto before = multicast_list("x0");
-    REQUIRE(DeviceFilter::open()->set_multicast("x0", std::array{a, b}));
+    std::vector<MacAddr> own;
+    REQUIRE(DeviceFilter::open()->set_multicast("x0", std::array{a, b}, own));
+    CHECK(own == std::vector{a, b});
     CHECK((listed(a) && listed(b) && !listed(c)));
-    REQUIRE(DeviceFilter::open()->set_multicast("x0", std::array{c, b})); // another controller goes on
+    REQUIRE(DeviceFilter::open()->set_multicast("x0", std::array{c, b}, own)); // another controller goes on
     CHECK((!listed(a) && listed(b) && listed(c)));
-    REQUIRE(DeviceFilter::open()->set_multicast("x0", {}));
+    REQUIRE(DeviceFilter::open()->set_multicast("x0", {}, own));
+    CHECK(own.empty());
     CHECK(multicast_list("x0") == before);
     CHECK(multicast_list("nope").empty());
-    CHECK(DeviceFilter::open()->set_multicast("nope", std::array{a}).error().code == ENODEV);
+    CHECK(DeviceFilter::open()->set_multicast("nope", std::array{a}, own).error().code == ENODEV);
+}
+
+TEST_CASE("device filter: an address that somebody else has added is neither ours nor taken away") {
+    const PrivateNetns ns;
+    if (!ns) {
+        return;
+    }
+    auto netlink = Netlink::open();
+    REQUIRE(netlink);
+    make_pair(*netlink, false);
+    const MacAddr theirs{{1, 0, 0x5e, 1, 1, 1}}, ours{{1, 0, 0x5e, 1, 1, 2}};
+    const auto listed = [](const MacAddr &mac) {
+        return std::ranges::count(multicast_list("x0"), MulticastEntry{mac, true}) == 1;
+    };
+    REQUIRE(shell("ip maddr add 01:00:5e:01:01:01 dev x0"));
+    const auto filter = DeviceFilter::open();
+    std::vector<MacAddr> own;
+    REQUIRE(filter->set_multicast("x0", std::array{theirs, ours}, own));
+    CHECK(own == std::vector{ours});
+    REQUIRE(filter->set_multicast("x0", {}, own));
+    CHECK((listed(theirs) && !listed(ours)));
+    REQUIRE(filter->set_multicast("x0", std::array{ours}, own));
+    REQUIRE(shell("ip maddr del 01:00:5e:01:01:02 dev x0")); // taken away: it is put back as long as it is needed
+    REQUIRE(filter->set_multicast("x0", std::array{ours}, own));
+    CHECK(listed(ours));
 }
 
 TEST_CASE("joined IPv4 groups and the IGMP version spoken") {

@@ -166,10 +166,12 @@ TEST_CASE("slow socket: subscribes the slave to the group as long as it lives (X
         const auto socket = SlowSocket::open(lab.pair.x0);
         REQUIRE(socket);
         CHECK(subscriptions() == 1);
-        REQUIRE(filter->set_promisc("x0", true));
-        REQUIRE(filter->set_multicast("x0", std::array{slow_group})); // the bond's list may name it too
-        REQUIRE(filter->set_promisc("x0", false));
-        REQUIRE(filter->set_multicast("x0", {}));
+        bool promisc = false;
+        std::vector<MacAddr> own;
+        REQUIRE(filter->set_promisc("x0", true, promisc));
+        REQUIRE(filter->set_multicast("x0", std::array{slow_group}, own)); // the bond's list may name it too
+        REQUIRE(filter->set_promisc("x0", false, promisc));
+        REQUIRE(filter->set_multicast("x0", {}, own));
         CHECK(subscriptions() == 1);
         lab.send(frame(1));
         CHECK(lab.heard_until(*socket, 1) == std::vector{1});

@@ -30,56 +30,63 @@ Result<DeviceFilter> DeviceFilter::open() {
     return filter;
 }
 
-Result<void> DeviceFilter::set_flag(std::string_view ifname, short flag, bool on) const {
+Result<void> DeviceFilter::set_flag(std::string_view ifname, short flag, bool wanted, bool &own) const {
+    if (!wanted && !own) {
+        return {};
+    }
     auto request = request_for(ifname);
     if (::ioctl(fd_.get(), SIOCGIFFLAGS, &request) != 0) {
         return fail_errno("cannot read the flags of " + std::string(ifname));
     }
-    if (((request.ifr_flags & flag) != 0) == on) {
-        return {};
+    if (((request.ifr_flags & flag) != 0) != wanted) {
+        request.ifr_flags = static_cast<short>(wanted ? request.ifr_flags | flag : request.ifr_flags & ~flag);
+        if (::ioctl(fd_.get(), SIOCSIFFLAGS, &request) != 0) {
+            return fail_errno("cannot set the flags of " + std::string(ifname));
+        }
+        own = wanted;
     }
-    request.ifr_flags = static_cast<short>(on ? request.ifr_flags | flag : request.ifr_flags & ~flag);
-    if (::ioctl(fd_.get(), SIOCSIFFLAGS, &request) != 0) {
-        return fail_errno("cannot set the flags of " + std::string(ifname));
-    }
+    own = own && wanted;
     return {};
 }
 
-Result<void> DeviceFilter::set_promisc(std::string_view ifname, bool on) const {
-    return set_flag(ifname, IFF_PROMISC, on);
+Result<void> DeviceFilter::set_promisc(std::string_view ifname, bool wanted, bool &own) const {
+    return set_flag(ifname, IFF_PROMISC, wanted, own);
 }
 
-Result<void> DeviceFilter::set_allmulti(std::string_view ifname, bool on) const {
-    return set_flag(ifname, IFF_ALLMULTI, on);
+Result<void> DeviceFilter::set_allmulti(std::string_view ifname, bool wanted, bool &own) const {
+    return set_flag(ifname, IFF_ALLMULTI, wanted, own);
 }
 
 Result<void> DeviceFilter::set_multicast(std::string_view ifname, std::span<const MacAddr> wanted,
-                                         const MulticastLists &lists) const {
+                                         std::vector<MacAddr> &own, const MulticastLists &lists) const {
     Result<void> first;
-    auto change = [&](unsigned long what, const MacAddr &mac) {
+    const auto change = [&](unsigned long what, const MacAddr &mac) {
         auto request = request_for(ifname);
         request.ifr_hwaddr.sa_family = AF_UNSPEC;
         std::memcpy(request.ifr_hwaddr.sa_data, mac.bytes.data(), mac.bytes.size());
-        if (::ioctl(fd_.get(), what, &request) != 0 && first) {
+        const bool done = ::ioctl(fd_.get(), what, &request) == 0;
+        if (!done && first) {
             first = fail_errno("cannot change the multicast list of " + std::string(ifname));
         }
+        return done;
     };
-    std::vector<MacAddr> present;
-    for (const auto &entry : multicast_list(ifname, lists)) {
-        if (entry.administrative) {
-            present.push_back(entry.mac);
+    const auto entries = multicast_list(ifname, lists);
+    const auto is_there = [&](const MacAddr &mac) {
+        return std::ranges::find(entries, MulticastEntry{mac, true}) != entries.end();
+    };
+    std::vector<MacAddr> kept;
+    for (const auto &mac : own) {
+        const bool needed = std::ranges::find(wanted, mac) != wanted.end();
+        if (is_there(mac) && (needed || !change(SIOCDELMULTI, mac))) {
+            kept.push_back(mac);
         }
     }
     for (const auto &mac : wanted) {
-        if (std::find(present.begin(), present.end(), mac) == present.end()) {
-            change(SIOCADDMULTI, mac);
+        if (!is_there(mac) && std::ranges::find(kept, mac) == kept.end() && change(SIOCADDMULTI, mac)) {
+            kept.push_back(mac);
         }
     }
-    for (const auto &mac : present) {
-        if (std::find(wanted.begin(), wanted.end(), mac) == wanted.end()) {
-            change(SIOCDELMULTI, mac);
-        }
-    }
+    own = std::move(kept);
     return first;
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // What a slave's hardware lets in: promiscuous and all-multicast flags and the multicast list (1.8). All of it is kept
 // by the kernel and not by the life of a socket, so that a restart of the controller leaves a NIC's filters alone.
+// Others set them, too: what was there before, or came by somebody else, is not ours, and stays.
 #pragma once
 
 #include <functional>
@@ -32,14 +33,16 @@ class DeviceFilter {
 public:
     static Result<DeviceFilter> open();
 
-    Result<void> set_promisc(std::string_view ifname, bool on) const;  // IFF_PROMISC, as `ip link set promisc`
-    Result<void> set_allmulti(std::string_view ifname, bool on) const; // IFF_ALLMULTI
-    // Makes the device's administrative list (`ip maddr`) exactly `wanted`; addresses joined by sockets are not in it.
-    Result<void> set_multicast(std::string_view ifname, std::span<const MacAddr> wanted,
+    // `own`: whether it was set by us. IFF_PROMISC, as `ip link set promisc`, and IFF_ALLMULTI.
+    Result<void> set_promisc(std::string_view ifname, bool wanted, bool &own) const;
+    Result<void> set_allmulti(std::string_view ifname, bool wanted, bool &own) const;
+    // The device's administrative list (`ip maddr`) gets what is wanted, and loses what is our `own` and is not;
+    // addresses joined by sockets are not in it.
+    Result<void> set_multicast(std::string_view ifname, std::span<const MacAddr> wanted, std::vector<MacAddr> &own,
                                const MulticastLists &present = multicast_lists()) const;
 
 private:
-    Result<void> set_flag(std::string_view ifname, short flag, bool on) const;
+    Result<void> set_flag(std::string_view ifname, short flag, bool wanted, bool &own) const;
 
     Fd fd_;
 };

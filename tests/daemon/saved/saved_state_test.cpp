@@ -8,6 +8,7 @@
 #include <sstream>
 
 #include "tests/core/options/changed_options.h"
+#include "user/daemon/saved/bond_rows.h"
 #include "user/daemon/saved/saved_state.h"
 
 using namespace xbond;
@@ -181,4 +182,14 @@ TEST_CASE("saved options: keys and forms stay those of the revisions before") {
           R"("ns_ip6_targets":[[254,128,0,0,0,0,0,0,0,0,0,0,0,0,0,1]],"num_peer_notif":9,"packets_per_slave":3,)"
           R"("peer_notif_delay_ticks":8,"primary":"v1","primary_reselect":2,"resend_igmp":10,"tlb_dynamic_lb":false,)"
           R"("updelay_ticks":4,"visibility":2,"xdp":3,"xmit_hash_policy":5})");
+}
+
+TEST_CASE("saved state: what the bond has put on a slave is kept, and not made up where it was not") {
+    const SlaveOriginal before{.name = "e3",
+                               .added = SlaveFilters{.promisc = true, .multicast = {{{1, 0, 0x5e, 0, 0, 1}}}}};
+    CHECK(saved::read<SlaveOriginal>(saved::write(before)) == before);
+    const SlaveOriginal earlier{.name = "e3"};
+    const auto j = saved::write(earlier);
+    CHECK_FALSE(j.contains("added"));
+    CHECK_FALSE(saved::read<SlaveOriginal>(j).added);
 }

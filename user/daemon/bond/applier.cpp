@@ -59,7 +59,11 @@ void Applier::set_own_addresses(OwnAddresses own) {
     own_ = std::move(own);
 }
 
+// Filters are on their way before anything is announced; they take effect when RTNL is free.
 void Applier::publish(const core::Desired &desired) {
+    if (!wanted_ || !(wanted_->slaves == desired.slaves)) {
+        filters_.carry_out(plan_filters(host_.links, device_, desired));
+    }
     wanted_ = desired;
     facts_ = facts_for(desired);
     lease_.set(Ms(desired.lease_ms));
@@ -70,10 +74,6 @@ void Applier::refresh() {
     if (wanted_ && facts_ != facts_for(*wanted_)) {
         publish(core::Desired(*wanted_));
     }
-}
-
-void Applier::sync_lists(const core::Desired &desired) {
-    filters_.carry_out(plan_filters(host_.links, device_, originals_, desired));
 }
 
 void Applier::set_carrier(bool on) {
@@ -110,7 +110,7 @@ void Applier::sync_devices(const core::Desired &desired) {
     for (const auto &slave : desired.slaves) {
         xdp_.set_soon(slave, desired.xdp, news_);
     }
-    sync_lists(desired);
+    filters_.carry_out(plan_filters(host_.links, device_, desired));
 }
 
 void Applier::slave_gone(SlotId slot) {

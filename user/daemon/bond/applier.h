@@ -23,17 +23,16 @@ namespace xbond::daemon {
 
 class Applier {
 public:
-    // `originals`: what the slaves' own filters were, kept by the owner.
-    // `news`: something that hands did has another outcome than before; look again.
-    Applier(Host &host, std::shared_ptr<loader::DataPath> path, BondDevice &device,
-            const std::vector<SlaveOriginal> &originals, std::function<void()> news)
+    // `news`: something that hands did has another outcome than before; look again. `added`: what is on the slaves by
+    // us.
+    Applier(Host &host, std::shared_ptr<loader::DataPath> path, BondDevice &device, std::function<void()> news,
+            std::function<void(const AddedFilters &)> added)
         : host_(host),
           path_(path),
           device_(device),
-          originals_(originals),
           news_(std::move(news)),
           xdp_(host, path),
-          filters_(host.hands),
+          filters_(host, std::move(added)),
           lease_(host, *path) {}
 
     void publish(const core::Desired &); // one flip
@@ -54,8 +53,7 @@ public:
     void set_slow_to_xsk(SlotId slot, bool on) { slow_to_xsk_.set(slot, on); }
 
     void slave_gone(SlotId);
-    // Multicast addresses of bond0 have no netlink event on most kernels: read again (from the monitor's tick).
-    void sync_lists(const core::Desired &);
+    FilterSync &filters() { return filters_; }
 
     bool full_visibility(const core::Desired &) const;
     const loader::XdpState &xdp(SlotId slot) const { return xdp_.state(slot); }
@@ -69,7 +67,6 @@ private:
     Host &host_;
     std::shared_ptr<loader::DataPath> path_; // hands work on it, too
     BondDevice &device_;
-    const std::vector<SlaveOriginal> &originals_;
     std::function<void()> news_;
     Alive alive_;
     std::optional<core::Desired> wanted_; // of the last publish()

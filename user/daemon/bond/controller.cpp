@@ -14,7 +14,6 @@ namespace xbond::daemon {
 namespace {
 
 constexpr std::size_t history_length = 128;
-constexpr Time list_sync_interval = Ms(500);
 
 // The ARP monitor's candidates while no slave is active (4.6): two steps an interval for as long as an outage lasts.
 bool is_search(const core::Transition &t) { return t.machine == "search"; }
@@ -27,7 +26,8 @@ BondController::BondController(Host &host, core::BondState bond, BondDevice devi
       bond_(std::move(bond)),
       device_(device),
       path_(std::move(path)),
-      applier_(host_, path_, device_, originals_, [this] { settle(); }),
+      applier_(
+          host_, path_, device_, [this] { settle(); }, [this](const AddedFilters &added) { note_filters(added); }),
       links_(host_, *path_, [this](SlotId slot) { on_driver_answered(slot); }),
       slow_(
           host_, path_, applier_, device_.peer(),
@@ -63,6 +63,11 @@ Result<std::unique_ptr<BondController>> BondController::adopt(Host &host, const 
     std::unique_ptr<BondController> made(
         new BondController(host, std::move(bond), *device, std::make_shared<loader::DataPath>(std::move(*path))));
     made->originals_ = saved.originals;
+    for (const auto &original : saved.originals) {
+        if (const auto *link = host.links.find(original.ifindex)) {
+            made->applier_.filters().adopt(original.ifindex, added_filters(original, *link));
+        }
+    }
     if (core::uses_lacp(made->bond_)) {
         made->slow_.open(made->bond_);
     }
@@ -145,6 +150,16 @@ void BondController::follow_up(const Done &done) {
     arm();
 }
 
+// To be taken off the slaves by whoever gives them back.
+void BondController::note_filters(const AddedFilters &added) {
+    for (auto &original : originals_) {
+        if (const auto on = added.find(original.ifindex); on != added.end()) {
+            original.added = on->second;
+        }
+    }
+    persist_soon({.transitions = true});
+}
+
 void BondController::note(const core::Transition &t, Done &done) {
     record(t);
     done.lacp = done.lacp || t.lacp;
@@ -193,13 +208,7 @@ void BondController::on_deadline() {
     }
 }
 
-void BondController::look_at_all() {
-    if (const auto now = sys::now(); now - lists_synced_ >= list_sync_interval) {
-        lists_synced_ = now;
-        applier_.sync_lists(core::desired(bond_));
-    }
-    handle_links(links_.look(bond_.slaves, LinkWatch::Ask::if_new));
-}
+void BondController::look_at_all() { handle_links(links_.look(bond_.slaves, LinkWatch::Ask::if_new)); }
 
 void BondController::observe_and_handle(std::span<const core::Slave> slaves) {
     handle_links(links_.look(slaves, LinkWatch::Ask::always));

@@ -83,6 +83,7 @@ private:
     void rejoin();
     void note(const core::Transition &, Done &);
     void follow_up(const Done &);
+    void note_filters(const AddedFilters &);
     void persist_soon(const Done &);
     void run_balance();
     void record(const core::Transition &);
@@ -118,7 +119,6 @@ private:
     std::optional<core::Desired> synced_devices_; // what Applier::sync_devices last saw
     std::deque<core::Transition> history_;
     sys::EventLoop::Source timer_, events_;
-    Time lists_synced_{};
     Alive alive_;
     bool ended_ = false; // by destroy(): what hands still tell concerns nobody
 };

@@ -72,7 +72,7 @@ void BondController::carry_out(const core::Effect &effect, Done &done) {
                effect);
 }
 
-// In order; a refusal ends the list.
+// In order; a refusal ends the list, and what the slaves behind it have is asked for.
 void BondController::set_addresses(core::Effects &&macs, core::Effects &&after) {
     struct Address {
         std::uint32_t ifindex;
@@ -90,27 +90,30 @@ void BondController::set_addresses(core::Effects &&macs, core::Effects &&after) 
             list.push_back({device_.ifindex(), "its device", bond->mac, {}});
         }
     }
-    auto back = alive_.guard([this](core::Effects &&rest, const std::optional<core::SetSlaveMac> &refused) {
+    auto back = alive_.guard([this, list](core::Effects &&rest, std::size_t done) {
         settle(std::move(rest));
-        if (refused) {
-            settle(core::MacRefused{*refused});
+        if (done < list.size()) {
+            settle(core::MacRefused{*list[done].slave});
+        }
+        for (; done < list.size(); ++done) {
+            ask_truth(list[done].ifindex);
         }
     });
     host_.hands.run(
         [list, back, rest = std::move(after), bond = name()](Hands::Tools &tools) -> Hands::Then {
-            std::optional<core::SetSlaveMac> refused;
-            for (const auto &address : list) {
+            std::size_t done = 0;
+            for (; done < list.size(); ++done) {
+                const auto &address = list[done];
                 auto set = tools.netlink.set_mac(address.ifindex, address.mac);
                 if (!set) {
                     spdlog::error("{}: {} does not take the address {}: {}", bond, address.whose, address.mac.str(),
                                   set.error().message);
                 }
                 if (!set && address.slave) {
-                    refused = address.slave;
                     break;
                 }
             }
-            return [back, rest, refused]() mutable { back(std::move(rest), refused); };
+            return [back, rest, done]() mutable { back(std::move(rest), done); };
         },
         "addresses");
 }

@@ -113,16 +113,18 @@ Task<Result<void>> BondController::release(std::string ifname) {
 // it was before stays on record until that is done.
 Task<Result<void>> BondController::close_slave(core::Slave slave, core::ReleasePlan plan) {
     const auto known = std::ranges::find(originals_, slave.ifindex, &SlaveOriginal::ifindex);
-    const SlaveOriginal original = known == originals_.end() ? SlaveOriginal{} : *known;
+    SlaveOriginal original = known == originals_.end() ? SlaveOriginal{} : *known;
     applier_.slave_gone(slave.slot);
     links_.slave_gone(slave.slot);
-    auto close = [path = path_, device = device_, slave, plan, original, bond = name()](Hands::Tools &tools) {
+    auto close = [path = path_, device = device_, slave, plan, original, take_filters = applier_.filters().taker(),
+                  bond = name()](Hands::Tools &tools) mutable {
         (void)path->set_xdp(slave.slot, slave.ifindex, XdpPolicy::off, "");
         if (auto down = tools.netlink.set_up(slave.ifindex, false); !down) {
             spdlog::warn("{}: slave {} cannot be set down: {}", bond, slave.name, down.error().message);
         }
         path->detach_slave(slave.slot, slave.ifindex);
         path->clear_slot(slave.slot);
+        original.added = take_filters(slave.ifindex);
         auto done = restore(tools.netlink, original, plan.restore_mac);
         if (!done) {
             spdlog::error("{}: slave {} is not restored completely: {}", bond, slave.name, done.error().message);

@@ -2,9 +2,11 @@
 #include "user/daemon/bond/filters.h"
 
 #include <algorithm>
+#include <array>
 #include <iterator>
 #include <net/if.h>
 #include <spdlog/spdlog.h>
+#include <string>
 #include <utility>
 
 namespace xbond::daemon {
@@ -21,18 +23,25 @@ bool wants_promisc(const LinkTable &links, const sys::LinkInfo &bond, std::uint3
     });
 }
 
-void apply(const sys::DeviceFilter &filter, const FilterPlan &plan) {
+std::string name_now(std::uint32_t ifindex) {
+    std::array<char, IF_NAMESIZE> name{};
+    return ::if_indextoname(ifindex, name.data()) != nullptr ? name.data() : "";
+}
+
+void apply(const sys::DeviceFilter &filter, const FilterPlan &plan, AddedFilters &book) {
     const auto lists = sys::multicast_lists();
-    const auto groups = plan.bond.empty() ? std::vector<sys::MulticastEntry>() : sys::multicast_list(plan.bond, lists);
+    const auto groups = sys::multicast_list(plan.bond != 0 ? name_now(plan.bond) : "", lists);
     for (const auto &slave : plan.slaves) {
+        const std::string name = name_now(slave.ifindex);
+        auto &added = book[slave.ifindex];
         auto multicast = slave.multicast;
         if (slave.carries_groups) {
             std::ranges::transform(groups, std::back_inserter(multicast), &sys::MulticastEntry::mac);
         }
         // Failures are of no consequence: a slave may be going at this moment.
-        for (const auto &done :
-             {filter.set_promisc(slave.name, slave.promisc), filter.set_allmulti(slave.name, slave.allmulti),
-              filter.set_multicast(slave.name, multicast, lists)}) {
+        for (const auto &done : {filter.set_promisc(name, slave.promisc, added.promisc),
+                                 filter.set_allmulti(name, slave.allmulti, added.allmulti),
+                                 filter.set_multicast(name, multicast, added.multicast, lists)}) {
             if (!done) {
                 spdlog::debug("{}", done.error().message);
             }
@@ -42,55 +51,68 @@ void apply(const sys::DeviceFilter &filter, const FilterPlan &plan) {
 
 } // namespace
 
-FilterPlan plan_filters(const LinkTable &links, const BondDevice &device, const std::vector<SlaveOriginal> &originals,
-                        const core::Desired &desired) {
+FilterPlan plan_filters(const LinkTable &links, const BondDevice &device, const core::Desired &desired) {
     FilterPlan plan;
     const auto *bond = links.find(device.ifindex());
     if (bond == nullptr) {
         return plan;
     }
     if ((bond->flags & IFF_UP) != 0) {
-        plan.bond = bond->name;
+        plan.bond = bond->ifindex;
     }
     const bool promisc = wants_promisc(links, *bond, device.peer());
     for (const auto &slave : desired.slaves) {
-        const auto *link = links.find(slave.ifindex);
-        const auto original = std::ranges::find(originals, slave.ifindex, &SlaveOriginal::ifindex);
-        if (link == nullptr || original == originals.end()) {
-            continue;
-        }
         auto &wanted = plan.slaves.emplace_back();
-        wanted.name = link->name;
-        wanted.promisc = original->promisc || slave.promisc || (slave.carries_lists && promisc);
-        wanted.allmulti = original->allmulti || (slave.carries_lists && bond->allmulti > 0);
-        wanted.multicast = original->multicast;
-        wanted.multicast.insert(wanted.multicast.end(), slave.ns_joins.begin(), slave.ns_joins.end());
+        wanted.ifindex = slave.ifindex;
+        wanted.promisc = slave.promisc || (slave.carries_lists && promisc);
+        wanted.allmulti = slave.carries_lists && bond->allmulti > 0;
+        wanted.multicast.assign(slave.ns_joins.begin(), slave.ns_joins.end());
         wanted.carries_groups = slave.carries_lists;
     }
     return plan;
 }
 
 void FilterSync::carry_out(FilterPlan plan) {
-    if (busy_) {
-        next_ = std::move(plan);
-    } else {
-        start(std::move(plan));
+    plan_ = std::move(plan);
+    again_ = busy_;
+    if (!busy_) {
+        start();
     }
 }
 
-void FilterSync::start(FilterPlan plan) {
+void FilterSync::start() {
     busy_ = true;
-    hands_.run(
-        [plan = std::move(plan), done = alive_.guard([this] {
-            busy_ = false;
-            if (next_) {
-                start(*std::exchange(next_, std::nullopt));
-            }
-        })](Hands::Tools &tools) -> Hands::Then {
-            apply(tools.filter, plan);
-            return done;
+    next_look_ = {};
+    host_.hands.run(
+        [plan = plan_, book = book_,
+         done = alive_.guard([this](const AddedFilters &now) { finished(now); })](Hands::Tools &tools) -> Hands::Then {
+            apply(tools.filter, plan, *book);
+            return [done, now = *book]() mutable { done(now); };
         },
         "filters");
+}
+
+void FilterSync::finished(const AddedFilters &now) {
+    constexpr Ms soon(20), interval(500);
+    busy_ = false;
+    const bool changed = known_ != now;
+    if (changed) {
+        known_ = now;
+        added_(now);
+    }
+    if (std::exchange(again_, false)) {
+        start();
+    } else if (!plan_.slaves.empty()) {
+        next_look_ = host_.loop.at(
+            sys::now() + (changed ? soon : interval), [this] { start(); }, "filters");
+    }
+}
+
+std::function<SlaveFilters(std::uint32_t ifindex)> FilterSync::taker() const {
+    return [book = book_](std::uint32_t ifindex) {
+        auto taken = book->extract(ifindex);
+        return taken ? std::move(taken.mapped()) : SlaveFilters();
+    };
 }
 
 } // namespace xbond::daemon

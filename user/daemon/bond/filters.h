@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
 // What the slaves let in for the bond: promiscuous and all-multicast flags and multicast lists, each on top of what the
-// slave had of its own. Planned in the loop from what it knows, carried out by hands: each change waits for RTNL.
+// slave has by others. Planned in the loop from what it knows, carried out by hands: each change waits for RTNL.
 #pragma once
 
-#include <optional>
-#include <string>
+#include <functional>
+#include <map>
+#include <memory>
 #include <vector>
 
 #include "user/core/bond/desired.h"
@@ -17,36 +18,48 @@ namespace xbond::daemon {
 
 struct FilterPlan {
     struct Slave {
-        std::string name;
+        std::uint32_t ifindex = 0;
         bool promisc = false, allmulti = false;
         std::vector<MacAddr> multicast;
         bool carries_groups = false; // those of the bond come on top
 
         bool operator==(const Slave &) const = default;
     };
-    std::string bond; // whose groups; empty while it is down
+    std::uint32_t bond = 0; // whose groups; 0 while it is down
     std::vector<Slave> slaves;
 
     bool operator==(const FilterPlan &) const = default;
 };
 
-// `originals`: what the slaves' own filters were.
-FilterPlan plan_filters(const LinkTable &, const BondDevice &, const std::vector<SlaveOriginal> &originals,
-                        const core::Desired &);
+FilterPlan plan_filters(const LinkTable &, const BondDevice &, const core::Desired &);
 
-// One plan is in work at a time; of those that come meanwhile the latest is next.
+using AddedFilters = std::map<std::uint32_t, SlaveFilters>; // by ifindex
+
+// Keeps the plan carried out: also when the groups joined on the bond change, of which most kernels tell nobody, and
+// when somebody takes away what is needed. They are looked at twice a second, and soon again while they change.
 class FilterSync {
 public:
-    explicit FilterSync(Hands &hands) : hands_(hands) {}
+    // `added`: what is on the slaves by us has changed.
+    FilterSync(Host &host, std::function<void(const AddedFilters &)> added) : host_(host), added_(std::move(added)) {}
 
     void carry_out(FilterPlan plan);
+    void adopt(std::uint32_t ifindex, SlaveFilters added) {
+        (*book_)[ifindex] = std::move(added);
+    } // before the loop runs
+    // In a job of hands: what is on a slave that leaves, to be taken off it.
+    std::function<SlaveFilters(std::uint32_t ifindex)> taker() const;
 
 private:
-    void start(FilterPlan plan);
+    void start();
+    void finished(const AddedFilters &now);
 
-    Hands &hands_;
-    bool busy_ = false;
-    std::optional<FilterPlan> next_;
+    Host &host_;
+    std::function<void(const AddedFilters &)> added_;
+    FilterPlan plan_;
+    bool busy_ = false, again_ = false;
+    std::shared_ptr<AddedFilters> book_ = std::make_shared<AddedFilters>(); // hands' alone
+    AddedFilters known_;                                                    // a copy, as of the last time
+    sys::EventLoop::Source next_look_;
     Alive alive_;
 };
 

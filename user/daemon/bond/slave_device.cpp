@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "user/daemon/bond/slave_device.h"
 
+#include <algorithm>
 #include <array>
 #include <net/if.h>
 
@@ -45,6 +46,7 @@ SlaveOriginal capture(const sys::LinkInfo &link) {
     original.up = (link.flags & IFF_UP) != 0;
     original.promisc = (link.flags & IFF_PROMISC) != 0;
     original.allmulti = (link.flags & IFF_ALLMULTI) != 0;
+    original.added = SlaveFilters();
     for (const auto &entry : sys::multicast_list(link.name)) {
         if (entry.administrative) {
             original.multicast.push_back(entry.mac);
@@ -81,6 +83,34 @@ Result<void> prepare(sys::Netlink &netlink, const SlaveOriginal &original, const
     return done;
 }
 
+SlaveFilters added_filters(const SlaveOriginal &original, const sys::LinkInfo &now) {
+    if (original.added) {
+        return *original.added;
+    }
+    SlaveFilters added{.promisc = (now.flags & IFF_PROMISC) != 0 && !original.promisc,
+                       .allmulti = (now.flags & IFF_ALLMULTI) != 0 && !original.allmulti,
+                       .multicast = {}};
+    for (const auto &entry : sys::multicast_list(now.name)) {
+        if (entry.administrative && std::ranges::find(original.multicast, entry.mac) == original.multicast.end()) {
+            added.multicast.push_back(entry.mac);
+        }
+    }
+    return added;
+}
+
+namespace {
+
+// Failures are of no consequence: what is left lets in too much, not too little.
+void remove_filters(const sys::LinkInfo &link, SlaveFilters added) {
+    if (const auto filter = sys::DeviceFilter::open()) {
+        (void)filter->set_promisc(link.name, false, added.promisc);
+        (void)filter->set_allmulti(link.name, false, added.allmulti);
+        (void)filter->set_multicast(link.name, {}, added.multicast);
+    }
+}
+
+} // namespace
+
 Result<void> restore(sys::Netlink &netlink, const SlaveOriginal &original, const std::optional<MacAddr> &mac) {
     auto link = netlink.link(original.ifindex);
     if (!link) {
@@ -88,6 +118,7 @@ Result<void> restore(sys::Netlink &netlink, const SlaveOriginal &original, const
     }
     Result<void> first;
     keep_first(first, netlink.set_up(original.ifindex, false));
+    remove_filters(*link, added_filters(original, *link));
     if (mac && *mac != link->mac) {
         keep_first(first, netlink.set_mac(original.ifindex, *mac));
     }

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
 // What enslaving does to a device outside the data path, and how it is undone (1.5, 1.6). The original state is
 // captured first and goes to disk before anything is changed, so that a controller started after a crash can restore it
-// too. All of it waits for RTNL: for hands.
+// too. Of filters, which others set as well, what was added is kept. All of it waits for RTNL: for hands.
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -15,6 +16,13 @@
 
 namespace xbond::daemon {
 
+struct SlaveFilters { // what the bond has put on a slave
+    bool promisc = false, allmulti = false;
+    std::vector<MacAddr> multicast;
+
+    bool operator==(const SlaveFilters &) const = default;
+};
+
 struct SlaveOriginal {
     std::string name;
     std::uint32_t ifindex = 0;
@@ -24,6 +32,8 @@ struct SlaveOriginal {
     bool promisc = false, allmulti = false;
     std::vector<MacAddr> multicast;                           // administrative addresses
     std::vector<std::pair<std::string, std::string>> sysctls; // "ipv4/conf/%/arp_ignore" and value; % = the name
+    // None: of a revision that did not keep it; then what is there and was not before.
+    std::optional<SlaveFilters> added;
 
     bool operator==(const SlaveOriginal &) const = default;
 };
@@ -32,6 +42,9 @@ SlaveOriginal capture(const sys::LinkInfo &);
 
 // MTU, MAC, sysctls; the device is still down. On error everything is as captured.
 Result<void> prepare(sys::Netlink &, const SlaveOriginal &, const core::EnslavePlan &);
+
+// What the bond has added: as saved, or of an earlier revision.
+SlaveFilters added_filters(const SlaveOriginal &, const sys::LinkInfo &now);
 
 // Leaves the device down (as the kernel does) with its own MTU and sysctls, and `mac` if given. Goes on after errors:
 // what could be restored is restored, the first error is returned. A device that is gone is no error.

@@ -51,15 +51,32 @@ inline constexpr auto rows<core::SavedBond> =
                field("aggregation_carrier", &core::SavedBond::aggregation_carrier)};
 
 template <>
-inline constexpr auto rows<SlaveOriginal> = std::tuple{field("name", &SlaveOriginal::name),
-                                                       field("ifindex", &SlaveOriginal::ifindex),
-                                                       field("mac", &SlaveOriginal::mac),
-                                                       field("mtu", &SlaveOriginal::mtu),
-                                                       field("up", &SlaveOriginal::up),
-                                                       field("promisc", &SlaveOriginal::promisc),
-                                                       field("allmulti", &SlaveOriginal::allmulti),
-                                                       field("multicast", &SlaveOriginal::multicast),
-                                                       field("sysctls", &SlaveOriginal::sysctls)};
+inline constexpr auto rows<SlaveFilters> =
+    std::tuple{field("promisc", &SlaveFilters::promisc), field("allmulti", &SlaveFilters::allmulti),
+               field("multicast", &SlaveFilters::multicast)};
+
+template <> struct Besides<SlaveOriginal> {
+    static constexpr const char *key = "added";
+    static void write_into(json &j, const SlaveOriginal &original) {
+        if (original.added) {
+            j[key] = saved::write(*original.added);
+        }
+    }
+    static void read_from(const json &j, SlaveOriginal &original) {
+        if (j.contains(key)) {
+            original.added = saved::read<SlaveFilters>(j.at(key));
+        }
+    }
+};
+
+template <>
+inline constexpr auto rows<SlaveOriginal> =
+    std::tuple{field("name", &SlaveOriginal::name), field("ifindex", &SlaveOriginal::ifindex),
+               field("mac", &SlaveOriginal::mac), field("mtu", &SlaveOriginal::mtu), field("up", &SlaveOriginal::up),
+               field("promisc", &SlaveOriginal::promisc), field("allmulti", &SlaveOriginal::allmulti),
+               field("multicast", &SlaveOriginal::multicast), field("sysctls", &SlaveOriginal::sysctls),
+               // Not of earlier revisions.
+               unsaved(&SlaveOriginal::added)};
 
 template <>
 inline constexpr auto rows<SavedController> =
