@@ -44,6 +44,7 @@ public:
     void freeze() const;
     void thaw() const;
     void hang_up() const; // SIGHUP
+    pid_t pid() const { return process_->pid(); }
     bool running() { return process_ && process_->running(); }
     std::string log() const;
     Cli cli() const { return {ns_, socket()}; }

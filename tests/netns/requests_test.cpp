@@ -6,6 +6,7 @@
 #include <sstream>
 #include <sys/stat.h>
 
+#include "tests/harness/syscall_watch.h"
 #include "tests/netns/frames.h"
 #include "tests/netns/lab.h"
 
@@ -169,4 +170,35 @@ TEST_CASE("SIGHUP reads the config file again; a broken one changes nothing") {
     CHECK(wait_until([&] { return daemon.log().find("SIGHUP: nothing was changed") != std::string::npos; }));
     CHECK(miimon() == 70);
     CHECK(daemon.stop() == 0);
+}
+
+TEST_CASE("the loop makes no call that can sleep, whatever is asked of it and whatever happens") {
+    const auto mode = GENERATE(as<std::string>{}, "active-backup miimon 100 fail_over_mac active resend_igmp 2",
+                               "802.3ad miimon 100 lacp_rate fast", "balance-alb miimon 100",
+                               "active-backup arp_interval 100 arp_ip_target 10.99.0.2 arp_validate all");
+    DYNAMIC_SECTION(mode) {
+        Lab lab(Switch::Kind::wires, 3);
+        const SyscallWatch watch(lab.daemon().pid());
+        lab.cli().ok("link add bond0 type bond mode " + mode);
+        lab.ns().ip("addr add 10.99.0.1/24 dev bond0");
+        lab.cli().ok("link set bond0 up");
+        for (int n = 0; n < 3; ++n) {
+            lab.enslave(n);
+        }
+        lab.host().cut(0);
+        CHECK(wait_until([&] { return lab.status().slave("e0").link != "up"; }));
+        lab.host().join(0);
+        lab.cli().ok("link set bond0 mtu 1400 address 02:00:00:00:77:01");
+        lab.cli().ok("link set bond0 type bond resend_igmp 3");
+        lab.cli().ok("link set e1 nomaster");
+        lab.ns().ip("link del e2\nlink set bond0 promisc on\nlink set e0 name f0");
+        CHECK(wait_until([&] { return lab.status().slaves.size() == 1; }));
+        for (const char *question : {"status", "-d link show", "proc bond0", "explain bond0 tcp 10.99.0.1 10.99.0.2"}) {
+            (void)lab.cli()(question);
+        }
+        CHECK(lab.refusal(R"({"v":1,"cmd":"link.set","name":"f0","master":"nobody"})") == "ENODEV");
+        lab.cli().ok("link del bond0");
+        CHECK(watch.seen() > 100);
+        CHECK(watch.could_sleep() == std::set<std::string>());
+    }
 }
