@@ -71,6 +71,7 @@ private:
     static std::vector<core::OptionValue> changed_options(const BondController &, const api::BondConfig &);
 
     void remove_leftovers();
+    void take_leave();
     void read_netlink();
     void handle_netlink();
     void catch_up();

@@ -65,6 +65,7 @@ const std::map<std::string, World::Verb> &World::verbs() {
         {"partner", {&World::partner, 1}},       // SLAVE [system M] [priority N] [key N] [port N] [port-priority N]
         {"pdu", {&World::pdu, 1}},               // SLAVE FLAG... [sees FLAG...|sees nobody]: from that partner
         {"marker", {&World::marker, 1}},         // SLAVE gets a marker request
+        {"end", {&World::end, 0}},               // the controller ends as it should; then as after "stop"
         {"stop", {&World::stop, 0}},             // the controller is gone, the data path goes on
         {"start", {&World::start, 0}},           // a successor goes on from what was saved
         {"quiet", {&World::quiet, 0}},           // nothing of this bond is told
@@ -205,6 +206,10 @@ void World::marker(Bond &bond, const Words &words) {
 }
 
 void World::stop(Bond &bond, const Words &) { bond.stopped = true; }
+void World::end(Bond &bond, const Words &words) {
+    bond.lab.handle(core::ControllerEnds{});
+    stop(bond, words);
+}
 
 // In the daemon's order: LACP first, then how things are now.
 void World::start(Bond &bond, const Words &) {

@@ -74,6 +74,7 @@ private:
     void pdu(Bond &, const Words &);
     void marker(Bond &, const Words &);
     void stop(Bond &, const Words &);
+    void end(Bond &, const Words &);
     void start(Bond &, const Words &);
     void quiet(Bond &, const Words &);
     void hide(Bond &, const Words &);

@@ -78,7 +78,8 @@ struct BalanceObserved {
 struct ClientDisplaced { // another one took its place in the table
     balance::Client client;
 };
+struct ControllerEnds {}; // and another one will go on
 using Event = std::variant<LinksObserved, BondAdmin, BondMacSet, MacRefused, SlaveMacSet, SlaveRenamed, ProbesSent,
-                           SlowFrames, SlowNotSent, BalanceObserved, ClientDisplaced>;
+                           SlowFrames, SlowNotSent, BalanceObserved, ClientDisplaced, ControllerEnds>;
 
 } // namespace xbond::core

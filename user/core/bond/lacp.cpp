@@ -153,6 +153,12 @@ void on(BondState &bond, const SlowFrames &event, Step &step) {
     }
 }
 
+void on(BondState &bond, const ControllerEnds &, Step &step) {
+    if (bond.lacp) {
+        take(bond, step, bond.lacp->take_leave(step.now));
+    }
+}
+
 void on(BondState &bond, const SlowNotSent &event, Step &step) {
     if (bond.lacp && !event.is_marker) {
         bond.lacp->send_failed(event.slot, step.now);

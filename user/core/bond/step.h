@@ -106,5 +106,6 @@ void leave_lacp(BondState &, Step &, const Slave &leaving);
 void shut_lacp_down(BondState &, Step &);
 void on(BondState &, const SlowFrames &, Step &);
 void on(BondState &, const SlowNotSent &, Step &);
+void on(BondState &, const ControllerEnds &, Step &);
 
 } // namespace xbond::core

@@ -141,6 +141,14 @@ Effects System::set_port_priority(SlotId slot, std::uint16_t priority, Time now)
     return finish(run);
 }
 
+Effects System::take_leave(Time now) {
+    auto run = start("controller ends", now);
+    for (auto &port : state_.ports) {
+        port.ntt = port.rx == RxState::current;
+    }
+    return finish(run);
+}
+
 Effects System::shutdown(Time now) {
     auto run = start("release", now);
     for (auto &port : state_.ports) {

@@ -56,6 +56,10 @@ public:
     // link until the next set_link.
     Effects shutdown(Time now);
 
+    // The controller ends and another one will go on: every partner hears from us once more, so that its patience
+    // starts anew.
+    Effects take_leave(Time now);
+
     // -- events; a slot that is not there (any more) is ignored --
     Effects set_link(SlotId, const PortLink &, Time now);
     // `stamp`: when the kernel got the frame, in the time of `now`; none if unknown, then it is taken to have come

@@ -357,6 +357,12 @@ SavedBondFile BondController::save() const {
             bond_.lacp ? std::optional(bond_.lacp->save()) : std::nullopt};
 }
 
+std::function<void()> BondController::take_leave() {
+    settle(core::ControllerEnds{});
+    ended_ = true;
+    return slow_.closer();
+}
+
 Task<Result<void>> BondController::persist() { return saver_.whole(save()); }
 
 Result<void> BondController::persist_now() { return saver_.now(save()); }

@@ -51,6 +51,10 @@ public:
     void on_addresses_changed();
     void resync(); // after lost netlink messages, and at start
 
+    // The last event: the program ends, another one goes on. What is returned closes sockets, which takes a while each,
+    // in any thread.
+    std::function<void()> take_leave();
+
     const std::string &name() const { return bond_.name; }
     const core::BondState &core() const { return bond_; }
     std::uint32_t ifindex() const { return device_.ifindex(); }

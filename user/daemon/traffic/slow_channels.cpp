@@ -59,6 +59,19 @@ void SlowChannels::clear() {
     ports_.clear();
 }
 
+std::function<void()> SlowChannels::closer() {
+    auto channels = std::make_shared<std::vector<SlowChannel>>();
+    for (auto &[slot, port] : ports_) {
+        port.readable = {};
+        channels->push_back(std::move(port.channel));
+    }
+    ports_.clear();
+    return [channels, pool = std::move(pool_)] {
+        channels->clear();
+        pool->pool.reset();
+    };
+}
+
 void SlowChannels::follow(const core::BondState &bond) {
     for (auto port = ports_.begin(); port != ports_.end();) {
         if (core::find_slave(bond, port->first) != nullptr) {

@@ -37,6 +37,7 @@ public:
     // Closes those of slaves that have gone, when their farewell has been sent; AF_XDP follows XDP.
     void follow(const core::BondState &);
     void clear();
+    std::function<void()> closer(); // instead of clear(), where no hands are at work any more: for any thread
 
     std::vector<core::SlowFrame> read_all(); // what waits
     Result<void> send(SlotId, std::span<const std::uint8_t> frame);
