@@ -57,6 +57,8 @@ void add_complaint(std::string_view text) {
     }
 }
 
+void drop_complaints() { library_log().clear(); }
+
 void capture_library_log() {
     libbpf_set_print(libbpf_print);
     libxdp_set_print(libxdp_print);

@@ -26,6 +26,7 @@ std::string describe(HookPoint where); // "ingress of eth0 (ifindex 3)"
 // A negative code is taken as the -errno that libbpf returns.
 tl::unexpected<Error> kernel_error(int code, std::string_view what);
 void add_complaint(std::string_view text); // as if a library had printed it
+void drop_complaints();                    // of calls that were expected to fail
 
 // From here on libbpf and libxdp print nothing; kernel_error() reports their last complaint instead. Idempotent.
 void capture_library_log();

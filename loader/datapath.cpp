@@ -2,6 +2,7 @@
 // What is done with a data path while it runs. Coming to be: datapath_setup.cpp; going: remove_pins.cpp.
 #include "loader/datapath.h"
 
+#include <algorithm>
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <chrono>
@@ -102,7 +103,30 @@ Result<void> DataPath::attach_slave(SlotId slot, std::uint32_t ifindex) {
     return {};
 }
 
+Result<void> DataPath::note_original(const Original &original) {
+    unmark_original(impl_->config.pin_dir, original.ifindex);
+    return mark_original(impl_->config.pin_dir, original);
+}
+
+void DataPath::evict_others(std::span<const Place> slaves) {
+    const auto owned = [slaves](unsigned slot, std::uint32_t ifindex) {
+        return std::ranges::any_of(slaves, [&](Place at) { return at.slot == slot && at.ifindex == ifindex; });
+    };
+    for (unsigned slot = 0; slot < XB_MAX_SLAVES; ++slot) {
+        auto &hook = impl_->rx.at(slot);
+        if (hook && !owned(slot, hook->where().ifindex)) {
+            hook->detach();
+            hook.reset();
+        }
+        if (const auto ifindex = impl_->table.slot_ifindex(static_cast<SlotId>(slot));
+            ifindex != 0 && !owned(slot, ifindex)) {
+            impl_->table.clear_slot(static_cast<SlotId>(slot));
+        }
+    }
+}
+
 void DataPath::detach_slave(SlotId slot, std::uint32_t ifindex) {
+    unmark_original(impl_->config.pin_dir, ifindex);
     if (!check_slot(slot) || !impl_->rx[slot] || impl_->rx[slot]->where().ifindex != ifindex) {
         return;
     }

@@ -166,7 +166,8 @@ public:
         const std::filesystem::path mark = qdisc_mark(pin_dir, ifindex);
         std::error_code ignored;
         for (const Direction direction : {Direction::ingress, Direction::egress}) {
-            if (is_ours(filter_prog_id({ifindex, direction})) || std::filesystem::exists(mark, ignored)) {
+            const auto id = filter_prog_id({ifindex, direction}); // another's: of a data path that has taken over
+            if (is_ours(id) || (id == 0 && std::filesystem::exists(mark, ignored))) {
                 remove_filter({ifindex, direction}, mark);
             }
         }

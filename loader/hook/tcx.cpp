@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
 // Links on tcx hooks (Linux 6.6): each is pinned under its place's name.
+#include <algorithm>
 #include <bpf/bpf.h>
 #include <climits>
 #include <linux/bpf.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+#include <vector>
 
 #include "loader/hook/hook.h"
 #include "loader/pins.h"
@@ -28,6 +30,29 @@ Result<Fd> create_link(int prog_fd, HookPoint where) {
         return kernel_error(errno, "cannot make a tcx link on " + describe(where));
     }
     return Fd(static_cast<int>(fd));
+}
+
+// The part of the union that the headers of Debian 12 lack.
+struct Query {
+    std::uint32_t ifindex, attach_type, query_flags, attach_flags;
+    std::uint64_t prog_ids;
+    std::uint32_t count, reserved;
+    std::uint64_t prog_attach_flags, link_ids, link_attach_flags, revision;
+};
+
+// The programs on a hook of this network namespace, in the order in which they run.
+Result<std::vector<std::uint32_t>> programs_on(HookPoint where) {
+    std::vector<std::uint32_t> ids(64); // BPF_MPROG_MAX
+    Query query{};
+    query.ifindex = where.ifindex;
+    query.attach_type = where.direction == Direction::ingress ? attach_tcx_ingress : attach_tcx_egress;
+    query.prog_ids = reinterpret_cast<std::uintptr_t>(ids.data());
+    query.count = static_cast<std::uint32_t>(ids.size());
+    if (syscall(SYS_bpf, BPF_PROG_QUERY, &query, sizeof(query)) != 0) {
+        return kernel_error(errno, "cannot read the programs on " + describe(where));
+    }
+    ids.resize(std::min<std::size_t>(query.count, ids.size()));
+    return ids;
 }
 
 class TcxHook final : public Hook {
@@ -85,10 +110,22 @@ public:
         std::filesystem::path path = place.pin_dir / place.name;
         XB_TRY(link, open_pin(path));
         const auto info = link_info(link->get());
+        if (!info && info.error().code != EINVAL) { // EINVAL: no link at all
+            return tl::unexpected(info.error());
+        }
         if (!info || info->type != link_type_tcx) {
             return fail(EPROTO, path.string() + " is no tcx link");
         }
-        const HookPoint where{info->ifindex, place.where.direction};
+        HookPoint where{info->ifindex, place.where.direction};
+        if (where.ifindex != 0) { // a number of the namespace that the device is in now
+            const auto here = programs_on(where);
+            if (!here && here.error().code != ENODEV) {
+                return tl::unexpected(here.error());
+            }
+            if (!here || std::ranges::find(*here, info->prog_id) == here->end()) {
+                where.ifindex = 0; // moved away
+            }
+        }
         return std::make_unique<TcxHook>(where, std::move(*link), std::move(path));
     }
 };
