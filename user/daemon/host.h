@@ -61,6 +61,7 @@ struct Host {
     std::filesystem::path state_dir;
 
     std::string boot_id;
+    std::uint64_t netns_cookie = 0; // common/netns_cookie.h
 
     // A change of a bond that something but a request asks for: it waits for its turn. Left out if the bond has gone.
     std::function<void(const std::string &bond, std::function<Task<Result<void>>(BondController &)>)> change_later;

@@ -55,6 +55,7 @@ public:
     const core::BondState &core() const { return bond_; }
     std::uint32_t ifindex() const { return device_.ifindex(); }
     std::uint32_t peer() const { return device_.peer(); }
+    const BondDevice &device() const { return device_; }
     Task<Result<void>> persist(); // before a device is changed, and for an answer that says so
     Result<void> persist_now();   // while no loop runs
     show::BondView view() const;
@@ -66,6 +67,7 @@ private:
     show::SlaveView view_of(const core::Slave &, const core::Desired &) const; // view.cpp
     show::LacpView lacp_view() const;
     void start();
+    void give_back_strays();
     void adopt_lacp(const lacp::SystemState &);
     SavedBondFile save() const;
     using Work = std::variant<core::Event, core::Effects>; // what has happened; what a command has led to

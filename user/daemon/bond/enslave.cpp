@@ -58,18 +58,20 @@ Task<Result<void>> BondController::open_slave(SlaveOriginal original, core::Ensl
         if (plan.set_bond_mac) {
             XB_TRY_VOID(device.set_mac(tools.netlink, *plan.set_bond_mac));
         }
-        auto done = prepare(tools.netlink, original, plan);
+        auto done = path->note_original({original.ifindex, original.mac, original.mtu, original.up}).and_then([&] {
+            return prepare(tools.netlink, original, plan);
+        });
         if (done) {
             done = path->set_slot(plan.slot, original.ifindex)
                        .and_then([&] { return path->attach_slave(plan.slot, original.ifindex); })
                        .and_then([&] { return tools.netlink.set_up(original.ifindex, true); });
             if (!done) {
-                path->detach_slave(plan.slot, original.ifindex);
                 path->clear_slot(plan.slot);
                 (void)restore(tools.netlink, original, original.mac);
             }
         }
         if (!done) {
+            path->detach_slave(plan.slot, original.ifindex);
             if (plan.set_bond_mac) {
                 (void)device.set_mac(tools.netlink, bond_mac);
             }
