@@ -63,6 +63,7 @@ Result<void> Daemon::open() {
             return bond.second->ifindex() == ifindex || bond.second->peer() == ifindex;
         });
     };
+    host_->may_be_slave = [this](std::uint32_t bond, std::uint32_t ifindex) { return may_be_slave(bond, ifindex); };
     host_->report = [this](const std::string &bond, const core::Transition &t) {
         spdlog::info("{}{}{}: {} {} -> {} ({})", bond, t.slave.empty() ? "" : "/", t.slave, t.machine, t.from, t.to,
                      t.cause);

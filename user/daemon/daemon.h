@@ -56,6 +56,7 @@ private:
     void try_again_later();
     Task<Result<void>> end_left_alone(std::string name);
     Result<void> refuse_left_alone(const std::string &name) const;
+    Result<void> may_be_slave(std::uint32_t bond, std::uint32_t ifindex) const;
     Task<Result<void>> start_serving(std::optional<api::Config>, std::optional<gid_t> writers);
     Task<Result<void>> destroy_all();
     // apply_config.cpp

@@ -3,6 +3,7 @@
 // over now. That is left alone, forwarding, under its name and with the reason, and tried again: nothing is deleted
 // because something failed.
 #include <algorithm>
+#include <iterator>
 #include <spdlog/spdlog.h>
 #include <utility>
 
@@ -189,6 +190,31 @@ void Daemon::try_again_later() {
 Result<void> Daemon::refuse_left_alone(const std::string &name) const {
     if (const auto it = left_alone_.find(name); it != left_alone_.end()) {
         return fail(EBUSY, name + " is not under control of this xbondd: " + it->second);
+    }
+    return {};
+}
+
+Result<void> Daemon::may_be_slave(std::uint32_t bond, std::uint32_t ifindex) const {
+    const auto *device = host_->links.find(ifindex);
+    const std::string who = "interface " + (device == nullptr ? std::to_string(ifindex) : device->name);
+    const auto slaves_of = [this](std::uint32_t top) {
+        std::vector<std::uint32_t> slaves;
+        for (const auto &[name, controller] : bonds_) {
+            if (controller->ifindex() == top) {
+                std::ranges::transform(controller->core().slaves, std::back_inserter(slaves), &core::Slave::ifindex);
+            }
+        }
+        return slaves;
+    };
+    if (host_->links.stands_on(ifindex, bond, slaves_of)) {
+        return fail(ELOOP, who + " stands on the bond itself: what it sends would come back to it");
+    }
+    for (const auto &[name, why] : left_alone_) {
+        const auto pinned = loader::pinned_devices(host_->pin_root / name);
+        if (ifindex == pinned.bond || ifindex == pinned.peer ||
+            std::ranges::find(pinned.slaves, ifindex) != pinned.slaves.end()) {
+            return fail(EBUSY, who + " belongs to " + name + ", which is not under control: " + why);
+        }
     }
     return {};
 }
