@@ -36,7 +36,7 @@ struct LinkInfo {
     std::uint32_t prog_id = 0;
     std::uint32_t ifindex = 0; // 0: the device has gone
 };
-Result<LinkInfo> link_info(int link_fd);
+Result<LinkInfo> link_info(int link_fd); // EINVAL: of no link
 
 struct ProgramInfo {
     std::uint32_t id = 0;

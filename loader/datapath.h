@@ -168,6 +168,11 @@ void undo_replacements(const std::filesystem::path &netns_dir);
 // Names of the bonds that have pins below `<bpffs>/xbond/<netns inode>`.
 std::vector<std::string> pinned_bonds(const std::filesystem::path &netns_dir);
 
+// Removes what network namespaces that have gone left in `<bpffs>/xbond`, and tells their inodes: neither is one of that
+// inode known to be alive, nor is any of its links still on a device. Without links (clsact) nobody can tell.
+std::vector<std::string> remove_dead(const std::filesystem::path &root,
+                                     const std::function<bool(const std::string &inode)> &is_alive);
+
 // Removes every pin below a bond's directory, detaching clsact filters and XDP of the interfaces it finds, without
 // needing to understand the layout. For --teardown after a crash or a layout change.
 void remove_pins(const std::filesystem::path &pin_dir);

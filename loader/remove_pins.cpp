@@ -53,6 +53,34 @@ constexpr std::string_view aside_suffix = "_being_replaced";
 
 fs::path aside(const fs::path &pin_dir) { return pin_dir.string() + std::string(aside_suffix); }
 
+// Symbolic links are somebody else's.
+std::vector<std::string> directories(const fs::path &in) {
+    std::vector<std::string> names;
+    std::error_code ignored;
+    for (const auto &entry : fs::directory_iterator(in, ignored)) {
+        if (fs::is_directory(entry.symlink_status(ignored))) {
+            names.push_back(entry.path().filename());
+        }
+    }
+    std::ranges::sort(names);
+    return names;
+}
+
+bool has_only_dead_links(const fs::path &pin_dir) {
+    std::size_t links = 0;
+    for (const Fd &pinned : read_pins(pin_dir).others) {
+        const auto info = link_info(pinned.get());
+        if (!info && info.error().code == EINVAL) {
+            continue; // a program
+        }
+        if (!info || info->ifindex != 0) {
+            return false;
+        }
+        ++links;
+    }
+    return links > 0;
+}
+
 std::vector<std::uint32_t> interfaces() {
     std::vector<std::uint32_t> result;
     struct if_nameindex *const list = if_nameindex();
@@ -106,16 +134,28 @@ PinnedDevices pinned_devices(const fs::path &pin_dir) {
 }
 
 std::vector<std::string> pinned_bonds(const fs::path &netns_dir) {
-    std::vector<std::string> names;
-    std::error_code ignored;
-    for (const auto &entry : fs::directory_iterator(netns_dir, ignored)) {
-        std::string name = entry.path().filename();
-        if (entry.is_directory(ignored) && !name.ends_with(aside_suffix)) {
-            names.push_back(std::move(name));
-        }
-    }
-    std::ranges::sort(names);
+    auto names = directories(netns_dir);
+    std::erase_if(names, [](const std::string &name) { return name.ends_with(aside_suffix); });
     return names;
+}
+
+std::vector<std::string> remove_dead(const fs::path &root,
+                                     const std::function<bool(const std::string &inode)> &is_alive) {
+    std::vector<std::string> removed;
+    for (const auto &netns : directories(root)) {
+        const auto bonds = directories(root / netns);
+        if (netns.find_first_not_of("0123456789") != std::string::npos || is_alive(netns) || bonds.empty() ||
+            !std::ranges::all_of(bonds, [&](const auto &bond) { return has_only_dead_links(root / netns / bond); })) {
+            continue;
+        }
+        for (const auto &bond : bonds) {
+            remove_pins(root / netns / bond, {});
+        }
+        std::error_code ignored;
+        fs::remove(root / netns, ignored);
+        removed.push_back(netns);
+    }
+    return removed;
 }
 
 Result<void> set_pins_aside(const fs::path &pin_dir) {

@@ -47,6 +47,7 @@ private:
     Result<void> open();
     // recover.cpp
     Result<void> recover(); // what an earlier controller left
+    void sweep_dead() const;
     void clear_half_made();
     enum class Of { all, left_alone };
     void take_over(Of);

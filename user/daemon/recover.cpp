@@ -10,6 +10,8 @@
 #include "user/daemon/bond/bond_device.h"
 #include "user/daemon/bond/dissolve.h"
 #include "user/daemon/daemon.h"
+#include "user/sys/directory.h"
+#include "user/sys/netns.h"
 
 namespace xbond::daemon {
 namespace {
@@ -34,7 +36,31 @@ bool has_gone(const LinkTable &links, const SavedController &saved, const loader
 
 } // namespace
 
+// Of network namespaces that have gone: pins, and what belongs to them in /run. Nobody else comes back to that.
+void Daemon::sweep_dead() const {
+    const auto alive = sys::visible_netns();
+    const auto is_alive = [&](const std::string &inode) {
+        return inode == std::to_string(settings_.netns) ||
+               std::ranges::any_of(alive, [&](std::uint64_t one) { return std::to_string(one) == inode; });
+    };
+    for (const auto &inode : loader::remove_dead(host_->pin_root.parent_path(), is_alive)) {
+        const auto number = std::stoull(inode);
+        const auto state = sys::default_state_dir(number), own = state.parent_path();
+        spdlog::info("network namespace {} has gone: its pins and its state are removed", inode);
+        const auto lock = sys::lock_file(own / "lock", "another xbondd");
+        if (!lock) {
+            continue; // somebody is there after all
+        }
+        forget_files(state);
+        std::error_code ignored;
+        for (const auto &left : {sys::default_socket(number), own / "lock", own}) {
+            std::filesystem::remove(left, ignored);
+        }
+    }
+}
+
 Result<void> Daemon::recover() {
+    sweep_dead();
     XB_TRY_VOID(make_state_dirs(settings_.state_dir));
     loader::undo_replacements(host_->pin_root);
     clear_half_made();
@@ -132,6 +158,13 @@ std::optional<std::string> Daemon::take_over(const SavedBondFile &file) {
     }
     const auto pin_dir = host_->pin_root / name;
     const auto pinned = loader::pinned_devices(pin_dir);
+    if (file.netns != host_->netns_cookie && pinned.bond == 0 && pinned.peer == 0 && pinned.slaves.empty() &&
+        !is_marked(host_->links, name)) { // an earlier revision's, of whichever namespace had this inode
+        const auto aside = set_aside(bond_file(settings_.state_dir, name));
+        spdlog::warn("{}: its state fits nothing that is here ({}): not used{}", name, controller.error().message,
+                     aside ? ", kept as " + aside->string() : "");
+        return std::nullopt;
+    }
     if (controller.error().code != ENODEV || !has_gone(host_->links, file.bond, pinned)) {
         return controller.error().message;
     }

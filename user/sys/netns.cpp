@@ -2,6 +2,7 @@
 #include "user/sys/netns.h"
 
 #include <algorithm>
+#include <cctype>
 #include <charconv>
 #include <chrono>
 #include <fcntl.h>
@@ -112,6 +113,36 @@ Result<std::uint64_t> netns_inode() {
         return fail_errno("cannot read /proc/thread-self/ns/net");
     }
     return st.st_ino;
+}
+
+std::set<std::uint64_t> visible_netns() {
+    std::set<std::uint64_t> found;
+    const auto add = [&found](const fs::path &path) {
+        struct stat st {};
+        if (::stat(path.c_str(), &st) == 0) {
+            found.insert(st.st_ino);
+        }
+    };
+    std::error_code ignored;
+    for (const auto &process : fs::directory_iterator("/proc", ignored)) {
+        if (std::isdigit(static_cast<unsigned char>(process.path().filename().string().front())) != 0) {
+            add(process.path() / "ns/net");
+        }
+    }
+    for (const auto &name : fs::directory_iterator("/run/netns", ignored)) {
+        add(name.path());
+    }
+    // "... 0:4 net:[4026532253] /somewhere ...": mounted there, in this mount namespace or in that of process 1.
+    for (const char *process : {"self", "1"}) {
+        const auto mounts = read_file(std::string("/proc/") + process + "/mountinfo").value_or("");
+        constexpr std::string_view key = " net:[";
+        for (auto at = mounts.find(key); at != std::string::npos; at = mounts.find(key, at + 1)) {
+            std::uint64_t inode = 0;
+            std::from_chars(mounts.data() + at + key.size(), mounts.data() + mounts.size(), inode);
+            found.insert(inode);
+        }
+    }
+    return found;
 }
 
 Result<void> enter_netns(std::string_view name_or_path) {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <optional>
+#include <set>
 #include <string_view>
 
 #include "xbond/result.h"
@@ -12,6 +13,7 @@
 namespace xbond::sys {
 
 Result<std::uint64_t> netns_inode();                     // of the calling thread
+std::set<std::uint64_t> visible_netns();                 // inodes of those with a process or a mount that can be seen
 Result<void> enter_netns(std::string_view name_or_path); // /run/netns/NAME, or a path when it has a slash
 
 // Where pins go. `ip netns exec` gives each command a mount namespace with a /sys of its own: a bpffs mounted there
