@@ -121,6 +121,7 @@ Result<ProgramInfo> program_info(int prog_fd) {
     ProgramInfo result;
     result.id = info.id;
     std::memcpy(&result.tag, info.tag, sizeof(result.tag));
+    result.name.assign(info.name, strnlen(info.name, sizeof(info.name)));
     result.map_ids.assign(ids.begin(), ids.begin() + std::min<std::size_t>(info.nr_map_ids, ids.size()));
     return result;
 }

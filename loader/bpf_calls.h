@@ -41,6 +41,7 @@ Result<LinkInfo> link_info(int link_fd); // EINVAL: of no link
 struct ProgramInfo {
     std::uint32_t id = 0;
     std::uint64_t tag = 0; // the kernel's hash of the instructions
+    std::string name;
     std::vector<std::uint32_t> map_ids;
 };
 Result<ProgramInfo> program_info(int prog_fd);

@@ -125,6 +125,17 @@ void DataPath::evict_others(std::span<const Place> slaves) {
     }
 }
 
+void DataPath::end_rivals() {
+    for (auto *const hook : {impl_->tx_bond.get(), impl_->tx_peer.get()}) {
+        hook->end_rivals();
+    }
+    for (const auto &hook : impl_->rx) {
+        if (hook) {
+            hook->end_rivals();
+        }
+    }
+}
+
 void DataPath::detach_slave(SlotId slot, std::uint32_t ifindex) {
     unmark_original(impl_->config.pin_dir, ifindex);
     if (!check_slot(slot) || !impl_->rx[slot] || impl_->rx[slot]->where().ifindex != ifindex) {

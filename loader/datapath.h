@@ -85,6 +85,7 @@ public:
         std::uint32_t ifindex = 0;
     };
     void evict_others(std::span<const Place> slaves);
+    void end_rivals(); // Hook::end_rivals() on all hooks, when this data path is ready to decide
 
     // Attaches, switches or removes xb_xdp; a policy that the driver refuses is an error, except automatic.
     Result<XdpState> set_xdp(SlotId, std::uint32_t ifindex, XdpPolicy, std::string_view driver);

@@ -36,6 +36,10 @@ public:
     virtual Result<void> update(int prog_fd) = 0; // no packet meets the hook without a program
     virtual void detach() = 0;                    // with its pins and marks; also after the device has gone
 
+    // Ends the programs of other data paths of xbond on this hook: of controllers that have gone and whose pins are not
+    // found any more. They stand before ours, and would go on to decide by tables that nobody writes.
+    virtual void end_rivals() {}
+
 private:
     HookPoint where_;
 };

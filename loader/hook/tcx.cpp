@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Links on tcx hooks (Linux 6.6): each is pinned under its place's name.
 #include <algorithm>
+#include <array>
 #include <bpf/bpf.h>
 #include <climits>
 #include <linux/bpf.h>
@@ -10,6 +11,7 @@
 
 #include "loader/hook/hook.h"
 #include "loader/pins.h"
+#include "xbond/abi.h"
 
 namespace xbond::loader {
 namespace {
@@ -40,19 +42,43 @@ struct Query {
     std::uint64_t prog_attach_flags, link_ids, link_attach_flags, revision;
 };
 
-// The programs on a hook of this network namespace, in the order in which they run.
-Result<std::vector<std::uint32_t>> programs_on(HookPoint where) {
-    std::vector<std::uint32_t> ids(64); // BPF_MPROG_MAX
+struct Attached {
+    std::uint32_t prog_id = 0;
+    std::uint32_t link_id = 0; // 0: attached without a link
+};
+
+// What is on a hook of this network namespace, in the order in which it runs.
+Result<std::vector<Attached>> attached_on(HookPoint where) {
+    std::array<std::uint32_t, 64> ids{}, links{}; // BPF_MPROG_MAX
     Query query{};
     query.ifindex = where.ifindex;
     query.attach_type = where.direction == Direction::ingress ? attach_tcx_ingress : attach_tcx_egress;
     query.prog_ids = reinterpret_cast<std::uintptr_t>(ids.data());
+    query.link_ids = reinterpret_cast<std::uintptr_t>(links.data());
     query.count = static_cast<std::uint32_t>(ids.size());
     if (syscall(SYS_bpf, BPF_PROG_QUERY, &query, sizeof(query)) != 0) {
         return kernel_error(errno, "cannot read the programs on " + describe(where));
     }
-    ids.resize(std::min<std::size_t>(query.count, ids.size()));
-    return ids;
+    std::vector<Attached> found;
+    for (std::size_t i = 0; i < std::min<std::size_t>(query.count, ids.size()); ++i) {
+        found.push_back({ids.at(i), links.at(i)});
+    }
+    return found;
+}
+
+// By the names of its programs, and of the table that they use.
+bool is_of_xbond(std::uint32_t prog_id) {
+    const auto program = program_info_by_id(prog_id);
+    if (!program || (program->name != "xb_tx" && program->name != "xb_rx")) {
+        return false;
+    }
+    return std::ranges::any_of(program->map_ids, [](std::uint32_t id) {
+        const Fd map(bpf_map_get_fd_by_id(id));
+        struct bpf_map_info info {};
+        std::uint32_t size = sizeof(info);
+        return map && bpf_obj_get_info_by_fd(map.get(), &info, &size) == 0 &&
+               std::string_view(info.name).ends_with(XB_MAP_TABLE); // ".data.xb_table"
+    });
 }
 
 class TcxHook final : public Hook {
@@ -70,6 +96,20 @@ public:
             return kernel_error(errno, "cannot swap the program on " + describe(where()));
         }
         return {};
+    }
+
+    void end_rivals() override {
+        const auto own = prog_id();
+        const auto here = attached_on(where());
+        if (!here || own == 0) {
+            return;
+        }
+        for (const Attached &other : *here) {
+            if (other.prog_id != own && other.link_id != 0 && is_of_xbond(other.prog_id)) {
+                const Fd link(bpf_link_get_fd_by_id(other.link_id));
+                bpf_link_detach(link.get());
+            }
+        }
     }
 
     void detach() override {
@@ -118,11 +158,11 @@ public:
         }
         HookPoint where{info->ifindex, place.where.direction};
         if (where.ifindex != 0) { // a number of the namespace that the device is in now
-            const auto here = programs_on(where);
+            const auto here = attached_on(where);
             if (!here && here.error().code != ENODEV) {
                 return tl::unexpected(here.error());
             }
-            if (!here || std::ranges::find(*here, info->prog_id) == here->end()) {
+            if (!here || std::ranges::find(*here, info->prog_id, &Attached::prog_id) == here->end()) {
                 where.ifindex = 0; // moved away
             }
         }

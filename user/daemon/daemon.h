@@ -53,6 +53,7 @@ private:
     void take_over(Of);
     std::optional<std::string> take_over(const SavedBondFile &);
     std::optional<std::string> look_at(const SavedBonds::Unreadable &);
+    void tear_down_elsewhere();
     Task<Result<void>> try_again();
     void try_again_later();
     Task<Result<void>> end_left_alone(std::string name);

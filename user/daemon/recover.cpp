@@ -276,8 +276,32 @@ Task<Result<void>> Daemon::end_left_alone(std::string name) {
     co_return Result<void>();
 }
 
+// What was pinned with another --bpffs: by its mark it is of this very namespace, or is not touched.
+void Daemon::tear_down_elsewhere() {
+    for (const auto &bpffs : sys::bpffs_mounts()) {
+        const auto root = bpffs / "xbond" / std::to_string(settings_.netns);
+        std::error_code ignored;
+        if (std::filesystem::equivalent(root, host_->pin_root, ignored)) {
+            continue;
+        }
+        for (const auto &name : loader::pinned_bonds(root)) {
+            if (loader::owner_of(root / name) != loader::Owner::this_netns) {
+                continue;
+            }
+            spdlog::warn("{}: its pins are in {}: removed from there", name, (root / name).string());
+            if (auto done = dissolve(*netlink_, root / name, name, {}); !done) {
+                spdlog::error("{}: {}", name, done.error().message);
+            }
+        }
+    }
+    if (auto synced = host_->links.resync(*netlink_); !synced) {
+        spdlog::error("{}", synced.error().message);
+    }
+}
+
 Result<void> Daemon::teardown() {
     XB_TRY_VOID(open());
+    tear_down_elsewhere();
     XB_TRY_VOID(recover());
     changes_.add([this] { return destroy_all(); });
     loop_->run();

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <linux/magic.h>
 #include <sched.h>
+#include <sstream>
 #include <sys/file.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -178,6 +179,23 @@ Result<fs::path> settle_bpffs(const std::optional<fs::path> &wanted) {
         }
     }
     return mount_bpffs().map([] { return fs::path(bpffs); });
+}
+
+std::vector<fs::path> bpffs_mounts() {
+    std::vector<fs::path> found;
+    std::istringstream mounts(read_file("/proc/self/mountinfo").value_or(""));
+    for (std::string line; std::getline(mounts, line);) { // id parent device root PLACE options ... - TYPE source ...
+        std::istringstream words(line);
+        std::string word, place;
+        for (int n = 0; n < 5; ++n) {
+            words >> place;
+        }
+        while (words >> word && word != "-") {}
+        if (words >> word && word == "bpf") {
+            found.emplace_back(place);
+        }
+    }
+    return found;
 }
 
 fs::path default_socket(std::uint64_t netns) { return "/run/xbond/" + std::to_string(netns) + "/control"; }

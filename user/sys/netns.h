@@ -7,6 +7,7 @@
 #include <optional>
 #include <set>
 #include <string_view>
+#include <vector>
 
 #include "xbond/result.h"
 
@@ -22,6 +23,9 @@ Result<void> enter_netns(std::string_view name_or_path); // /run/netns/NAME, or 
 // ancestor process that may be joined, and mount bpffs on /sys/fs/bpf there if it is missing. Call before any thread is
 // started and before relative paths are opened (they are lost: make them absolute first).
 Result<std::filesystem::path> settle_bpffs(const std::optional<std::filesystem::path> &wanted);
+
+// Where bpf file systems are mounted, in this mount namespace.
+std::vector<std::filesystem::path> bpffs_mounts();
 
 // Default places, with the inode of the network namespace in them.
 std::filesystem::path default_socket(std::uint64_t netns);    // /run/xbond/<inode>/control

@@ -156,6 +156,60 @@ TEST_CASE("left alone: --teardown needs neither state that can be read nor the s
     CHECK(device(lab, "e1") == before.at(1));
 }
 
+TEST_CASE("left alone: --teardown finds what was made with another --bpffs and another --state-dir") {
+    Lab lab(Kind::wires, 2);
+    lab.ns().ip("link set e0 mtu 1400");
+    const std::vector before{device(lab, "e0"), device(lab, "e1")};
+    lab.make_bond("mode active-backup");
+    lab.daemon().kill9();
+    const Daemon other(lab.ns()); // a socket, state and pins of its own, the same namespace
+    const auto teardown = other.run_to_end({"--teardown"});
+    INFO(teardown.err);
+    CHECK(teardown.ok());
+    CHECK(lab.ns().ip_json("link show").size() == 3);
+    CHECK_FALSE(has_pins(lab, "bond0"));
+    CHECK(device(lab, "e0") == before.at(0));
+    CHECK(device(lab, "e1") == before.at(1));
+}
+
+TEST_CASE("left alone: with another --bpffs the data path that is found nowhere does not go on to decide") {
+    Lab lab(Kind::wires, 2);
+    lab.make_bond("mode active-backup");
+    lab.daemon().kill9();
+    const BpfFs elsewhere;
+    Process second({program("xbondd"), "--socket", lab.daemon().socket(), "--state-dir", lab.daemon().state_dir(),
+                    "--bpffs", elsewhere.path()},
+                   lab.ns().fd());
+    REQUIRE(wait_until([&] { return lab.cli()("status -j").ok(); }, 20s));
+    REQUIRE(lab.wait_active("e0"));
+    CHECK(forwards(lab));
+    lab.cli().ok("link set bond0 type bond active_slave e1");
+    const Wires wires(lab, 2);
+    Injector(lab.ns(), "bond0").send(udp_frame(0));
+    CHECK(wires.wait_total(numbered_udp(), 1));
+    CHECK(wires.count(1, numbered_udp()) == 1);
+    second.signal(SIGTERM);
+    CHECK(second.wait(10s) == 0);
+}
+
+TEST_CASE("left alone: a slave that a lost data path still holds is taken in all the same") {
+    Lab lab(Kind::wires, 2);
+    lab.make_bond("mode active-backup");
+    lab.daemon().kill9();
+    lab.ns().ip("link del bond0"); // the hooks on the slaves stay
+    const Daemon other(lab.ns());
+    Process second({program("xbondd"), "--socket", lab.daemon().socket(), "--state-dir", other.state_dir(), "--bpffs",
+                    other.pin_dir().parent_path().parent_path()},
+                   lab.ns().fd());
+    REQUIRE(wait_until([&] { return lab.cli()("status -j").ok(); }, 20s));
+    lab.ns().ip("link set e0 down\nlink set e1 down");
+    lab.make_bond("mode active-backup");
+    Injector(lab.switch_ns(), "s0").send(udp_frame(0));
+    CHECK(wait_until([&] { return lab.status().slave("e0").rx_packets > 0; }, 3s));
+    second.signal(SIGTERM);
+    CHECK(second.wait(10s) == 0);
+}
+
 TEST_CASE("left alone: a broken file of a bond that is not here is kept aside and keeps no name") {
     Lab lab(Kind::wires, 2);
     REQUIRE(lab.daemon().stop() == 0);

@@ -107,6 +107,7 @@ Result<std::unique_ptr<BondController>> BondController::adopt(Host &host, const 
     if (!adopted) {
         loader::remove_pins_aside(config.pin_dir, devices);
     }
+    made->path_->end_rivals(); // also of pins that were not found
     return made;
 }
 

@@ -79,6 +79,7 @@ Task<Result<void>> BondController::open_slave(SlaveOriginal original, core::Ensl
             }
             return tl::unexpected(done.error());
         }
+        path->end_rivals();
         const auto truth = tools.netlink.link(original.ifindex);
         return Opened{truth ? truth->flags : 0, observe(tools.ethtool, plan.slot, original.name)};
     };
