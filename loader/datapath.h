@@ -85,6 +85,10 @@ public:
         std::uint32_t ifindex = 0;
     };
     void evict_others(std::span<const Place> slaves);
+    // Puts back hooks that somebody has taken away, where that can happen unheard (clsact): which ones. Errors are told
+    // as well; what could not be mended is tried the next time. A device that has gone is none.
+    bool hooks_can_be_taken() const;
+    std::vector<std::string> mend_hooks();
     void end_rivals(); // Hook::end_rivals() on all hooks, when this data path is ready to decide
 
     // Attaches, switches or removes xb_xdp; a policy that the driver refuses is an error, except automatic.
@@ -169,8 +173,8 @@ void undo_replacements(const std::filesystem::path &netns_dir);
 // Names of the bonds that have pins below `<bpffs>/xbond/<netns inode>`.
 std::vector<std::string> pinned_bonds(const std::filesystem::path &netns_dir);
 
-// Removes what network namespaces that have gone left in `<bpffs>/xbond`, and tells their inodes: neither is one of that
-// inode known to be alive, nor is any of its links still on a device. Without links (clsact) nobody can tell.
+// Removes what network namespaces that have gone left in `<bpffs>/xbond`, and tells their inodes: neither is one of
+// that inode known to be alive, nor is any of its links still on a device. Without links (clsact) nobody can tell.
 std::vector<std::string> remove_dead(const std::filesystem::path &root,
                                      const std::function<bool(const std::string &inode)> &is_alive);
 

@@ -88,13 +88,12 @@ Owner owner_of(const fs::path &pin_dir) {
         return Owner::unknown;
     }
     return found == std::vector{std::string(owner_prefix) + std::to_string(cookie)} ? Owner::this_netns
-                                                                                   : Owner::another_netns;
+                                                                                    : Owner::another_netns;
 }
 
 Result<void> mark_owner(const fs::path &pin_dir) {
     const std::uint64_t cookie = netns_cookie();
-    return cookie == 0 ? Result<void>()
-                       : make_pin_dir(pin_dir / (std::string(owner_prefix) + std::to_string(cookie)));
+    return cookie == 0 ? Result<void>() : make_pin_dir(pin_dir / (std::string(owner_prefix) + std::to_string(cookie)));
 }
 
 Result<void> mark_original(const fs::path &pin_dir, const Original &original) {

@@ -65,7 +65,9 @@ TEST_CASE("link table: what stands on a device is found at any depth, and nothin
         CHECK_FALSE(table.stands_on(top, 1, none));
     }
     const auto slaves = [](std::uint32_t bond) {
-        return bond == 9 ? std::vector<std::uint32_t>{8} : bond == 1 ? std::vector<std::uint32_t>{3, 11} : std::vector<std::uint32_t>();
+        return bond == 9   ? std::vector<std::uint32_t>{8}
+               : bond == 1 ? std::vector<std::uint32_t>{3, 11}
+                           : std::vector<std::uint32_t>();
     };
     CHECK(table.stands_on(11, 3, slaves)); // through the slaves of another bond
     CHECK(table.stands_on(4, 9, slaves));  // through the bond's own: 11 stands on 9

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "common/netns_cookie.h"
+#include "loader/hook/hook.h"
 #include "user/show/render.h"
 #include "user/sys/directory.h"
 #include "user/sys/netns.h"
@@ -109,6 +110,7 @@ Result<int> Daemon::run() {
     });
     changes_.add([this, config, writers] { return start_serving(config, writers); });
     try_again_later();
+    look_after_hooks();
     const int code = loop_->run();
     if (failed_) {
         return tl::unexpected(*failed_);
@@ -150,6 +152,19 @@ Task<Result<void>> Daemon::start_serving(std::optional<api::Config> config, std:
     failed_ = done.error();
     loop_->stop(1);
     co_return done;
+}
+
+// Where a qdisc or a filter can be taken away without a word.
+void Daemon::look_after_hooks() {
+    constexpr Ms pause(500);
+    if (features_.hook == nullptr || !features_.hook->can_be_taken()) {
+        return;
+    }
+    for (auto &[name, controller] : bonds_) {
+        controller->mend_hooks();
+    }
+    hooks_again_ = loop_->at(
+        sys::now() + pause, [this] { look_after_hooks(); }, "hooks");
 }
 
 void Daemon::reread_config() {

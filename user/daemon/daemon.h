@@ -91,6 +91,7 @@ private:
     void resync();
     void on_link_gone(std::uint32_t ifindex);
     void reread_config(); // SIGHUP
+    void look_after_hooks();
 
     // requests.cpp
     void on_request(const api::Request &, ControlServer::Reply);
@@ -129,7 +130,7 @@ private:
     std::map<std::string, std::unique_ptr<BondController>> bonds_;
     std::map<std::string, std::string> left_alone_; // bonds that cannot be adopted, and why: nobody touches them
     Time pause_{};                                  // until the next attempt at those
-    sys::EventLoop::Source again_;
+    sys::EventLoop::Source again_, hooks_again_;
     TaskQueue changes_, reads_;
     std::optional<sys::Worker> desk_; // a thread that renders replies
     std::optional<Error> failed_;     // why run() or teardown() ends

@@ -19,7 +19,8 @@ namespace {
 constexpr Time first_pause = std::chrono::seconds(1), longest_pause = std::chrono::seconds(32);
 
 bool is_marked(const LinkTable &links, const std::string &name) {
-    return std::ranges::any_of(BondDevice::find_marked(links.all()), [&](const auto &pair) { return pair.name == name; });
+    return std::ranges::any_of(BondDevice::find_marked(links.all()),
+                               [&](const auto &pair) { return pair.name == name; });
 }
 
 bool is_whole(const LinkTable &links, std::uint32_t ifindex) {

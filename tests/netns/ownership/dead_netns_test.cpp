@@ -55,7 +55,8 @@ TEST_CASE("netns: what one that has gone left is applied to no device of the nex
     Lab lab(Kind::wires, 2);
     lab.make_bond("mode active-backup");
     lab.daemon().kill9();
-    const std::string bond = std::to_string(lab.ns().ifindex("bond0")), peer = std::to_string(lab.ns().ifindex("bond0p"));
+    const std::string bond = std::to_string(lab.ns().ifindex("bond0")),
+                      peer = std::to_string(lab.ns().ifindex("bond0p"));
     const std::string slave = std::to_string(lab.ns().ifindex("e0"));
     lab.ns().ip("link del bond0\nlink del e0\nlink del e1");
     // The same numbers, and even the same kind of devices: all are somebody else's.

@@ -48,8 +48,8 @@ Result<loader::DataPath> make_beside(Host &host, const SavedBondFile &file, cons
     if (!useless || file.netns != host.netns_cookie) { // or it may be of another namespace's bond
         return tl::unexpected(why);
     }
-    spdlog::warn("{}: the pinned data path cannot be adopted ({}): making a new one", config.pin_dir.filename().string(),
-                 why.message);
+    spdlog::warn("{}: the pinned data path cannot be adopted ({}): making a new one",
+                 config.pin_dir.filename().string(), why.message);
     XB_TRY_VOID(loader::set_pins_aside(config.pin_dir));
     auto made = loader::DataPath::create(config, host.features);
     if (!made) {
@@ -390,6 +390,20 @@ void BondController::resync() {
         on_link_changed(sys::LinkInfo(*link));
     }
     observe_and_handle(bond_.slaves);
+}
+
+void BondController::mend_hooks() {
+    if (!path_->hooks_can_be_taken()) {
+        return;
+    }
+    host_.hands.run(
+        [path = path_, bond = name()](Hands::Tools &) -> Hands::Then {
+            for (const auto &what : path->mend_hooks()) {
+                spdlog::warn("{}: {}", bond, what);
+            }
+            return {};
+        },
+        "look after hooks");
 }
 
 SavedBondFile BondController::save() const {

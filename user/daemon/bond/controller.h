@@ -49,7 +49,8 @@ public:
     void on_link_changed(const sys::LinkInfo &);
     void on_link_gone(std::uint32_t ifindex); // of a slave
     void on_addresses_changed();
-    void resync(); // after lost netlink messages, and at start
+    void resync();     // after lost netlink messages, and at start
+    void mend_hooks(); // now and then
 
     const std::string &name() const { return bond_.name; }
     const core::BondState &core() const { return bond_; }

@@ -59,8 +59,8 @@ SlaveOriginal capture(const sys::LinkInfo &link) {
 }
 
 SlaveOriginal guess_original(const sys::LinkInfo &link) {
-    SlaveOriginal original{.name = link.name, .ifindex = link.ifindex, .mac = link.perm_mac.value_or(link.mac),
-                           .mtu = link.mtu};
+    SlaveOriginal original{
+        .name = link.name, .ifindex = link.ifindex, .mac = link.perm_mac.value_or(link.mac), .mtu = link.mtu};
     for (const auto &sysctl : quiet_sysctls) {
         if (auto value = sys::read_sysctl(for_interface(sysctl.path, "default"))) {
             original.sysctls.emplace_back(sysctl.path, *value);

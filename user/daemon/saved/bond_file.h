@@ -2,8 +2,8 @@
 // What a successor needs of one bond, one file: <state-dir>/bonds/<name>.json with {version, boot_id, bond, lacp}.
 #pragma once
 
-#include <filesystem>
 #include <cstdint>
+#include <filesystem>
 #include <optional>
 #include <string>
 #include <vector>
