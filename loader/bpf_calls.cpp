@@ -33,6 +33,12 @@ void remember(const char *format, std::va_list args) {
     add_complaint(text);
 }
 
+std::string kind_of(int fd) { // "anon_inode:bpf-map", ...
+    std::array<char, 64> target{};
+    const std::string path = "/proc/self/fd/" + std::to_string(fd);
+    return readlink(path.c_str(), target.data(), target.size() - 1) < 0 ? "" : target.data();
+}
+
 int libbpf_print(enum libbpf_print_level level, const char *format, std::va_list args) {
     if (level == LIBBPF_WARN) {
         remember(format, args);
@@ -56,6 +62,8 @@ void add_complaint(std::string_view text) {
         log.erase(0, log.size() - log_limit);
     }
 }
+
+void drop_complaints() { library_log().clear(); }
 
 void capture_library_log() {
     libbpf_set_print(libbpf_print);
@@ -88,6 +96,10 @@ std::string describe(HookPoint where) {
 }
 
 Result<LinkInfo> link_info(int link_fd) {
+    // The kernel would answer for a program, too, in the layout of programs.
+    if (const std::string what = kind_of(link_fd); !what.starts_with("anon_inode:bpf") || !what.ends_with("link")) {
+        return fail(EINVAL, "no BPF link: " + what);
+    }
     struct bpf_link_info info {};
     std::uint32_t size = sizeof(info);
     if (bpf_obj_get_info_by_fd(link_fd, &info, &size) != 0) {
@@ -109,6 +121,7 @@ Result<ProgramInfo> program_info(int prog_fd) {
     ProgramInfo result;
     result.id = info.id;
     std::memcpy(&result.tag, info.tag, sizeof(result.tag));
+    result.name.assign(info.name, strnlen(info.name, sizeof(info.name)));
     result.map_ids.assign(ids.begin(), ids.begin() + std::min<std::size_t>(info.nr_map_ids, ids.size()));
     return result;
 }
@@ -122,10 +135,7 @@ Result<ProgramInfo> program_info_by_id(std::uint32_t prog_id) {
 }
 
 std::uint32_t map_id(int map_fd) {
-    std::array<char, 64> target{};
-    const std::string path = "/proc/self/fd/" + std::to_string(map_fd);
-    if (readlink(path.c_str(), target.data(), target.size() - 1) < 0 ||
-        std::string_view(target.data()) != "anon_inode:bpf-map") {
+    if (kind_of(map_fd) != "anon_inode:bpf-map") {
         return 0;
     }
     struct bpf_map_info info {};

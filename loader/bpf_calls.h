@@ -26,6 +26,7 @@ std::string describe(HookPoint where); // "ingress of eth0 (ifindex 3)"
 // A negative code is taken as the -errno that libbpf returns.
 tl::unexpected<Error> kernel_error(int code, std::string_view what);
 void add_complaint(std::string_view text); // as if a library had printed it
+void drop_complaints();                    // of calls that were expected to fail
 
 // From here on libbpf and libxdp print nothing; kernel_error() reports their last complaint instead. Idempotent.
 void capture_library_log();
@@ -35,11 +36,12 @@ struct LinkInfo {
     std::uint32_t prog_id = 0;
     std::uint32_t ifindex = 0; // 0: the device has gone
 };
-Result<LinkInfo> link_info(int link_fd);
+Result<LinkInfo> link_info(int link_fd); // EINVAL: of no link
 
 struct ProgramInfo {
     std::uint32_t id = 0;
     std::uint64_t tag = 0; // the kernel's hash of the instructions
+    std::string name;
     std::vector<std::uint32_t> map_ids;
 };
 Result<ProgramInfo> program_info(int prog_fd);

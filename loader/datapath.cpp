@@ -2,6 +2,7 @@
 // What is done with a data path while it runs. Coming to be: datapath_setup.cpp; going: remove_pins.cpp.
 #include "loader/datapath.h"
 
+#include <algorithm>
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <chrono>
@@ -102,7 +103,68 @@ Result<void> DataPath::attach_slave(SlotId slot, std::uint32_t ifindex) {
     return {};
 }
 
+Result<void> DataPath::note_original(const Original &original) {
+    unmark_original(impl_->config.pin_dir, original.ifindex);
+    return mark_original(impl_->config.pin_dir, original);
+}
+
+void DataPath::evict_others(std::span<const Place> slaves) {
+    const auto owned = [slaves](unsigned slot, std::uint32_t ifindex) {
+        return std::ranges::any_of(slaves, [&](Place at) { return at.slot == slot && at.ifindex == ifindex; });
+    };
+    for (unsigned slot = 0; slot < XB_MAX_SLAVES; ++slot) {
+        auto &hook = impl_->rx.at(slot);
+        if (hook && !owned(slot, hook->where().ifindex)) {
+            hook->detach();
+            hook.reset();
+        }
+        if (const auto ifindex = impl_->table.slot_ifindex(static_cast<SlotId>(slot));
+            ifindex != 0 && !owned(slot, ifindex)) {
+            impl_->table.clear_slot(static_cast<SlotId>(slot));
+        }
+    }
+}
+
+bool DataPath::hooks_can_be_taken() const { return impl_->features.hook->can_be_taken(); }
+
+std::vector<std::string> DataPath::mend_hooks() {
+    std::vector<std::string> told;
+    const auto mend = [&told](Hook &hook, const Fd &program) {
+        char ifname[IF_NAMESIZE];
+        if (if_indextoname(hook.where().ifindex, ifname) == nullptr) {
+            return;
+        }
+        const auto mended = hook.mend(program.get());
+        if (!mended) {
+            told.push_back(mended.error().message);
+        } else if (*mended) {
+            told.push_back("somebody took the program away from " + describe(hook.where()) + ": put back");
+        }
+    };
+    for (auto *const hook : {impl_->tx_bond.get(), impl_->tx_peer.get()}) {
+        mend(*hook, impl_->programs.tx);
+    }
+    for (const auto &hook : impl_->rx) {
+        if (hook) {
+            mend(*hook, impl_->programs.rx);
+        }
+    }
+    return told;
+}
+
+void DataPath::end_rivals() {
+    for (auto *const hook : {impl_->tx_bond.get(), impl_->tx_peer.get()}) {
+        hook->end_rivals();
+    }
+    for (const auto &hook : impl_->rx) {
+        if (hook) {
+            hook->end_rivals();
+        }
+    }
+}
+
 void DataPath::detach_slave(SlotId slot, std::uint32_t ifindex) {
+    unmark_original(impl_->config.pin_dir, ifindex);
     if (!check_slot(slot) || !impl_->rx[slot] || impl_->rx[slot]->where().ifindex != ifindex) {
         return;
     }

@@ -9,6 +9,7 @@
 //   tx_bond tx_peer rx_<slot>                      links, where the kind of hook in use has any (loader/hook)
 //   build_<hash>                                   empty directory: which build's programs they are
 //   carrier_<check> qdisc_<ifindex>                empty directories: the variant in use; a clsact qdisc made by us
+//   netns_<cookie> was_<ifindex>_<mac>_<mtu>_<up>  empty directories: whose it is; what a slave was before
 // XDP programs need no pin of ours: they sit on the device by netlink or by libxdp's pins, and are known by their maps.
 #pragma once
 
@@ -22,6 +23,7 @@
 #include <vector>
 
 #include "loader/features.h"
+#include "loader/pins.h"
 #include "xbond/abi.h"
 #include "xbond/bank.h"
 #include "xbond/result.h"
@@ -57,7 +59,8 @@ public:
     static Result<DataPath> create(const Config &, const Features &);
 
     // Takes over what is pinned, without touching a packet. ENOENT: nothing there. EPROTO: another layout version or
-    // pins that do not match the config's interfaces: the caller tears down and creates.
+    // pins that do not match the config's interfaces. ESTALE: they are of another network namespace, one that has gone.
+    // Any other error may pass: what is pinned goes on forwarding.
     static Result<DataPath> adopt(const Config &, const Features &);
 
     DataPath(DataPath &&) noexcept;
@@ -70,9 +73,23 @@ public:
     // After no bank names the slot. Idempotent; also right after the device has gone.
     void clear_slot(SlotId);
 
+    // What is to be known of a device without a state file, before it is changed; gone with detach_slave().
+    Result<void> note_original(const Original &);
     // Receive hook of a slave (ingress, of the kind in use). Attach before the bank that uses it; detach after.
     Result<void> attach_slave(SlotId, std::uint32_t ifindex);
     void detach_slave(SlotId, std::uint32_t ifindex);
+    // Ends hooks and slots of every device that is none of these: left by a controller that died while it took a slave
+    // in or let one go.
+    struct Place {
+        SlotId slot = 0;
+        std::uint32_t ifindex = 0;
+    };
+    void evict_others(std::span<const Place> slaves);
+    // Puts back hooks that somebody has taken away, where that can happen unheard (clsact): which ones. Errors are told
+    // as well; what could not be mended is tried the next time. A device that has gone is none.
+    bool hooks_can_be_taken() const;
+    std::vector<std::string> mend_hooks();
+    void end_rivals(); // Hook::end_rivals() on all hooks, when this data path is ready to decide
 
     // Attaches, switches or removes xb_xdp; a policy that the driver refuses is an error, except automatic.
     Result<XdpState> set_xdp(SlotId, std::uint32_t ifindex, XdpPolicy, std::string_view driver);
@@ -136,8 +153,30 @@ private:
     std::unique_ptr<Impl> impl_;
 };
 
+// What is known of a bond from its pins alone, whatever their layout.
+struct PinnedDevices {
+    std::uint32_t bond = 0, peer = 0;  // 0: our program is no longer on it
+    std::vector<std::uint32_t> slaves; // with a receive hook of this bond
+    std::vector<Original> originals;   // of slaves, also half taken in
+};
+PinnedDevices pinned_devices(const std::filesystem::path &pin_dir);
+
+// A data path that is replaced goes on while its pins make room for those of the next: <bond>_being_replaced, which is
+// longer than a name can be. Put back, what has come in their place is removed.
+Result<void> set_pins_aside(const std::filesystem::path &pin_dir);
+void put_pins_back(const std::filesystem::path &pin_dir);
+void end_xdp_aside(const std::filesystem::path &pin_dir, std::span<const std::uint32_t> devices);
+void remove_pins_aside(const std::filesystem::path &pin_dir, std::span<const std::uint32_t> devices);
+// After a controller died in between.
+void undo_replacements(const std::filesystem::path &netns_dir);
+
 // Names of the bonds that have pins below `<bpffs>/xbond/<netns inode>`.
 std::vector<std::string> pinned_bonds(const std::filesystem::path &netns_dir);
+
+// Removes what network namespaces that have gone left in `<bpffs>/xbond`, and tells their inodes: neither is one of
+// that inode known to be alive, nor is any of its links still on a device. Without links (clsact) nobody can tell.
+std::vector<std::string> remove_dead(const std::filesystem::path &root,
+                                     const std::function<bool(const std::string &inode)> &is_alive);
 
 // Removes every pin below a bond's directory, detaching clsact filters and XDP of the interfaces it finds, without
 // needing to understand the layout. For --teardown after a crash or a layout change.

@@ -49,8 +49,9 @@ bool device_exists(std::uint32_t ifindex) {
     return if_indextoname(ifindex, ifname) != nullptr;
 }
 
+// A pin that is missing beside others makes them useless; what else fails may pass.
 Error to_proto(Error error) {
-    error.code = EPROTO;
+    error.code = error.code == ENOENT ? EPROTO : error.code;
     return error;
 }
 
@@ -96,6 +97,7 @@ Result<void> DataPath::Impl::pin_programs(const Programs &which) const {
 
 Result<void> DataPath::Impl::create() {
     XB_TRY_VOID(make_pin_dir(config.pin_dir));
+    XB_TRY_VOID(mark_owner(config.pin_dir));
     const auto kinds = every_kind(features.carrier);
     XB_TRY_VOID(make_maps(kinds, features.carrier, maps));
     if (features.af_xdp) { // for its map, which the XDP programs of all slaves share
@@ -138,6 +140,9 @@ Result<void> DataPath::Impl::attach_bond() {
 }
 
 Result<void> DataPath::Impl::adopt() {
+    if (owner_of(config.pin_dir) == Owner::another_netns) {
+        return fail(ESTALE, config.pin_dir.string() + " holds pins of another network namespace, which has gone");
+    }
     XB_TRY(opened, Maps::open_pins(config.pin_dir));
     maps = std::move(*opened);
     for (const auto &[map, size, entries] :

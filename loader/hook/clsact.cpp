@@ -6,6 +6,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <cstring>
+#include <linux/netlink.h>
 #include <linux/pkt_sched.h>
 #include <linux/rtnetlink.h>
 #include <sys/socket.h>
@@ -57,7 +58,14 @@ struct FilterRequest {
 bool count_filters(const char *data, std::size_t size, bool &any) {
     auto left = static_cast<unsigned>(size);
     for (const auto *m = reinterpret_cast<const nlmsghdr *>(data); NLMSG_OK(m, left); m = NLMSG_NEXT(m, left)) {
-        if (m->nlmsg_type == NLMSG_DONE || m->nlmsg_type == NLMSG_ERROR) {
+        if (m->nlmsg_type == NLMSG_DONE) {
+            return true;
+        }
+        if (m->nlmsg_type == NLMSG_ERROR) {
+            const int error = m->nlmsg_len >= NLMSG_LENGTH(sizeof(nlmsgerr))
+                                  ? static_cast<const nlmsgerr *>(NLMSG_DATA(m))->error
+                                  : -EIO;
+            any = any || (error != -ENOENT && error != -EINVAL && error != -ENODEV); // those: no qdisc, no device
             return true;
         }
         any = any || m->nlmsg_type == RTM_NEWTFILTER;
@@ -115,9 +123,36 @@ void remove_filter(HookPoint where, const std::filesystem::path &mark) {
     remove_pin(mark);
 }
 
+// The qdisc, if it is missing and then with the mark; and our filter.
+Result<void> attach_filter(HookPoint where, const std::filesystem::path &mark, int prog_fd) {
+    bpf_tc_hook hook = tc_hook(where);
+    const int error = bpf_tc_hook_create(&hook);
+    if (error != 0 && error != -EEXIST) {
+        return kernel_error(error, "cannot make the clsact qdisc of " + describe(where));
+    }
+    if (error == 0) {
+        XB_TRY_VOID(make_pin_dir(mark));
+    }
+    auto set = set_filter(where, prog_fd);
+    if (!set) {
+        remove_filter(where, mark);
+    }
+    return set;
+}
+
 class ClsactHook final : public Hook {
 public:
     ClsactHook(HookPoint where, std::filesystem::path mark) : Hook(where), mark_(std::move(mark)) {}
+
+    Result<bool> mend(int prog_fd) override {
+        const std::uint32_t there = prog_id();
+        drop_complaints();
+        XB_TRY(ours, program_info(prog_fd));
+        if (there == ours->id) {
+            return false;
+        }
+        return attach_filter(where(), mark_, prog_fd).map([] { return true; });
+    }
 
     std::uint32_t prog_id() const override { return filter_prog_id(where()); }
     Result<void> update(int prog_fd) override { return set_filter(where(), prog_fd); }
@@ -131,21 +166,11 @@ class Clsact final : public HookKind {
 public:
     std::string_view name() const override { return "clsact"; }
     std::string_view means() const override { return "clsact filters"; }
+    bool can_be_taken() const override { return true; }
 
     Result<std::unique_ptr<Hook>> attach(const HookPlace &place, int prog_fd) const override {
         std::filesystem::path mark = qdisc_mark(place.pin_dir, place.where.ifindex);
-        bpf_tc_hook hook = tc_hook(place.where);
-        const int error = bpf_tc_hook_create(&hook);
-        if (error != 0 && error != -EEXIST) {
-            return kernel_error(error, "cannot make the clsact qdisc of " + describe(place.where));
-        }
-        if (error == 0) {
-            XB_TRY_VOID(make_pin_dir(mark));
-        }
-        if (auto set = set_filter(place.where, prog_fd); !set) {
-            remove_filter(place.where, mark);
-            return tl::unexpected(set.error());
-        }
+        XB_TRY_VOID(attach_filter(place.where, mark, prog_fd));
         return std::make_unique<ClsactHook>(place.where, std::move(mark));
     }
 
@@ -166,7 +191,8 @@ public:
         const std::filesystem::path mark = qdisc_mark(pin_dir, ifindex);
         std::error_code ignored;
         for (const Direction direction : {Direction::ingress, Direction::egress}) {
-            if (is_ours(filter_prog_id({ifindex, direction})) || std::filesystem::exists(mark, ignored)) {
+            const auto id = filter_prog_id({ifindex, direction}); // another's: of a data path that has taken over
+            if (is_ours(id) || (id == 0 && std::filesystem::exists(mark, ignored))) {
                 remove_filter({ifindex, direction}, mark);
             }
         }

@@ -36,6 +36,13 @@ public:
     virtual Result<void> update(int prog_fd) = 0; // no packet meets the hook without a program
     virtual void detach() = 0;                    // with its pins and marks; also after the device has gone
 
+    // Puts the program back where somebody has taken it away; true: that was so. Waits for RTNL.
+    virtual Result<bool> mend(int /*prog_fd*/) { return false; }
+
+    // Ends the programs of other data paths of xbond on this hook: of controllers that have gone and whose pins are not
+    // found any more. They stand before ours, and would go on to decide by tables that nobody writes.
+    virtual void end_rivals() {}
+
 private:
     HookPoint where_;
 };
@@ -51,6 +58,9 @@ public:
     virtual std::string_view feature() const { return {}; }
     // Tries it with a TC program, without touching a device; the kernel's errno where the feature is missing.
     virtual Result<void> probe(int /*prog_fd*/) const { return {}; }
+
+    // Whether anybody may take a hook away without us hearing of it: then mend() is called now and then.
+    virtual bool can_be_taken() const { return false; }
 
     // Nothing is left on error. What it pins is a link under the place's name; other marks in the directory bear names
     // that no other kind uses.

@@ -28,6 +28,9 @@ Result<const HookKind *> find_hook_kind(const HookPlace &place, std::uint32_t ta
         if (hook) {
             return kind;
         }
+        if (hook.error().code != ENOENT && hook.error().code != EPROTO) {
+            return tl::unexpected(hook.error()); // it may be this one
+        }
         refusals += (refusals.empty() ? "" : "; ") + std::string(kind->name()) + ": " + hook.error().message;
     }
     return fail(EPROTO, "no kind of hook knows " + place.name + " of the pinned data path (" + refusals + ")");

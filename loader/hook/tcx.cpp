@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: MIT
 // Links on tcx hooks (Linux 6.6): each is pinned under its place's name.
+#include <algorithm>
+#include <array>
 #include <bpf/bpf.h>
 #include <climits>
 #include <linux/bpf.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+#include <vector>
 
 #include "loader/hook/hook.h"
 #include "loader/pins.h"
+#include "xbond/abi.h"
 
 namespace xbond::loader {
 namespace {
@@ -30,6 +34,53 @@ Result<Fd> create_link(int prog_fd, HookPoint where) {
     return Fd(static_cast<int>(fd));
 }
 
+// The part of the union that the headers of Debian 12 lack.
+struct Query {
+    std::uint32_t ifindex, attach_type, query_flags, attach_flags;
+    std::uint64_t prog_ids;
+    std::uint32_t count, reserved;
+    std::uint64_t prog_attach_flags, link_ids, link_attach_flags, revision;
+};
+
+struct Attached {
+    std::uint32_t prog_id = 0;
+    std::uint32_t link_id = 0; // 0: attached without a link
+};
+
+// What is on a hook of this network namespace, in the order in which it runs.
+Result<std::vector<Attached>> attached_on(HookPoint where) {
+    std::array<std::uint32_t, 64> ids{}, links{}; // BPF_MPROG_MAX
+    Query query{};
+    query.ifindex = where.ifindex;
+    query.attach_type = where.direction == Direction::ingress ? attach_tcx_ingress : attach_tcx_egress;
+    query.prog_ids = reinterpret_cast<std::uintptr_t>(ids.data());
+    query.link_ids = reinterpret_cast<std::uintptr_t>(links.data());
+    query.count = static_cast<std::uint32_t>(ids.size());
+    if (syscall(SYS_bpf, BPF_PROG_QUERY, &query, sizeof(query)) != 0) {
+        return kernel_error(errno, "cannot read the programs on " + describe(where));
+    }
+    std::vector<Attached> found;
+    for (std::size_t i = 0; i < std::min<std::size_t>(query.count, ids.size()); ++i) {
+        found.push_back({ids.at(i), links.at(i)});
+    }
+    return found;
+}
+
+// By the names of its programs, and of the table that they use.
+bool is_of_xbond(std::uint32_t prog_id) {
+    const auto program = program_info_by_id(prog_id);
+    if (!program || (program->name != "xb_tx" && program->name != "xb_rx")) {
+        return false;
+    }
+    return std::ranges::any_of(program->map_ids, [](std::uint32_t id) {
+        const Fd map(bpf_map_get_fd_by_id(id));
+        struct bpf_map_info info {};
+        std::uint32_t size = sizeof(info);
+        return map && bpf_obj_get_info_by_fd(map.get(), &info, &size) == 0 &&
+               std::string_view(info.name).ends_with(XB_MAP_TABLE); // ".data.xb_table"
+    });
+}
+
 class TcxHook final : public Hook {
 public:
     TcxHook(HookPoint where, Fd link, std::filesystem::path pin)
@@ -45,6 +96,20 @@ public:
             return kernel_error(errno, "cannot swap the program on " + describe(where()));
         }
         return {};
+    }
+
+    void end_rivals() override {
+        const auto own = prog_id();
+        const auto here = attached_on(where());
+        if (!here || own == 0) {
+            return;
+        }
+        for (const Attached &other : *here) {
+            if (other.prog_id != own && other.link_id != 0 && is_of_xbond(other.prog_id)) {
+                const Fd link(bpf_link_get_fd_by_id(other.link_id));
+                bpf_link_detach(link.get());
+            }
+        }
     }
 
     void detach() override {
@@ -85,10 +150,22 @@ public:
         std::filesystem::path path = place.pin_dir / place.name;
         XB_TRY(link, open_pin(path));
         const auto info = link_info(link->get());
+        if (!info && info.error().code != EINVAL) { // EINVAL: no link at all
+            return tl::unexpected(info.error());
+        }
         if (!info || info->type != link_type_tcx) {
             return fail(EPROTO, path.string() + " is no tcx link");
         }
-        const HookPoint where{info->ifindex, place.where.direction};
+        HookPoint where{info->ifindex, place.where.direction};
+        if (where.ifindex != 0) { // a number of the namespace that the device is in now
+            const auto here = attached_on(where);
+            if (!here && here.error().code != ENODEV) {
+                return tl::unexpected(here.error());
+            }
+            if (!here || std::ranges::find(*here, info->prog_id, &Attached::prog_id) == here->end()) {
+                where.ifindex = 0; // moved away
+            }
+        }
         return std::make_unique<TcxHook>(where, std::move(*link), std::move(path));
     }
 };

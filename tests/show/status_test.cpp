@@ -41,7 +41,8 @@ std::string keys(const ordered_json &object) {
 
 TEST_CASE("status JSON: every key of the schema, in its order") {
     const auto status = status_json(snapshot());
-    CHECK(keys(status) == "version xbond kernel netns pid now_ns started_ns features turns hands bonds ");
+    CHECK(keys(status) == "version xbond kernel netns pid now_ns started_ns features turns hands bonds "
+                          "not_under_control ");
     CHECK(status["version"] == 1);
     CHECK(status["features"][1].dump() == R"({"name":"freplace","available":false,"detail":"refused"})");
     const auto bond = status["bonds"][0];
@@ -147,5 +148,8 @@ TEST_CASE("status text says what the JSON says") {
     auto empty = snapshot();
     empty.bonds.clear();
     CHECK(status_text(status_json(empty)).ends_with("no bonds\n"));
+    empty.not_under_control.push_back({"bond1", "bond1.json: cut off"});
+    CHECK(status_json(empty)["not_under_control"].dump() == R"([{"name":"bond1","why":"bond1.json: cut off"}])");
+    CHECK(status_text(status_json(empty)).ends_with("\nbond1: not under control: bond1.json: cut off\n"));
     CHECK(status_text(ordered_json{{"version", 9}}) == "{\n  \"version\": 9\n}\n");
 }

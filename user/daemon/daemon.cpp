@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Start, recovery, netlink events and the end of the daemon. Requests are in requests.cpp, the config in apply.cpp.
+// Start, netlink events and the end of the daemon. What an earlier one left is in recover.cpp, requests are in
+// requests.cpp, the config in apply_config.cpp.
 #include "user/daemon/daemon.h"
 
 #include <algorithm>
@@ -13,7 +14,8 @@
 #include <unistd.h>
 #include <utility>
 
-#include "user/daemon/bond/bond_device.h"
+#include "common/netns_cookie.h"
+#include "loader/hook/hook.h"
 #include "user/show/render.h"
 #include "user/sys/directory.h"
 #include "user/sys/netns.h"
@@ -55,6 +57,7 @@ Result<void> Daemon::open() {
         Host{*loop_, *netlink_, *ethtool_, *packets_, features_, *hands_, *files_, {}, {}, {}, {}, {}, {}, {}, {}});
     host_->state_dir = settings_.state_dir;
     host_->boot_id = boot_id();
+    host_->netns_cookie = netns_cookie();
     host_->pin_root = settings_.bpffs / "xbond" / std::to_string(settings_.netns);
     host_->change_later = [this](const std::string &name, BondStep step) {
         changes_.add(on_bond(name, "", std::move(step), {}).carry_out);
@@ -65,6 +68,7 @@ Result<void> Daemon::open() {
             return bond.second->ifindex() == ifindex || bond.second->peer() == ifindex;
         });
     };
+    host_->may_be_slave = [this](std::uint32_t bond, std::uint32_t ifindex) { return may_be_slave(bond, ifindex); };
     host_->report = [this](const std::string &bond, const core::Transition &t) {
         spdlog::info("{}{}{}: {} {} -> {} ({})", bond, t.slave.empty() ? "" : "/", t.slave, t.machine, t.from, t.to,
                      t.cause);
@@ -76,40 +80,6 @@ Result<void> Daemon::open() {
     };
     XB_TRY(dump, LinkTable::dump(*netlink_));
     host_->links.replace(std::move(*dump));
-    return {};
-}
-
-Result<void> Daemon::recover() {
-    XB_TRY(files, load_bonds(settings_.state_dir));
-    XB_TRY_VOID(make_state_dirs(settings_.state_dir));
-    for (const auto &file : *files) {
-        const auto &saved = file.bond;
-        auto controller = BondController::adopt(*host_, file);
-        if (controller) {
-            spdlog::info("{}: adopted with {} slaves", saved.core.name, (*controller)->core().slaves.size());
-            bonds_[saved.core.name] = std::move(*controller);
-            continue;
-        }
-        spdlog::warn("{}: {}; restoring its slaves", saved.core.name, controller.error().message);
-        for (const auto &original : saved.originals) {
-            (void)restore(*netlink_, original, original.mac);
-        }
-        loader::remove_pins(host_->pin_root / saved.core.name);
-        if (const auto *link = host_->links.find(saved.ifindex); link != nullptr && BondDevice::is_ours(*link)) {
-            (void)netlink_->delete_link(saved.ifindex);
-        }
-        files_->remove(bond_file(settings_.state_dir, saved.core.name));
-    }
-    for (const auto &name : loader::pinned_bonds(host_->pin_root)) {
-        if (!bonds_.contains(name)) {
-            spdlog::warn("{}: pins without saved state: removed", name);
-            loader::remove_pins(host_->pin_root / name);
-        }
-    }
-    for (auto &[name, controller] : bonds_) {
-        XB_TRY_VOID(controller->persist_now());
-    }
-    forget_earlier_files(settings_.state_dir);
     return {};
 }
 
@@ -148,12 +118,14 @@ Result<int> Daemon::run() {
     constexpr int ahead = -15;
     (void)::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), ahead);
     changes_.add([this, config, writers] { return start_serving(config, writers); });
+    try_again_later();
+    look_after_hooks();
     const int code = loop_->run();
     if (failed_) {
         return tl::unexpected(*failed_);
     }
     (void)hands_->drain(Ms(500)); // what is in work is finished, unless it waits for somebody
-    if (bonds_.empty()) {
+    if (bonds_.empty() && left_alone_.empty()) {
         remove_leftovers();
     }
     take_leave();
@@ -212,7 +184,21 @@ Task<Result<void>> Daemon::start_serving(std::optional<api::Config> config, std:
     co_return done;
 }
 
+// Where a qdisc or a filter can be taken away without a word.
+void Daemon::look_after_hooks() {
+    constexpr Ms pause(500);
+    if (features_.hook == nullptr || !features_.hook->can_be_taken()) {
+        return;
+    }
+    for (auto &[name, controller] : bonds_) {
+        controller->mend_hooks();
+    }
+    hooks_again_ = loop_->at(
+        sys::now() + pause, [this] { look_after_hooks(); }, "hooks");
+}
+
 void Daemon::reread_config() {
+    changes_.add([this] { return try_again(); });
     if (!settings_.config) {
         spdlog::info("SIGHUP: there is no config file to read again");
         return;
@@ -231,35 +217,6 @@ Task<Result<void>> Daemon::apply_file() {
     done ? spdlog::info("SIGHUP: {} is applied", settings_.config->string())
          : spdlog::error("SIGHUP: nothing was changed: {}", done.error().message);
     co_return done;
-}
-
-Result<void> Daemon::teardown() {
-    XB_TRY_VOID(open());
-    XB_TRY_VOID(recover());
-    changes_.add([this] { return destroy_all(); });
-    loop_->run();
-    remove_leftovers();
-    return {};
-}
-
-Task<Result<void>> Daemon::destroy_all() {
-    while (!bonds_.empty()) {
-        (void)co_await forget(bonds_.begin()->first);
-    }
-    loop_->stop();
-    co_return Result<void>();
-}
-
-// With no bond there is nothing to come back to. Only directories that xbond makes by itself go, when they are empty.
-void Daemon::remove_leftovers() {
-    server_.reset();
-    forget_files(settings_.state_dir);
-    const auto own = lock_path().parent_path();
-    std::error_code ec;
-    std::filesystem::remove(lock_path(), ec); // still held: who waits for it finds no file, or one of its own
-    for (const auto &empty : {host_->pin_root, host_->pin_root.parent_path(), own, own.parent_path()}) {
-        std::filesystem::remove(empty, ec);
-    }
 }
 
 // The table first and whole, so that what a message leads to knows all that has happened; then the bonds, in order.

@@ -45,7 +45,20 @@ public:
 private:
     std::filesystem::path lock_path() const;
     Result<void> open();
+    // recover.cpp
     Result<void> recover(); // what an earlier controller left
+    void sweep_dead() const;
+    void clear_half_made();
+    enum class Of { all, left_alone };
+    void take_over(Of);
+    std::optional<std::string> take_over(const SavedBondFile &);
+    std::optional<std::string> look_at(const SavedBonds::Unreadable &);
+    void tear_down_elsewhere();
+    Task<Result<void>> try_again();
+    void try_again_later();
+    Task<Result<void>> end_left_alone(std::string name);
+    Result<void> refuse_left_alone(const std::string &name) const;
+    Result<void> may_be_slave(std::uint32_t bond, std::uint32_t ifindex) const;
     Task<Result<void>> start_serving(std::optional<api::Config>, std::optional<gid_t> writers);
     Task<Result<void>> destroy_all();
     // apply_config.cpp
@@ -80,6 +93,7 @@ private:
     void on_resync(Result<LinkTable::Dump>);
     void on_link_gone(std::uint32_t ifindex);
     void reread_config(); // SIGHUP
+    void look_after_hooks();
 
     // requests.cpp
     void on_request(const api::Request &, ControlServer::Reply);
@@ -116,6 +130,9 @@ private:
     Fd instance_lock_;
     std::unique_ptr<ControlServer> server_;
     std::map<std::string, std::unique_ptr<BondController>> bonds_;
+    std::map<std::string, std::string> left_alone_; // bonds that cannot be adopted, and why: nobody touches them
+    Time pause_{};                                  // until the next attempt at those
+    sys::EventLoop::Source again_, hooks_again_;
     TaskQueue changes_, reads_;
     std::optional<sys::Worker> desk_; // a thread that renders replies
     std::optional<Error> failed_;     // why run() or teardown() ends

@@ -81,6 +81,33 @@ const sys::LinkInfo *LinkTable::find(std::string_view name) const {
     return nullptr;
 }
 
+bool LinkTable::stands_on(std::uint32_t top, std::uint32_t base, const Below &more_below) const {
+    std::vector<std::uint32_t> reached{top};
+    for (std::size_t i = 0; i < reached.size(); ++i) {
+        std::vector<std::uint32_t> below = more_below(reached[i]);
+        const auto *link = find(reached[i]);
+        // The other end of a pair is beside it, not below.
+        if (link != nullptr && link->link != 0 && !link->link_in_other_netns && link->kind != "veth" &&
+            link->kind != "netkit") {
+            below.push_back(link->link);
+        }
+        for (const auto &[ifindex, port] : links_) {
+            if (port.master == reached[i]) {
+                below.push_back(ifindex);
+            }
+        }
+        for (const std::uint32_t next : below) {
+            if (next == base) {
+                return true;
+            }
+            if (std::ranges::find(reached, next) == reached.end()) {
+                reached.push_back(next);
+            }
+        }
+    }
+    return false;
+}
+
 MacAddr random_mac() {
     MacAddr mac;
     while (getrandom(mac.bytes.data(), mac.bytes.size(), 0) != static_cast<ssize_t>(mac.bytes.size())) {}

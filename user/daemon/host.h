@@ -41,6 +41,10 @@ public:
     const sys::LinkInfo *find(std::uint32_t ifindex) const;
     const sys::LinkInfo *find(std::string_view name) const;
     const std::map<std::uint32_t, sys::LinkInfo> &all() const { return links_; }
+    // Whether what the first device sends comes to the second: a VLAN or macvlan of it, a bridge with it as a port, and
+    // so on at any depth. `more_below`: what netlink does not tell, the slaves of xbond's bonds.
+    using Below = std::function<std::vector<std::uint32_t>(std::uint32_t ifindex)>;
+    bool stands_on(std::uint32_t top, std::uint32_t base, const Below &more_below) const;
     // In the kernel's order: the first one in a subnet is its source address.
     std::span<const sys::AddressInfo> addresses(std::uint32_t ifindex) const;
 
@@ -66,6 +70,7 @@ struct Host {
     std::filesystem::path state_dir;
 
     std::string boot_id;
+    std::uint64_t netns_cookie = 0; // common/netns_cookie.h
 
     // A change of a bond that something but a request asks for: it waits for its turn. Left out if the bond has gone.
     std::function<void(const std::string &bond, std::function<Task<Result<void>>(BondController &)>)> change_later;
@@ -73,6 +78,8 @@ struct Host {
     std::function<void()> catch_up;
     // Whether an interface is a bond of this daemon or the other end of its pair.
     std::function<bool(std::uint32_t ifindex)> is_bond_device;
+    // Whether it would harm nobody to make a device a slave of the bond with this device: ELOOP, EBUSY.
+    std::function<Result<void>(std::uint32_t bond, std::uint32_t ifindex)> may_be_slave;
     // The one place where transitions are logged and handed to `xbond monitor`.
     std::function<void(const std::string &bond, const core::Transition &)> report;
 };

@@ -89,6 +89,10 @@ struct Timing { // of things of one kind since the start
     Time total{};
 };
 
+struct NotUnderControl { // a bond that goes on as it was left
+    std::string name, why;
+};
+
 struct Snapshot {
     std::string version;     // of xbond
     std::string kernel;      // uname -r
@@ -101,6 +105,7 @@ struct Snapshot {
     Timing hands; // of the calls that may sleep, made by the second thread
     std::size_t hands_waiting = 0;
     std::vector<BondView> bonds;
+    std::vector<NotUnderControl> not_under_control;
 };
 
 } // namespace xbond::show

@@ -219,6 +219,10 @@ ordered_json status_json(const Snapshot &snapshot) {
     for (const auto &b : snapshot.bonds) {
         bonds.push_back(bond_json(b));
     }
+    auto not_under_control = ordered_json::array();
+    for (const auto &left : snapshot.not_under_control) {
+        not_under_control.push_back(ordered_json{{"name", left.name}, {"why", left.why}});
+    }
     auto hands = timing_json(snapshot.hands);
     hands["waiting"] = snapshot.hands_waiting;
     return {{"version", 1},
@@ -231,7 +235,8 @@ ordered_json status_json(const Snapshot &snapshot) {
             {"features", features},
             {"turns", timing_json(snapshot.turns)},
             {"hands", hands},
-            {"bonds", bonds}};
+            {"bonds", bonds},
+            {"not_under_control", not_under_control}};
 }
 
 } // namespace xbond::show

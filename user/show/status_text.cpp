@@ -124,7 +124,11 @@ std::string status_text(const ordered_json &status) {
         for (const auto &bond : status.at("bonds")) {
             out += "\n" + bond_text(bond, now);
         }
-        return status.at("bonds").empty() ? out + "no bonds\n" : out;
+        const auto left_alone = status.value("not_under_control", ordered_json::array());
+        for (const auto &left : left_alone) {
+            out += "\n" + show(left.at("name")) + ": not under control: " + show(left.at("why")) + "\n";
+        }
+        return status.at("bonds").empty() && left_alone.empty() ? out + "no bonds\n" : out;
     } catch (const ordered_json::exception &) { // a daemon of another version
         return status.dump(2) + "\n";
     }

@@ -23,6 +23,8 @@ struct LinkInfo { // of one RTM_NEWLINK
     bool link_in_other_netns = false; // IFLA_LINK_NETNSID present
     std::string kind;                 // linkinfo kind: "veth", "vlan", "bridge"; empty for hardware
     std::string slave_kind;
+    std::string alias; // IFLA_IFALIAS
+    std::uint32_t group = 0;
     std::uint16_t vlan_id = 0;    // kind vlan
     std::uint16_t vlan_proto = 0; // 0x8100 or 0x88a8, host order
     std::uint32_t promiscuity = 0;

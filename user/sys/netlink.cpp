@@ -290,7 +290,7 @@ Result<LinkInfo> Netlink::link(std::string_view name) {
 }
 
 Result<void> Netlink::create_veth(std::string_view name, std::string_view peer, std::optional<MacAddr> mac,
-                                  std::uint32_t mtu, std::uint32_t queues) {
+                                  std::uint32_t mtu, std::uint32_t queues, std::uint32_t peer_group) {
     for (const auto n : {name, peer}) {
         XB_TRY_VOID(check_name(n));
     }
@@ -311,6 +311,9 @@ Result<void> Netlink::create_veth(std::string_view name, std::string_view peer, 
     auto *data = request.begin(IFLA_INFO_DATA);
     auto *other = request.begin(VETH_INFO_PEER);
     put_end(peer);
+    if (peer_group != 0) {
+        request.u32(IFLA_GROUP, peer_group);
+    }
     request.end(other);
     request.end(data);
     request.end(info);
@@ -351,6 +354,17 @@ Result<void> Netlink::set_mtu(std::uint32_t ifindex, std::uint32_t mtu) {
     request.u32(IFLA_MTU, mtu);
     return change(requests_.get(), request, ++seq_,
                   "set the MTU of " + interface(ifindex) + " to " + std::to_string(mtu));
+}
+
+Result<void> Netlink::set_alias(std::uint32_t ifindex, std::string_view alias, std::uint32_t group) {
+    if (alias.size() >= IFALIASZ) {
+        return fail(EINVAL, "alias of " + interface(ifindex) + ": longer than " + std::to_string(IFALIASZ - 1));
+    }
+    Request request(RTM_NEWLINK, NLM_F_ACK);
+    put_link(request, ifindex);
+    request.text(IFLA_IFALIAS, alias);
+    request.u32(IFLA_GROUP, group);
+    return change(requests_.get(), request, ++seq_, "set the alias of " + interface(ifindex));
 }
 
 Result<void> Netlink::set_addrgenmode_none(std::uint32_t ifindex) {

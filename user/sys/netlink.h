@@ -69,13 +69,14 @@ public:
 
     // -- changes --
     // Both ends in this netns, both down, with `queues` receive and transmit queues each; `mac` is the first end's
-    // (random without one). The peer gets no IPv6 link-local address by itself.
+    // (random without one). The peer gets no IPv6 link-local address by itself; it is in `peer_group` from the start.
     Result<void> create_veth(std::string_view name, std::string_view peer, std::optional<MacAddr> mac,
-                             std::uint32_t mtu, std::uint32_t queues = 1);
+                             std::uint32_t mtu, std::uint32_t queues = 1, std::uint32_t peer_group = 0);
     Result<void> delete_link(std::uint32_t ifindex);
     Result<void> set_up(std::uint32_t ifindex, bool up);
     Result<void> set_mac(std::uint32_t ifindex, MacAddr);
     Result<void> set_mtu(std::uint32_t ifindex, std::uint32_t mtu);
+    Result<void> set_alias(std::uint32_t ifindex, std::string_view alias, std::uint32_t group); // in one request
     Result<void> set_addrgenmode_none(std::uint32_t ifindex); // no IPv6 link-local address by itself
 
 private:

@@ -106,6 +106,7 @@ constexpr std::array link_numbers{
     NumberAttribute{IFLA_MAX_MTU, &LinkInfo::max_mtu},   NumberAttribute{IFLA_MASTER, &LinkInfo::master},
     NumberAttribute{IFLA_LINK, &LinkInfo::link},         NumberAttribute{IFLA_PROMISCUITY, &LinkInfo::promiscuity},
     NumberAttribute{IFLA_ALLMULTI, &LinkInfo::allmulti}, NumberAttribute{IFLA_TXQLEN, &LinkInfo::txqlen},
+    NumberAttribute{IFLA_GROUP, &LinkInfo::group},
 };
 
 void parse_link_attribute(const Attribute &a, LinkInfo &link) {
@@ -117,6 +118,9 @@ void parse_link_attribute(const Attribute &a, LinkInfo &link) {
     switch (a.type) {
     case IFLA_IFNAME:
         link.name = text_of(a.value);
+        break;
+    case IFLA_IFALIAS:
+        link.alias = text_of(a.value);
         break;
     case IFLA_QDISC:
         link.qdisc = text_of(a.value);

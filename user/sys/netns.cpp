@@ -2,11 +2,13 @@
 #include "user/sys/netns.h"
 
 #include <algorithm>
+#include <cctype>
 #include <charconv>
 #include <chrono>
 #include <fcntl.h>
 #include <linux/magic.h>
 #include <sched.h>
+#include <sstream>
 #include <sys/file.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -114,6 +116,36 @@ Result<std::uint64_t> netns_inode() {
     return st.st_ino;
 }
 
+std::set<std::uint64_t> visible_netns() {
+    std::set<std::uint64_t> found;
+    const auto add = [&found](const fs::path &path) {
+        struct stat st {};
+        if (::stat(path.c_str(), &st) == 0) {
+            found.insert(st.st_ino);
+        }
+    };
+    std::error_code ignored;
+    for (const auto &process : fs::directory_iterator("/proc", ignored)) {
+        if (std::isdigit(static_cast<unsigned char>(process.path().filename().string().front())) != 0) {
+            add(process.path() / "ns/net");
+        }
+    }
+    for (const auto &name : fs::directory_iterator("/run/netns", ignored)) {
+        add(name.path());
+    }
+    // "... 0:4 net:[4026532253] /somewhere ...": mounted there, in this mount namespace or in that of process 1.
+    for (const char *process : {"self", "1"}) {
+        const auto mounts = read_file(std::string("/proc/") + process + "/mountinfo").value_or("");
+        constexpr std::string_view key = " net:[";
+        for (auto at = mounts.find(key); at != std::string::npos; at = mounts.find(key, at + 1)) {
+            std::uint64_t inode = 0;
+            std::from_chars(mounts.data() + at + key.size(), mounts.data() + mounts.size(), inode);
+            found.insert(inode);
+        }
+    }
+    return found;
+}
+
 Result<void> enter_netns(std::string_view name_or_path) {
     const bool is_path = name_or_path.find('/') != std::string_view::npos;
     if (name_or_path.empty() || name_or_path == "." || name_or_path == "..") {
@@ -147,6 +179,23 @@ Result<fs::path> settle_bpffs(const std::optional<fs::path> &wanted) {
         }
     }
     return mount_bpffs().map([] { return fs::path(bpffs); });
+}
+
+std::vector<fs::path> bpffs_mounts() {
+    std::vector<fs::path> found;
+    std::istringstream mounts(read_file("/proc/self/mountinfo").value_or(""));
+    for (std::string line; std::getline(mounts, line);) { // id parent device root PLACE options ... - TYPE source ...
+        std::istringstream words(line);
+        std::string word, place;
+        for (int n = 0; n < 5; ++n) {
+            words >> place;
+        }
+        while (words >> word && word != "-") {}
+        if (words >> word && word == "bpf") {
+            found.emplace_back(place);
+        }
+    }
+    return found;
 }
 
 fs::path default_socket(std::uint64_t netns) { return "/run/xbond/" + std::to_string(netns) + "/control"; }

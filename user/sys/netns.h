@@ -5,13 +5,16 @@
 #include <cstdint>
 #include <filesystem>
 #include <optional>
+#include <set>
 #include <string_view>
+#include <vector>
 
 #include "xbond/result.h"
 
 namespace xbond::sys {
 
 Result<std::uint64_t> netns_inode();                     // of the calling thread
+std::set<std::uint64_t> visible_netns();                 // inodes of those with a process or a mount that can be seen
 Result<void> enter_netns(std::string_view name_or_path); // /run/netns/NAME, or a path when it has a slash
 
 // Where pins go. `ip netns exec` gives each command a mount namespace with a /sys of its own: a bpffs mounted there
@@ -20,6 +23,9 @@ Result<void> enter_netns(std::string_view name_or_path); // /run/netns/NAME, or 
 // ancestor process that may be joined, and mount bpffs on /sys/fs/bpf there if it is missing. Call before any thread is
 // started and before relative paths are opened (they are lost: make them absolute first).
 Result<std::filesystem::path> settle_bpffs(const std::optional<std::filesystem::path> &wanted);
+
+// Where bpf file systems are mounted, in this mount namespace.
+std::vector<std::filesystem::path> bpffs_mounts();
 
 // Default places, with the inode of the network namespace in them.
 std::filesystem::path default_socket(std::uint64_t netns);    // /run/xbond/<inode>/control

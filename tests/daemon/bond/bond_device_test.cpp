@@ -52,7 +52,7 @@ TEST_CASE("a bond's device is made down, without carrier, with a silent peer, an
     lab.look();
     REQUIRE(lab.links.find(device.ifindex()) != nullptr);
     REQUIRE(lab.links.find(device.peer()) != nullptr);
-    CHECK(BondDevice::is_ours(*lab.links.find(device.ifindex())));
+    CHECK(BondDevice::are_pair(*lab.links.find(device.ifindex()), *lab.links.find(device.peer())));
     CHECK(need(sys::read_sysctl("ipv4/conf/bond0p/arp_ignore")) == "8");
 
     REQUIRE(device.set_up(lab.netlink, true));
@@ -97,7 +97,7 @@ TEST_CASE("a bond's device is adopted with its carrier, and nothing else is take
     REQUIRE(adopted.set_carrier(lab.netlink, false)); // it knows that there is one to take away
     CHECK((lab.now(device.peer()).flags & IFF_UP) == 0);
 
-    CHECK_FALSE(BondDevice::is_ours(*lab.links.find("lo")));
+    CHECK_FALSE(BondDevice::are_pair(*lab.links.find("lo"), *lab.links.find("lo")));
     for (const auto &[bond, peer] :
          {std::pair{number("lo"), device.peer()}, std::pair{number("v0"), device.peer()},
           std::pair{device.ifindex(), number("v1")}, std::pair{number("lo"), number("lo")}}) {

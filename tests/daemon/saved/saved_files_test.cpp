@@ -112,9 +112,12 @@ TEST_CASE("a hostile value anywhere in a saved file is an error that names the f
     std::filesystem::remove(dir.path / "state.json");
     std::filesystem::create_directory(path.parent_path());
     auto file = json::parse(text_of({boot_id(), test::saved_example(boot_id()).bonds.at(0), test::lacp_example()}));
+    file["bond"]["name"] = "bond0";
     replace_each(file, file, [&](const std::string &bad) {
         test::spill(path, bad);
-        told(load_bonds(dir.path), "bond0.json");
+        for (const auto &unreadable : load_bonds(dir.path, 1).unreadable) {
+            told(Result<void>(tl::unexpected(unreadable.why)), "bond0.json");
+        }
     });
     spdlog::set_level(spdlog::level::info);
     CHECK(refused > 2000);

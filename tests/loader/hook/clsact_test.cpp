@@ -46,6 +46,35 @@ TEST_CASE("our clsact qdisc goes with our filter, unless somebody else moved in"
     CHECK(has_filter("s1", foreign_filter));
 }
 
+TEST_CASE("a clsact qdisc or a filter that somebody takes away is put back, and its mark with it") {
+    const test::Lab lab;
+    DataPath path = test::make_path(lab, test::features("clsact"));
+    REQUIRE(path.hooks_can_be_taken());
+    CHECK(path.mend_hooks().empty());
+    REQUIRE(harness::shell("tc qdisc del dev s0 clsact"));
+    REQUIRE(harness::shell("tc filter del dev s1 ingress"));
+    REQUIRE(harness::shell("tc qdisc replace dev xb0 clsact && tc filter del dev xb0 egress"));
+    const auto told = path.mend_hooks();
+    CHECK(told.size() == 3);
+    CHECK(has_filter("s0", our_filter));
+    CHECK(has_filter("s1", our_filter));
+    CHECK(test::tc_shows("filter show dev xb0 egress", our_filter));
+    CHECK(path.mend_hooks().empty());
+    REQUIRE(harness::shell("tc qdisc del dev s0 clsact && tc qdisc add dev s0 clsact")); // theirs now
+    add_foreign_filter("s0");
+    CHECK(path.mend_hooks().size() == 1);
+    path.teardown();
+    CHECK_FALSE(has_qdisc("s1"));
+    CHECK(has_filter("s0", foreign_filter));
+}
+
+TEST_CASE("a tcx link cannot be taken away unheard") {
+    const test::Lab lab;
+    DataPath path = test::make_path(lab, test::features("tcx"));
+    CHECK_FALSE(path.hooks_can_be_taken());
+    CHECK(path.mend_hooks().empty());
+}
+
 TEST_CASE("a clsact qdisc that was there before stays, with its filters") {
     const test::Lab lab;
     for (const char *const device : {"s0", "s1"}) {

@@ -66,8 +66,22 @@ Result<BondDevice> BondDevice::adopt(const LinkTable &links, const std::string &
                             " and its peer) is no longer there");
 }
 
-bool BondDevice::is_ours(const sys::LinkInfo &link) {
-    return std::ranges::any_of(kinds(), [&link](const DeviceKind *kind) { return kind->is_ours(link); });
+std::vector<BondDevice::Marked> BondDevice::find_marked(const std::map<std::uint32_t, sys::LinkInfo> &links) {
+    std::vector<Marked> found;
+    for (const auto &[ifindex, far] : links) {
+        for (const DeviceKind *kind : kinds()) {
+            const auto mark = kind->mark(far);
+            const auto near = links.find(far.link);
+            if (mark != DeviceKind::Mark::none && near != links.end() && kind->is_pair(near->second, far)) {
+                found.push_back({near->second.name, {near->first, ifindex}, mark == DeviceKind::Mark::whole});
+            }
+        }
+    }
+    return found;
+}
+
+bool BondDevice::are_pair(const sys::LinkInfo &bond, const sys::LinkInfo &peer) {
+    return std::ranges::any_of(kinds(), [&](const DeviceKind *kind) { return kind->is_pair(bond, peer); });
 }
 
 void BondDevice::set_carrier_soon(Hands &hands, bool on, std::function<void(const Error &)> failed) {
@@ -106,6 +120,10 @@ Result<void> BondDevice::set_peer_mtu(sys::Netlink &netlink, std::uint32_t mtu) 
 }
 
 Result<void> BondDevice::set_up(sys::Netlink &netlink, bool up) const { return netlink.set_up(ends_.ifindex, up); }
+
+Result<void> BondDevice::mark_whole(sys::Netlink &netlink, const std::string &bond) const {
+    return kind_->mark_whole(netlink, ends_, bond);
+}
 
 Result<void> BondDevice::destroy(sys::Netlink &netlink) const { return netlink.delete_link(ends_.ifindex); }
 

@@ -5,9 +5,11 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "user/daemon/bond/device_kind.h"
 #include "user/daemon/host.h"
@@ -21,8 +23,15 @@ public:
     // Finds a device made earlier, of whichever kind; ENODEV when it is not (or no longer) ours.
     static Result<BondDevice> adopt(const LinkTable &, const std::string &name, std::uint32_t ifindex,
                                     std::uint32_t peer);
-    // Whether a link is of a kind that create() makes.
-    static bool is_ours(const sys::LinkInfo &);
+    // The bonds' devices in a namespace, by their marks.
+    struct Marked {
+        std::string name;
+        DeviceEnds ends;
+        bool whole = false; // else whoever made it died meanwhile
+    };
+    static std::vector<Marked> find_marked(const std::map<std::uint32_t, sys::LinkInfo> &links);
+    // Whether two links are the ends of one device of a kind that create() makes.
+    static bool are_pair(const sys::LinkInfo &bond, const sys::LinkInfo &peer);
 
     std::uint32_t ifindex() const { return ends_.ifindex; }
     std::uint32_t peer() const { return ends_.peer; }
@@ -36,6 +45,7 @@ public:
     Result<void> set_mtu(sys::Netlink &, std::uint32_t) const;      // both ends
     Result<void> set_peer_mtu(sys::Netlink &, std::uint32_t) const; // bond0 was already changed by somebody
     Result<void> set_up(sys::Netlink &, bool up) const;
+    Result<void> mark_whole(sys::Netlink &, const std::string &bond) const; // when a state file names it
     Result<void> destroy(sys::Netlink &) const;
 
 private:

@@ -3,6 +3,7 @@
 #include "user/daemon/bond/controller.h"
 
 #include <algorithm>
+#include <iterator>
 #include <net/if.h>
 #include <spdlog/spdlog.h>
 #include <utility>
@@ -39,6 +40,28 @@ BondController::BondController(Host &host, core::BondState bond, BondDevice devi
           return sent ? *sent : host_.packets.send(slave.ifindex, frame);
       }) {}
 
+namespace {
+
+// What is pinned is of no use: made anew beside it. The old one forwards until it has gone; if there will be no new
+// one, it stays.
+Result<loader::DataPath> make_beside(Host &host, const SavedBondFile &file, const loader::DataPath::Config &config,
+                                     const Error &why) {
+    const bool useless = why.code == ENOENT || why.code == EPROTO || why.code == ESTALE;
+    if (!useless || file.netns != host.netns_cookie) { // or it may be of another namespace's bond
+        return tl::unexpected(why);
+    }
+    spdlog::warn("{}: the pinned data path cannot be adopted ({}): making a new one",
+                 config.pin_dir.filename().string(), why.message);
+    XB_TRY_VOID(loader::set_pins_aside(config.pin_dir));
+    auto made = loader::DataPath::create(config, host.features);
+    if (!made) {
+        loader::put_pins_back(config.pin_dir);
+    }
+    return made;
+}
+
+} // namespace
+
 Result<std::unique_ptr<BondController>> BondController::adopt(Host &host, const SavedBondFile &file) {
     const SavedController &saved = file.bond;
     XB_TRY(device, BondDevice::adopt(host.links, saved.core.name, saved.ifindex, saved.peer));
@@ -50,12 +73,8 @@ Result<std::unique_ptr<BondController>> BondController::adopt(Host &host, const 
         if (auto renewed = path->reprogram(config.programs); !renewed) {
             spdlog::warn("{}: the pinned programs stay: {}", saved.core.name, renewed.error().message);
         }
-    }
-    if (!adopted) {
-        spdlog::warn("{}: the pinned data path cannot be adopted ({}): making a new one", saved.core.name,
-                     path.error().message);
-        loader::remove_pins(config.pin_dir);
-        path = loader::DataPath::create(config, host.features);
+    } else {
+        path = make_beside(host, file, config, path.error());
     }
     if (!path) {
         return tl::unexpected(path.error());
@@ -87,19 +106,46 @@ Result<std::unique_ptr<BondController>> BondController::adopt(Host &host, const 
             }
         }
     }
-    // A device caught in the middle of being enslaved or released by the crash: give it back.
-    for (const auto &original : saved.originals) {
-        bool is_slave = false;
-        for (const auto &slave : made->bond_.slaves) {
-            is_slave = is_slave || slave.ifindex == original.ifindex;
-        }
-        if (!is_slave) {
-            (void)restore(host.netlink, made->take_original(original.ifindex), original.mac);
-        }
+    made->give_back_strays();
+    std::vector<std::uint32_t> devices{device->ifindex(), device->peer()};
+    std::ranges::transform(saved.originals, std::back_inserter(devices), &SlaveOriginal::ifindex);
+    if (!adopted) {
+        loader::end_xdp_aside(config.pin_dir, devices); // the next one takes its place
     }
     made->start();
     made->resync();
+    if (!adopted) {
+        loader::remove_pins_aside(config.pin_dir, devices);
+    }
+    made->path_->end_rivals(); // also of pins that were not found
     return made;
+}
+
+// Devices that were caught in the middle of being enslaved or released by the crash.
+void BondController::give_back_strays() {
+    std::vector<loader::DataPath::Place> places;
+    for (const auto &slave : bond_.slaves) {
+        places.push_back({slave.slot, slave.ifindex});
+    }
+    path_->evict_others(places);
+    for (const auto &original : std::vector<SlaveOriginal>(originals_)) {
+        if (std::ranges::find(bond_.slaves, original.ifindex, &core::Slave::ifindex) != bond_.slaves.end()) {
+            continue;
+        }
+        (void)take_original(original.ifindex);
+        const auto *link = host_.links.find(original.ifindex);
+        if (link == nullptr || !is_same_device(original, *link)) {
+            continue;
+        }
+        spdlog::warn("{}: {} was being enslaved or released when the controller ended: given back", name(), link->name);
+        auto done = restore(host_.netlink, original, original.mac);
+        if (done && original.up) {
+            done = host_.netlink.set_up(original.ifindex, true);
+        }
+        if (!done) {
+            spdlog::error("{}: {} is not restored completely: {}", name(), original.name, done.error().message);
+        }
+    }
 }
 
 void BondController::start() {
@@ -351,10 +397,25 @@ void BondController::resync() {
     observe_and_handle(bond_.slaves);
 }
 
+void BondController::mend_hooks() {
+    if (!path_->hooks_can_be_taken()) {
+        return;
+    }
+    host_.hands.run(
+        [path = path_, bond = name()](Hands::Tools &) -> Hands::Then {
+            for (const auto &what : path->mend_hooks()) {
+                spdlog::warn("{}: {}", bond, what);
+            }
+            return {};
+        },
+        "look after hooks");
+}
+
 SavedBondFile BondController::save() const {
     return {host_.boot_id,
             {core::save(bond_), device_.ifindex(), device_.peer(), bond_.mtu, originals_},
-            bond_.lacp ? std::optional(bond_.lacp->save()) : std::nullopt};
+            bond_.lacp ? std::optional(bond_.lacp->save()) : std::nullopt,
+            host_.netns_cookie};
 }
 
 std::function<void()> BondController::take_leave() {

@@ -49,7 +49,8 @@ public:
     void on_link_changed(const sys::LinkInfo &);
     void on_link_gone(std::uint32_t ifindex); // of a slave
     void on_addresses_changed();
-    void resync(); // after lost netlink messages, and at start
+    void resync();     // after lost netlink messages, and at start
+    void mend_hooks(); // now and then
 
     // The last event: the program ends, another one goes on. What is returned closes sockets, which takes a while each,
     // in any thread.
@@ -59,6 +60,7 @@ public:
     const core::BondState &core() const { return bond_; }
     std::uint32_t ifindex() const { return device_.ifindex(); }
     std::uint32_t peer() const { return device_.peer(); }
+    const BondDevice &device() const { return device_; }
     Task<Result<void>> persist(); // before a device is changed, and for an answer that says so
     Result<void> persist_now();   // while no loop runs
     show::BondView view() const;
@@ -70,6 +72,7 @@ private:
     show::SlaveView view_of(const core::Slave &, const core::Desired &) const; // view.cpp
     show::LacpView lacp_view() const;
     void start();
+    void give_back_strays();
     void adopt_lacp(const lacp::SystemState &);
     SavedBondFile save() const;
     using Work = std::variant<core::Event, core::Effects>; // what has happened; what a command has led to

@@ -35,6 +35,12 @@ public:
     // Whether two links are the ends of one device of this kind.
     virtual bool is_pair(const sys::LinkInfo &bond, const sys::LinkInfo &peer) const = 0;
 
+    // What tells the other end of a bond's device from anybody's: it is there from the request on that makes the
+    // device, and changes when the bond is whole, that is in a state file.
+    virtual Result<void> mark_whole(sys::Netlink &, DeviceEnds, const std::string &bond) const = 0;
+    enum class Mark { none, being_made, whole };
+    virtual Mark mark(const sys::LinkInfo &peer) const = 0;
+
     virtual bool carrier(const sys::LinkInfo &bond, const sys::LinkInfo &peer) const = 0;
     virtual Result<void> set_carrier(sys::Netlink &, DeviceEnds, bool on) const = 0;
 };

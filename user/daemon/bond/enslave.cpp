@@ -23,6 +23,8 @@ Task<Result<void>> BondController::enslave(std::string ifname) {
     XB_CO_TRY(candidate, co_await host_.hands.call("look at a device", std::move(look)));
     auto &[facts, original] = *candidate;
     facts.is_own_device = host_.is_bond_device(facts.ifindex);
+    host_.catch_up(); // the device may be a moment old
+    XB_CO_TRY_VOID(host_.may_be_slave(device_.ifindex(), facts.ifindex));
     XB_CO_TRY(plan, core::plan_enslave(bond_, facts, random_mac()));
     originals_.push_back(original);
     auto done = co_await persist();
@@ -59,23 +61,26 @@ Task<Result<void>> BondController::open_slave(SlaveOriginal original, core::Ensl
         if (plan.set_bond_mac) {
             XB_TRY_VOID(device.set_mac(tools.netlink, *plan.set_bond_mac));
         }
-        auto done = prepare(tools.netlink, original, plan);
+        auto done = path->note_original({original.ifindex, original.mac, original.mtu, original.up}).and_then([&] {
+            return prepare(tools.netlink, original, plan);
+        });
         if (done) {
             done = path->set_slot(plan.slot, original.ifindex)
                        .and_then([&] { return path->attach_slave(plan.slot, original.ifindex); })
                        .and_then([&] { return tools.netlink.set_up(original.ifindex, true); });
             if (!done) {
-                path->detach_slave(plan.slot, original.ifindex);
                 path->clear_slot(plan.slot);
                 (void)restore(tools.netlink, original, original.mac);
             }
         }
         if (!done) {
+            path->detach_slave(plan.slot, original.ifindex);
             if (plan.set_bond_mac) {
                 (void)device.set_mac(tools.netlink, bond_mac);
             }
             return tl::unexpected(done.error());
         }
+        path->end_rivals();
         const auto truth = tools.netlink.link(original.ifindex);
         Opened opened{truth ? truth->flags : 0, observe(tools.ethtool, plan.slot, original.name), {}};
         if (lacp) {

@@ -60,6 +60,21 @@ SlaveOriginal capture(const sys::LinkInfo &link) {
     return original;
 }
 
+SlaveOriginal guess_original(const sys::LinkInfo &link) {
+    SlaveOriginal original{
+        .name = link.name, .ifindex = link.ifindex, .mac = link.perm_mac.value_or(link.mac), .mtu = link.mtu};
+    for (const auto &sysctl : quiet_sysctls) {
+        if (auto value = sys::read_sysctl(for_interface(sysctl.path, "default"))) {
+            original.sysctls.emplace_back(sysctl.path, *value);
+        }
+    }
+    return original;
+}
+
+bool is_same_device(const SlaveOriginal &original, const sys::LinkInfo &link) {
+    return link.ifindex == original.ifindex && (link.name == original.name || link.perm_mac == original.mac);
+}
+
 Result<void> prepare(sys::Netlink &netlink, const SlaveOriginal &original, const core::EnslavePlan &plan) {
     auto attempt = [&]() -> Result<void> {
         if (plan.set_mtu != original.mtu) {

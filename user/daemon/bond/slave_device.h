@@ -39,6 +39,10 @@ struct SlaveOriginal {
 };
 
 SlaveOriginal capture(const sys::LinkInfo &);
+// Where nobody knows what a slave was: its permanent address, and sysctls as a new device would get them.
+SlaveOriginal guess_original(const sys::LinkInfo &);
+// Whether this is the device that was captured: its number may be another's by now.
+bool is_same_device(const SlaveOriginal &, const sys::LinkInfo &);
 
 // MTU, MAC, sysctls; the device is still down. On error everything is as captured.
 Result<void> prepare(sys::Netlink &, const SlaveOriginal &, const core::EnslavePlan &);

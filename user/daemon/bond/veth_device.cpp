@@ -14,6 +14,10 @@ void quieten_peer(const std::string &peer) {
     (void)sys::write_sysctl("ipv4/conf/" + peer + "/arp_ignore", "8");
 }
 
+// The kernel takes a group with the request that makes a device, but no alias.
+constexpr std::uint32_t group_being_made = 0x78626e64; // "xbnd"
+constexpr std::string_view alias_prefix = "xbond: other end of ";
+
 class Veth final : public DeviceKind {
 public:
     std::string_view name() const override { return "veth"; }
@@ -26,7 +30,7 @@ public:
                 return fail(EEXIST, "interface " + wanted + " exists already; choose another bond name or delete it");
             }
         }
-        XB_TRY_VOID(netlink.create_veth(bond, peer, mac, mtu));
+        XB_TRY_VOID(netlink.create_veth(bond, peer, mac, mtu, 1, group_being_made));
         auto near = netlink.link(bond);
         auto far = netlink.link(peer);
         if (!near || !far) {
@@ -40,6 +44,20 @@ public:
 
     bool is_pair(const sys::LinkInfo &bond, const sys::LinkInfo &peer) const override {
         return is_ours(bond) && bond.link == peer.ifindex;
+    }
+
+    Result<void> mark_whole(sys::Netlink &netlink, DeviceEnds ends, const std::string &bond) const override {
+        return netlink.set_alias(ends.peer, std::string(alias_prefix) + bond, 0);
+    }
+
+    Mark mark(const sys::LinkInfo &peer) const override {
+        if (!is_ours(peer)) {
+            return Mark::none;
+        }
+        if (peer.group == group_being_made) {
+            return Mark::being_made;
+        }
+        return peer.alias.starts_with(alias_prefix) ? Mark::whole : Mark::none;
     }
 
     bool carrier(const sys::LinkInfo & /*bond*/, const sys::LinkInfo &peer) const override {

@@ -6,6 +6,7 @@
 #include <fstream>
 #include <net/if.h>
 #include <set>
+#include <spdlog/spdlog.h>
 #include <sstream>
 
 #include "user/core/options/option_table.h"
@@ -77,6 +78,7 @@ Task<Daemon::Devices> Daemon::look_up(std::vector<std::string> names) {
 // Everything that can be refused without trying is refused before the first change.
 Result<void> Daemon::check(const api::Config &config, const Devices &devices) {
     for (const auto &bond : config.bonds) {
+        XB_TRY_VOID(refuse_left_alone(bond.name));
         if (!bonds_.contains(bond.name) && devices.contains(bond.name)) {
             return fail(EEXIST, "bonds." + bond.name + ": an interface of that name exists and is not a bond of xbond");
         }
@@ -125,7 +127,15 @@ Result<Plan> Daemon::plan_all(const api::Config &config, const Devices &devices)
     return plan;
 }
 
+// What cannot be controlled now keeps nothing else from being done: it is tried again, and the file after it.
 Task<Result<void>> Daemon::apply(api::Config config) {
+    std::erase_if(config.bonds, [this](const api::BondConfig &bond) {
+        const auto refused = refuse_left_alone(bond.name);
+        if (!refused) {
+            spdlog::warn("{}: left out of the config: {}", bond.name, refused.error().message);
+        }
+        return !refused;
+    });
     XB_CO_TRY(wanted, co_await plan(std::move(config)));
     co_return co_await carry_out(*loop_, std::move(*wanted));
 }

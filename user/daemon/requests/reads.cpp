@@ -117,6 +117,11 @@ Task<std::shared_ptr<const show::Snapshot>> Daemon::snapshot(std::optional<std::
     s->turns = timing(loop_->turns());
     s->hands = timing(hands_->jobs());
     s->hands_waiting = hands_->waiting();
+    if (!only) {
+        for (const auto &[name, why] : left_alone_) {
+            s->not_under_control.push_back({name, why});
+        }
+    }
     Time began = s->now;
     for (auto next = only ? bonds_.lower_bound(*only) : bonds_.begin();
          next != bonds_.end() && (!only || next->first == *only);) {

@@ -19,6 +19,7 @@ std::string reply(const Result<void> &done) {
 Result<BondController *> Daemon::bond(std::string_view name) {
     auto it = bonds_.find(std::string(name));
     if (it == bonds_.end()) {
+        XB_TRY_VOID(refuse_left_alone(std::string(name)));
         return fail(ENODEV, "'" + std::string(name) + "' is not a bond of this daemon");
     }
     return it->second.get();
@@ -87,10 +88,17 @@ Task<std::string> Daemon::apply(api::Apply request) {
 }
 
 Task<Result<void>> Daemon::link_add(api::LinkAdd request) {
+    XB_CO_TRY_VOID(refuse_left_alone(request.name));
     XB_CO_TRY(made,
               co_await BondController::create(*host_, request.name, request.options, request.address, request.mtu));
     auto &bond = *(bonds_[request.name] = std::move(*made));
     auto saved = co_await bond.persist();
+    if (saved) { // until now a successor would have cleared it away
+        auto mark = [device = bond.device(), name = request.name](Hands::Tools &tools) {
+            return device.mark_whole(tools.netlink, name);
+        };
+        saved = co_await hands_->call("mark a bond", std::move(mark));
+    }
     if (!saved) {
         (void)co_await forget(request.name);
     }
@@ -108,6 +116,9 @@ Task<Result<void>> Daemon::forget(std::string name) {
 }
 
 Task<Result<void>> Daemon::link_del(std::string name) {
+    if (left_alone_.contains(name)) {
+        co_return co_await end_left_alone(name);
+    }
     XB_CO_TRY_VOID(bond(name));
     co_return co_await forget(name);
 }

@@ -2,6 +2,7 @@
 #include "user/daemon/saved/bond_file.h"
 
 #include <algorithm>
+#include <cstring>
 #include <fstream>
 #include <spdlog/spdlog.h>
 
@@ -17,7 +18,15 @@ namespace saved {
 template <>
 inline constexpr auto rows<SavedBondFile> =
     std::tuple{field("boot_id", &SavedBondFile::boot_id), field("bond", &SavedBondFile::bond),
-               field("lacp", &SavedBondFile::lacp)};
+               field("lacp", &SavedBondFile::lacp), unsaved(&SavedBondFile::netns)};
+
+template <> struct Besides<SavedBondFile> {
+    static constexpr const char *key = "netns"; // earlier revisions neither write nor miss it
+    static void write_into(json &j, const SavedBondFile &file) { j[key] = file.netns; }
+    static void read_from(const json &j, SavedBondFile &file) {
+        file.netns = j.contains(key) ? read<std::uint64_t>(j.at(key)) : 0;
+    }
+};
 
 } // namespace saved
 
@@ -44,10 +53,18 @@ SavedBondFile file_of(json j, const std::string &path) {
     }
 }
 
-// None: of another boot.
-Result<std::optional<SavedBondFile>> load_bond(const std::filesystem::path &path) {
+// None: of another boot or of another network namespace.
+Result<std::optional<SavedBondFile>> load_bond(const std::filesystem::path &path, std::uint64_t netns) {
+    std::error_code ignored;
+    if (!std::filesystem::is_regular_file(path, ignored)) {
+        return fail(EINVAL, path.string() + " is no regular file");
+    }
+    std::ifstream in(path);
+    if (!in) {
+        const int code = errno;
+        return fail(code, path.string() + ": " + std::strerror(code));
+    }
     try {
-        std::ifstream in(path);
         const auto j = json::parse(in);
         if (j.at("boot_id") != boot_id()) {
             return std::nullopt;
@@ -56,7 +73,15 @@ Result<std::optional<SavedBondFile>> load_bond(const std::filesystem::path &path
             return fail(EPROTO, path.string() + ": state version " + saved::describe(j.at("version")) +
                                     ", this xbondd knows " + std::to_string(file_version));
         }
-        return file_of(j, path.string());
+        auto file = file_of(j, path.string());
+        if (file.netns != 0 && netns != 0 && file.netns != netns) {
+            spdlog::warn("{} is of a network namespace that is not this one: not used", path.string());
+            return std::nullopt;
+        }
+        if (file.bond.core.name != path.stem()) {
+            return fail(EINVAL, path.string() + ": name: it is of '" + file.bond.core.name + "'");
+        }
+        return file;
     } catch (const std::exception &e) {
         return fail(EINVAL, path.string() + ": " + e.what());
     }
@@ -75,7 +100,7 @@ Result<void> add_earlier(const std::filesystem::path &dir, std::vector<SavedBond
         if (!lacp) {
             spdlog::warn("{}: {}: LACP starts anew", name, lacp.error().message);
         }
-        all.push_back({earlier->boot_id, std::move(bond), lacp ? std::move(*lacp) : std::nullopt});
+        all.push_back({earlier->boot_id, std::move(bond), lacp ? std::move(*lacp) : std::nullopt, 0});
     }
     return {};
 }
@@ -99,21 +124,41 @@ std::string text_of(const SavedBondFile &file) {
     return all.dump(1, ' ', false, json::error_handler_t::replace);
 }
 
-Result<std::vector<SavedBondFile>> load_bonds(const std::filesystem::path &dir) {
-    std::vector<SavedBondFile> all;
-    std::error_code none;
-    for (const auto &entry : std::filesystem::directory_iterator(bonds_dir(dir), none)) {
+SavedBonds load_bonds(const std::filesystem::path &dir, std::uint64_t netns) {
+    SavedBonds all;
+    std::error_code error;
+    for (const auto &entry : std::filesystem::directory_iterator(bonds_dir(dir), error)) {
         if (!is_json(entry)) {
             continue;
         }
-        XB_TRY(file, load_bond(entry.path()));
-        if (*file) {
-            all.push_back(std::move(**file));
+        auto file = load_bond(entry.path(), netns);
+        if (!file) {
+            all.unreadable.push_back({entry.path().stem(), std::move(file.error())});
+        } else if (*file) {
+            all.bonds.push_back(std::move(**file));
         }
     }
-    XB_TRY_VOID(add_earlier(dir, all));
-    std::ranges::sort(all, {}, [](const SavedBondFile &file) { return file.bond.core.name; });
+    if (error && error.value() != ENOENT) {
+        all.incomplete = Error{error.value(), bonds_dir(dir).string() + ": " + error.message()};
+    }
+    if (auto added = add_earlier(dir, all.bonds); !added) {
+        all.incomplete = std::move(added.error());
+    }
+    std::ranges::sort(all.bonds, {}, [](const SavedBondFile &file) { return file.bond.core.name; });
     return all;
+}
+
+Result<std::filesystem::path> set_aside(const std::filesystem::path &file) {
+    std::filesystem::path aside = file.string() + ".broken";
+    for (int n = 2; std::filesystem::exists(aside); ++n) {
+        aside = file.string() + ".broken" + std::to_string(n);
+    }
+    std::error_code error;
+    std::filesystem::rename(file, aside, error);
+    if (error) {
+        return fail(error.value(), "cannot rename " + file.string() + ": " + error.message());
+    }
+    return aside;
 }
 
 void forget_earlier_files(const std::filesystem::path &dir) {
