@@ -78,6 +78,11 @@ Result<void> Daemon::open() {
                                "\n");
         }
     };
+    return list_links();
+}
+
+// Waits for RTNL: while no loop runs.
+Result<void> Daemon::list_links() {
     XB_TRY(dump, LinkTable::dump(*netlink_));
     host_->links.replace(std::move(*dump));
     return {};

@@ -85,6 +85,7 @@ private:
 
     void remove_leftovers();
     void take_leave();
+    Result<void> list_links();
     void read_netlink();
     void handle_netlink();
     void catch_up();

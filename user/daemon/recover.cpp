@@ -89,7 +89,7 @@ void Daemon::clear_half_made() {
             spdlog::error("{}: {}", pair.name, done.error().message);
         }
     }
-    if (auto synced = host_->links.resync(*netlink_); !synced) {
+    if (auto synced = list_links(); !synced) {
         events_lost_ = true; // read again as soon as the loop runs
     }
 }
@@ -295,7 +295,7 @@ void Daemon::tear_down_elsewhere() {
             }
         }
     }
-    if (auto synced = host_->links.resync(*netlink_); !synced) {
+    if (auto synced = list_links(); !synced) {
         spdlog::error("{}", synced.error().message);
     }
 }
