@@ -121,13 +121,18 @@ Task<Result<void>> BondController::set_address(MacAddr mac) {
         co_return fail(EADDRNOTAVAIL, "address " + mac.str() + ": expected a unicast address");
     }
     settle(core::BondMacSet{mac});
-    auto nothing = [](Hands::Tools &) { return true; };
-    (void)co_await host_.hands.call("addresses", std::move(nothing)); // those of the bond and its slaves are set then
-    if (bond_.mac != mac && !core::slave_keeps_mac(bond_)) {          // put back
+    co_await addresses_set();
+    if (bond_.mac != mac && !core::slave_keeps_mac(bond_)) { // put back
         co_return fail(EOPNOTSUPP,
                        "address " + mac.str() + ": a slave of " + name() + " refused it; nothing was changed");
     }
     co_return co_await persist();
+}
+
+// What settle() gave to hands is done, and what waited for it.
+Task<Result<void>> BondController::addresses_set() {
+    auto nothing = [](Hands::Tools &) { return Result<void>(); };
+    co_return co_await host_.hands.call("addresses", std::move(nothing));
 }
 
 // Somebody has set the device's address: the slaves follow, or it goes back.

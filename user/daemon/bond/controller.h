@@ -104,6 +104,7 @@ private:
     void own_device_changed(const sys::LinkInfo &);
     void ask_truth(std::uint32_t ifindex); // of a device that is not as the bond has it
     void on_truth(const sys::LinkInfo &);
+    Task<Result<void>> addresses_set();
     Task<Result<void>> follow_address(MacAddr);
     Task<Result<void>> reprogram(ProgramSet);
     Task<Result<void>> open_slave(SlaveOriginal, core::EnslavePlan, core::DeviceFacts &);

@@ -110,6 +110,7 @@ Task<Result<void>> BondController::release(std::string ifname) {
     const core::Slave slave = *found;
     XB_CO_TRY(plan, core::plan_release(bond_, slave.slot, random_mac()));
     settle(core::release(bond_, slave.slot, *plan, sys::now()));
+    co_await addresses_set(); // and shown to the switch: before the link of the one that leaves goes down
     co_await close_slave(slave, *plan);
     co_return co_await persist();
 }
