@@ -102,7 +102,7 @@ struct Snapshot {
     Time started{};
     std::vector<Feature> features;
     Timing turns; // of the loop
-    Timing hands; // of the calls that may sleep, made by the second thread
+    Timing hands; // of the calls that may sleep, made by a thread of their own
     std::size_t hands_waiting = 0;
     std::vector<BondView> bonds;
     std::vector<NotUnderControl> not_under_control;
