@@ -5,6 +5,7 @@
 #include <cstring>
 #include <fstream>
 #include <spdlog/spdlog.h>
+#include <utility>
 
 #include "user/daemon/saved/bond_rows.h"
 #include "user/daemon/saved/lacp_rows.h"
@@ -39,7 +40,8 @@ constexpr const char *lacp_key = "lacp";
 
 std::filesystem::path bonds_dir(const std::filesystem::path &dir) { return dir / "bonds"; }
 
-SavedBondFile file_of(json j, const std::string &path) {
+// To copy what is nested without end would take a stack without end: it is moved.
+SavedBondFile file_of(json &&j, const std::string &path) {
     try {
         return saved::read<SavedBondFile>(j);
     } catch (const std::exception &e) {
@@ -65,7 +67,7 @@ Result<std::optional<SavedBondFile>> load_bond(const std::filesystem::path &path
         return fail(code, path.string() + ": " + std::strerror(code));
     }
     try {
-        const auto j = json::parse(in);
+        auto j = json::parse(in);
         if (j.at("boot_id") != boot_id()) {
             return std::nullopt;
         }
@@ -73,7 +75,7 @@ Result<std::optional<SavedBondFile>> load_bond(const std::filesystem::path &path
             return fail(EPROTO, path.string() + ": state version " + saved::describe(j.at("version")) +
                                     ", this xbondd knows " + std::to_string(file_version));
         }
-        auto file = file_of(j, path.string());
+        auto file = file_of(std::move(j), path.string());
         if (file.netns != 0 && netns != 0 && file.netns != netns) {
             spdlog::warn("{} is of a network namespace that is not this one: not used", path.string());
             return std::nullopt;
