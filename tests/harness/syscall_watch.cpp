@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <chrono>
 #include <climits>
 #include <cstring>
 #include <filesystem>
@@ -132,11 +131,7 @@ std::string sleeper(pid_t pid, std::uint64_t number, const std::array<std::uint6
 
 } // namespace
 
-SyscallWatch::SyscallWatch(pid_t thread) : thread_(thread), tracer_([this] { run(); }) {
-    while (!ready_) {
-        std::this_thread::sleep_for(std::chrono::milliseconds(1));
-    }
-}
+SyscallWatch::SyscallWatch(pid_t thread) : thread_(thread), tracer_([this] { run(); }) { ready_.wait(false); }
 
 SyscallWatch::~SyscallWatch() {
     stop_ = true;
@@ -154,6 +149,7 @@ void SyscallWatch::run() {
     const bool seized =
         ptrace(PTRACE_SEIZE, thread_, 0, PTRACE_O_TRACESYSGOOD) == 0 && ptrace(PTRACE_INTERRUPT, thread_, 0, 0) == 0;
     ready_ = true;
+    ready_.notify_all();
     int status = 0;
     while (seized && waitpid(thread_, &status, __WALL) == thread_ && WIFSTOPPED(status)) {
         const int signal = WSTOPSIG(status);

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 #include <sys/stat.h>
+#include <thread>
 
 #include "tests/harness/syscall_watch.h"
 #include "tests/netns/frames.h"
@@ -170,6 +171,24 @@ TEST_CASE("SIGHUP reads the config file again; a broken one changes nothing") {
     CHECK(wait_until([&] { return daemon.log().find("SIGHUP: nothing was changed") != std::string::npos; }));
     CHECK(miimon() == 70);
     CHECK(daemon.stop() == 0);
+}
+
+TEST_CASE("what somebody sets on the bond's device while a long change is in work: the last word counts") {
+    Lab lab(Kind::wires, 2);
+    lab.make_bond("mode active-backup miimon 100");
+    json bonds;
+    for (int n = 1; n <= 12; ++n) {
+        bonds["b" + std::to_string(n)] = json::object();
+    }
+    bonds["bond0"] = {{"mode", "active-backup"}, {"miimon", 100}, {"slaves", {"e0", "e1"}}};
+    const auto path = config_file(lab, "long.json", bonds);
+    std::thread applying([&] { lab.cli()("apply " + path); });
+    REQUIRE(wait_until([&] { return lab.ns().exists("b1"); }));
+    lab.ns().ip("link set bond0 mtu 1400");
+    CHECK(holds_for([&] { return lab.ns().mtu("bond0") == 1400; }, 100ms)); // it is told of, and waits for its turn
+    lab.ns().ip("link set bond0 mtu 1500");                                 // as it was: nothing to do
+    applying.join();
+    CHECK(holds_for([&] { return lab.ns().mtu("bond0") == 1500 && lab.ns().mtu("e0") == 1500; }, 500ms));
 }
 
 TEST_CASE("the loop makes no call that can sleep, whatever is asked of it and whatever happens") {

@@ -8,6 +8,7 @@
 #include <sstream>
 
 #include "tests/core/options/changed_options.h"
+#include "user/daemon/saved/bond_file.h"
 #include "user/daemon/saved/bond_rows.h"
 #include "user/daemon/saved/saved_state.h"
 
@@ -158,11 +159,11 @@ TEST_CASE("forgetting the state takes the file, and never somebody else's") {
     const auto state_dir = dir.path / "state";
     REQUIRE(save_state(state_dir, example()));
     std::ofstream(state_dir / "precious") << "kept";
-    forget_state(state_dir);
+    forget_files(state_dir);
     CHECK_FALSE(std::filesystem::exists(state_dir / "state.json"));
     CHECK(slurp(state_dir / "precious") == "kept");
     std::filesystem::remove(state_dir / "precious");
-    forget_state(state_dir);
+    forget_files(state_dir);
     CHECK_FALSE(std::filesystem::exists(state_dir));
 }
 

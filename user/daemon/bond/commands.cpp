@@ -71,8 +71,11 @@ Task<Result<void>> BondController::destroy() {
         return device.destroy(tools.netlink);
     };
     auto done = co_await host_.hands.call("delete a bond", std::move(end));
-    saver_.forget(); // last: what a successor would have to clear away
-    if (!done && done.error().code != ENODEV) {
+    saver_.forget();                            // last: what a successor would have to clear away
+    if (!done && done.error().code == ENODEV) { // somebody was faster
+        done = {};
+    }
+    if (!done) {
         spdlog::error("{}: {}", name(), done.error().message);
     }
     co_return done;
@@ -135,11 +138,24 @@ Task<Result<void>> BondController::addresses_set() {
     co_return co_await host_.hands.call("addresses", std::move(nothing));
 }
 
-// Somebody has set the device's address: the slaves follow, or it goes back.
-Task<Result<void>> BondController::follow_address(MacAddr mac) {
-    if (mac == bond_.mac) {
-        co_return Result<void>();
+// Somebody has set the device's address or MTU. What it is when this comes to its turn counts: it may have been set
+// again meanwhile.
+Task<Result<void>> BondController::follow_device() {
+    following_ = false; // what is told from here on is looked at again
+    auto look = [device = device_](Hands::Tools &tools) { return tools.netlink.link(device.ifindex()); };
+    XB_CO_TRY(truth, co_await host_.hands.call("look at a link", std::move(look)));
+    Result<void> done;
+    if (truth->mac != bond_.mac) {
+        done = co_await follow_address(truth->mac);
     }
+    if (truth->mtu != bond_.mtu) {
+        done = co_await set_mtu(truth->mtu);
+    }
+    co_return done;
+}
+
+// The slaves follow, or the device goes back.
+Task<Result<void>> BondController::follow_address(MacAddr mac) {
     auto done = co_await set_address(mac);
     if (!done) {
         spdlog::error("{}: {}", name(), done.error().message);

@@ -313,11 +313,8 @@ void BondController::own_device_changed(const sys::LinkInfo &link) {
         settle(core::BondAdmin{up});
         observe_and_handle(bond_.slaves);
     }
-    if (link.mac != bond_.mac) {
-        host_.change_later(name(), [mac = link.mac](BondController &bond) { return bond.follow_address(mac); });
-    }
-    if (link.mtu != bond_.mtu) {
-        host_.change_later(name(), [mtu = link.mtu](BondController &bond) { return bond.set_mtu(mtu); });
+    if ((link.mac != bond_.mac || link.mtu != bond_.mtu) && !std::exchange(following_, true)) {
+        host_.change_later(name(), [](BondController &bond) { return bond.follow_device(); });
     }
     // Promiscuity may have changed: visibility and the slaves' filters follow it.
     synced_devices_.reset();

@@ -105,6 +105,7 @@ private:
     void ask_truth(std::uint32_t ifindex); // of a device that is not as the bond has it
     void on_truth(const sys::LinkInfo &);
     Task<Result<void>> addresses_set();
+    Task<Result<void>> follow_device();
     Task<Result<void>> follow_address(MacAddr);
     Task<Result<void>> reprogram(ProgramSet);
     Task<Result<void>> open_slave(SlaveOriginal, core::EnslavePlan, core::DeviceFacts &);
@@ -128,7 +129,8 @@ private:
     std::deque<core::Transition> history_;
     sys::EventLoop::Source timer_, events_;
     Alive alive_;
-    bool ended_ = false; // by destroy(): what hands still tell concerns nobody
+    bool following_ = false; // follow_device() waits for its turn
+    bool ended_ = false;     // by destroy(): what hands still tell concerns nobody
 };
 
 loader::DataPath::Config data_path_config(const std::filesystem::path &pin_root, const core::BondState &,

@@ -46,7 +46,9 @@ void BondController::carry_out(const core::Effect &effect, Done &done) {
                        applier_.publish(to.desired);
                    },
                    [&](const core::Announce &announce) {
-                       if (const auto *slave = core::find_slave(bond_, announce.slot)) {
+                       // While it waited for addresses another slave may have become the active one.
+                       const bool holds = core::uses_lacp(bond_) || announce.slot == bond_.active;
+                       if (const auto *slave = core::find_slave(bond_, announce.slot); slave != nullptr && holds) {
                            daemon::announce(host_, device_.ifindex(), bond_.mac, slave->ifindex);
                        }
                    },

@@ -172,8 +172,10 @@ void BondController::on_link_gone(std::uint32_t ifindex) {
     links_.slave_gone(gone.slot);
     (void)take_original(ifindex);
     host_.hands.run(
-        [path = path_, device = device_, slot = gone.slot, ifindex, bond_mac](Hands::Tools &tools) -> Hands::Then {
+        [path = path_, device = device_, slot = gone.slot, ifindex, bond_mac,
+         forget_filters = applier_.filters().taker()](Hands::Tools &tools) -> Hands::Then {
             path->detach_slave(slot, ifindex);
+            (void)forget_filters(ifindex); // the number may be another device's next
             if (bond_mac) {
                 (void)device.set_mac(tools.netlink, *bond_mac);
             }

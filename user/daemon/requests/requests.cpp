@@ -110,7 +110,7 @@ Task<Result<void>> Daemon::forget(std::string name) {
         (void)co_await it->second->release_all();
         const auto ending = std::move(it->second);
         bonds_.erase(it);
-        (void)co_await ending->destroy();
+        co_return co_await ending->destroy();
     }
     co_return Result<void>();
 }

@@ -49,9 +49,4 @@ Result<std::optional<lacp::SystemState>> load_lacp(const std::filesystem::path &
     }
 }
 
-void forget_lacp(const std::filesystem::path &dir, const std::string &bond) {
-    std::error_code ignored;
-    std::filesystem::remove(lacp_file(dir, bond), ignored);
-}
-
 } // namespace xbond::daemon

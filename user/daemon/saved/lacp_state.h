@@ -17,6 +17,5 @@ std::filesystem::path lacp_file(const std::filesystem::path &dir, const std::str
 Result<void> save_lacp(const std::filesystem::path &dir, const std::string &bond, const lacp::SystemState &);
 // Nothing when there is none; EINVAL when it cannot be understood. The options are not in it: the bond has them.
 Result<std::optional<lacp::SystemState>> load_lacp(const std::filesystem::path &dir, const std::string &bond);
-void forget_lacp(const std::filesystem::path &dir, const std::string &bond);
 
 } // namespace xbond::daemon

@@ -38,12 +38,6 @@ Result<void> save_state(const std::filesystem::path &dir, const SavedState &stat
         [&] { return sys::replace_file(state_file(dir), text_of(state), sys::Durable::yes); });
 }
 
-void forget_state(const std::filesystem::path &dir) {
-    std::error_code ec;
-    std::filesystem::remove(dir / file_name, ec);
-    std::filesystem::remove(dir, ec);
-}
-
 Result<SavedState> load_state(const std::filesystem::path &dir) {
     SavedState state;
     state.boot_id = boot_id();

@@ -34,7 +34,6 @@ std::filesystem::path state_file(const std::filesystem::path &dir);
 Result<void> save_state(const std::filesystem::path &dir, const SavedState &); // now; the directory is made (0700)
 // An empty state where there is no file or it is of another boot; an error where it cannot be understood.
 Result<SavedState> load_state(const std::filesystem::path &dir);
-void forget_state(const std::filesystem::path &dir); // the file, and the directory if nothing else is in it
 std::string boot_id();
 
 } // namespace xbond::daemon
