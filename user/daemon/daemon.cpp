@@ -47,14 +47,29 @@ Result<void> Daemon::open() {
     XB_TRY(hands, Hands::open(*loop_));
     hands_ = std::move(*hands);
     files_.emplace(*hands_);
+    groups_.emplace(*loop_, *hands_);
     desk_.emplace(*loop_);
     XB_TRY(features, loader::probe_features());
     features_ = std::move(*features);
     if (settings_.carrier_check) {
         features_.carrier = std::max(features_.carrier, *settings_.carrier_check);
     }
-    host_ = std::make_unique<Host>(
-        Host{*loop_, *netlink_, *ethtool_, *packets_, features_, *hands_, *files_, {}, {}, {}, {}, {}, {}, {}, {}});
+    host_ = std::make_unique<Host>(Host{*loop_,
+                                        *netlink_,
+                                        *ethtool_,
+                                        *packets_,
+                                        features_,
+                                        *hands_,
+                                        *files_,
+                                        *groups_,
+                                        {},
+                                        {},
+                                        {},
+                                        {},
+                                        {},
+                                        {},
+                                        {},
+                                        {}});
     host_->state_dir = settings_.state_dir;
     host_->boot_id = boot_id();
     host_->netns_cookie = netns_cookie();

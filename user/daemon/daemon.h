@@ -12,6 +12,7 @@
 
 #include "user/api/protocol.h"
 #include "user/daemon/bond/controller.h"
+#include "user/daemon/group_watch.h"
 #include "user/daemon/host.h"
 #include "user/daemon/requests/control_server.h"
 #include "user/daemon/requests/plan.h"
@@ -127,6 +128,7 @@ private:
     loader::Features features_;
     std::unique_ptr<Hands> hands_;
     std::optional<FileSaver> files_;
+    std::optional<GroupWatch> groups_;
     std::unique_ptr<Host> host_;
     Fd instance_lock_;
     std::unique_ptr<ControlServer> server_;

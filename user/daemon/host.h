@@ -56,6 +56,7 @@ private:
 };
 
 class BondController;
+class GroupWatch;
 
 struct Host {
     sys::EventLoop &loop;
@@ -65,6 +66,7 @@ struct Host {
     const loader::Features &features;
     Hands &hands;
     FileSaver &files;
+    GroupWatch &groups;
     LinkTable links;
     std::filesystem::path pin_root; // <bpffs>/xbond/<netns inode>
     std::filesystem::path state_dir;

@@ -90,7 +90,9 @@ Result<void> DeviceFilter::set_multicast(std::string_view ifname, std::span<cons
     return first;
 }
 
-MulticastLists multicast_lists() { return parse_dev_mcast(read_file("/proc/thread-self/net/dev_mcast").value_or("")); }
+std::string multicast_text() { return read_file("/proc/thread-self/net/dev_mcast").value_or(""); }
+
+MulticastLists multicast_lists() { return parse_dev_mcast(multicast_text()); }
 
 std::vector<MulticastEntry> multicast_list(std::string_view ifname, const MulticastLists &lists) {
     const auto found = lists.find(ifname);

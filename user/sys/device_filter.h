@@ -26,6 +26,7 @@ struct MulticastEntry {
 // By device, from /proc/thread-self/net/dev_mcast: it has those of all devices or none, and takes time where there are
 // many. A device without entries is not in it.
 using MulticastLists = std::map<std::string, std::vector<MulticastEntry>, std::less<>>;
+std::string multicast_text(); // as the kernel prints it; empty: it could not be read
 MulticastLists multicast_lists();
 std::vector<MulticastEntry> multicast_list(std::string_view ifname, const MulticastLists & = multicast_lists());
 

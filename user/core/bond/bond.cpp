@@ -143,7 +143,7 @@ Link verdict(const BondState &bond, const Slave &slave) {
                                                   : monitor::worse(slave.mii, slave.arp);
 }
 
-// The monitor runs while the bond is up and has slaves; its ticks keep the grid that starts here.
+// The monitor runs while the bond is up and has slaves.
 void restart_monitor(BondState &bond, Time first_tick) {
     const bool runs = bond.admin_up && bond.options.miimon_ms > 0 && !bond.slaves.empty();
     bond.next_tick = runs ? std::optional(first_tick) : std::nullopt;

@@ -79,6 +79,13 @@ std::string commit_down(BondState &bond, Step &step, Slave &slave) {
     return {};
 }
 
+// The first moment that is later than `now`, a whole interval or more behind the last tick, and a multiple of the
+// interval: the ticks of many bonds come together and wake the host once.
+Time tick_after(Time last, Time interval, Time now) {
+    const Time next = last + interval * ((now - last) / interval + 1);
+    return (next + interval - Time(1)) / interval * interval;
+}
+
 void run_mii(BondState &bond, Step &step) {
     const bool tick = step.now >= *bond.next_tick;
     const bool had_carrier = bond.carrier;
@@ -95,8 +102,7 @@ void run_mii(BondState &bond, Step &step) {
     commit(bond, step, causes);
     if (tick) {
         announce_tick(bond, step);
-        const Time interval = Ms(bond.options.miimon_ms);
-        *bond.next_tick += interval * ((step.now - *bond.next_tick) / interval + 1);
+        bond.next_tick = tick_after(*bond.next_tick, Ms(bond.options.miimon_ms), step.now);
     } else if (bond.carrier && !had_carrier) {
         try_announce(bond,
                      step); // the try at the change itself came before the carrier (1.11); no tick will make up for it

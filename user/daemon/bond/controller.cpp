@@ -342,6 +342,7 @@ void BondController::on_link_changed(const sys::LinkInfo &told) {
     if (found == bond_.slaves.end()) {
         return;
     }
+    applier_.filters().on_flags(told.ifindex, told.flags);
     const core::Slave slave = *found;
     if (slave.name != told.name) {
         settle(core::SlaveRenamed{slave.slot, told.name});

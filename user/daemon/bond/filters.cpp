@@ -72,17 +72,44 @@ FilterPlan plan_filters(const LinkTable &links, const BondDevice &device, const 
     return plan;
 }
 
+FilterSync::FilterSync(Host &host, std::function<void(const AddedFilters &)> added)
+    : host_(host),
+      added_(std::move(added)),
+      groups_(host.groups.listen([this](const GroupWatch::Devices &changed) { on_groups(changed); })) {}
+
 void FilterSync::carry_out(FilterPlan plan) {
     plan_ = std::move(plan);
+    again();
+}
+
+void FilterSync::again() {
     again_ = busy_;
     if (!busy_) {
         start();
     }
 }
 
+// Of the bond, whose groups slaves carry, or of a slave, from which somebody has taken some.
+void FilterSync::on_groups(const GroupWatch::Devices &changed) {
+    const bool concerned = changed.contains(plan_.bond) || std::ranges::any_of(plan_.slaves, [&](const auto &slave) {
+                               return changed.contains(slave.ifindex);
+                           });
+    if (concerned) {
+        again();
+    }
+}
+
+// Somebody may have taken away what is needed.
+void FilterSync::on_flags(std::uint32_t ifindex, unsigned flags) {
+    const auto slave = std::ranges::find(plan_.slaves, ifindex, &FilterPlan::Slave::ifindex);
+    if (slave != plan_.slaves.end() &&
+        ((slave->promisc && (flags & IFF_PROMISC) == 0) || (slave->allmulti && (flags & IFF_ALLMULTI) == 0))) {
+        again();
+    }
+}
+
 void FilterSync::start() {
     busy_ = true;
-    next_look_ = {};
     host_.hands.run(
         [plan = plan_, book = book_,
          done = alive_.guard([this](const AddedFilters &now) { finished(now); })](Hands::Tools &tools) -> Hands::Then {
@@ -93,18 +120,13 @@ void FilterSync::start() {
 }
 
 void FilterSync::finished(const AddedFilters &now) {
-    constexpr Ms soon(20), interval(500);
     busy_ = false;
-    const bool changed = known_ != now;
-    if (changed) {
+    if (known_ != now) {
         known_ = now;
         added_(now);
     }
     if (std::exchange(again_, false)) {
         start();
-    } else if (!plan_.slaves.empty()) {
-        next_look_ = host_.loop.at(
-            sys::now() + (changed ? soon : interval), [this] { start(); }, "filters");
     }
 }
 

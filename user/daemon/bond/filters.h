@@ -11,6 +11,7 @@
 #include "user/core/bond/desired.h"
 #include "user/daemon/bond/bond_device.h"
 #include "user/daemon/bond/slave_device.h"
+#include "user/daemon/group_watch.h"
 #include "user/daemon/hands.h"
 #include "user/daemon/host.h"
 
@@ -35,14 +36,15 @@ FilterPlan plan_filters(const LinkTable &, const BondDevice &, const core::Desir
 
 using AddedFilters = std::map<std::uint32_t, SlaveFilters>; // by ifindex
 
-// Keeps the plan carried out: also when the groups joined on the bond change, of which most kernels tell nobody, and
-// when somebody takes away what is needed. They are looked at twice a second, and soon again while they change.
+// Keeps the plan carried out: also when the groups joined on the bond change, and when somebody takes away what is
+// needed.
 class FilterSync {
 public:
     // `added`: what is on the slaves by us has changed.
-    FilterSync(Host &host, std::function<void(const AddedFilters &)> added) : host_(host), added_(std::move(added)) {}
+    FilterSync(Host &, std::function<void(const AddedFilters &)> added);
 
     void carry_out(FilterPlan plan);
+    void on_flags(std::uint32_t ifindex, unsigned flags); // of a slave, as the kernel tells them
     void adopt(std::uint32_t ifindex, SlaveFilters added) {
         (*book_)[ifindex] = std::move(added);
     } // before the loop runs
@@ -50,6 +52,8 @@ public:
     std::function<SlaveFilters(std::uint32_t ifindex)> taker() const;
 
 private:
+    void again();
+    void on_groups(const GroupWatch::Devices &changed);
     void start();
     void finished(const AddedFilters &now);
 
@@ -59,8 +63,8 @@ private:
     bool busy_ = false, again_ = false;
     std::shared_ptr<AddedFilters> book_ = std::make_shared<AddedFilters>(); // hands' alone
     AddedFilters known_;                                                    // a copy, as of the last time
-    sys::EventLoop::Source next_look_;
     Alive alive_;
+    GroupWatch::Listener groups_;
 };
 
 } // namespace xbond::daemon
