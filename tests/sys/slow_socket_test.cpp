@@ -3,6 +3,7 @@
 #include <catch2/catch.hpp>
 #include <cstring>
 #include <poll.h>
+#include <set>
 #include <vector>
 
 #include "tests/sys/lab.h"
@@ -44,13 +45,15 @@ struct Lab {
     }
 
     void send(const Bytes &bytes) const { REQUIRE(wire.send(pair.x1, bytes)); }
-    // The numbers of frames heard until `last` comes.
-    std::vector<int> heard_until(const SlowSocket &socket, int last) {
+    // The numbers of frames heard on a device until `last` comes.
+    std::vector<int> heard_until(const SlowSocket &socket, std::uint32_t device, int last) {
         std::vector<int> numbers;
         harness::wait_until([&] {
-            socket.receive([&](std::span<const std::uint8_t> bytes, std::optional<Time>) {
+            socket.receive([&](std::uint32_t ifindex, std::span<const std::uint8_t> bytes, std::optional<Time>) {
                 CHECK(std::ranges::equal(bytes, frame(bytes.back())));
-                numbers.push_back(bytes.back());
+                if (ifindex == device) {
+                    numbers.push_back(bytes.back());
+                }
             });
             return !numbers.empty() && numbers.back() == last;
         });
@@ -62,6 +65,12 @@ struct Lab {
     Pair pair{};
     PacketSocket wire;
 };
+
+Result<SlowSocket> listening(std::uint32_t ifindex) {
+    XB_TRY(socket, SlowSocket::open());
+    XB_TRY_VOID(socket->join(ifindex));
+    return std::move(*socket);
+}
 
 int subscriptions() {
     const auto list = multicast_list("x0");
@@ -76,7 +85,7 @@ TEST_CASE("slow socket: hears its group untagged and priority-tagged (XB-3), not
     if (!lab.ns) {
         return;
     }
-    const auto socket = SlowSocket::open(lab.pair.x0);
+    const auto socket = listening(lab.pair.x0);
     REQUIRE(socket);
     lab.send(frame(1));
     lab.send(frame(2, vid0));
@@ -85,7 +94,7 @@ TEST_CASE("slow socket: hears its group untagged and priority-tagged (XB-3), not
     lab.send(frame(5, {}, slow_group, 0xcc));
     REQUIRE(lab.wire.send(lab.pair.x0, frame(6))); // its own direction
     lab.send(frame(7));
-    CHECK(lab.heard_until(*socket, 7) == std::vector{1, 2, 7});
+    CHECK(lab.heard_until(*socket, lab.pair.x0, 7) == std::vector{1, 2, 7});
 }
 
 TEST_CASE("slow socket: a VLAN device on the slave takes its frames away, not those with VID 0") {
@@ -97,12 +106,12 @@ TEST_CASE("slow socket: a VLAN device on the slave takes its frames away, not th
         std::puts("SKIPPED: this kernel has no VLAN devices");
         return;
     }
-    const auto socket = SlowSocket::open(lab.pair.x0);
+    const auto socket = listening(lab.pair.x0);
     REQUIRE(socket);
     lab.send(frame(1, vid5));
     lab.send(frame(2, vid0));
     lab.send(frame(3));
-    CHECK(lab.heard_until(*socket, 3) == std::vector{2, 3});
+    CHECK(lab.heard_until(*socket, lab.pair.x0, 3) == std::vector{2, 3});
 }
 
 TEST_CASE("slow socket: stamps are on the monotonic clock, in order, and none is later than now") {
@@ -110,12 +119,12 @@ TEST_CASE("slow socket: stamps are on the monotonic clock, in order, and none is
     if (!lab.ns) {
         return;
     }
-    const auto socket = SlowSocket::open(lab.pair.x0);
+    const auto socket = listening(lab.pair.x0);
     REQUIRE(socket);
     std::vector<Time> stamps;
     const auto read = [&] {
         stamps.clear();
-        socket->receive([&](std::span<const std::uint8_t>, std::optional<Time> stamp) {
+        socket->receive([&](std::uint32_t, std::span<const std::uint8_t>, std::optional<Time> stamp) {
             REQUIRE(stamp);
             CHECK(*stamp <= now());
             stamps.push_back(*stamp);
@@ -148,11 +157,60 @@ TEST_CASE("slow socket: what it sends comes out of the other end as it was") {
     if (!lab.ns) {
         return;
     }
-    const auto socket = SlowSocket::open(lab.pair.x0), peer = SlowSocket::open(lab.pair.x1);
+    const auto socket = listening(lab.pair.x0), peer = listening(lab.pair.x1);
     REQUIRE(socket);
     REQUIRE(peer);
-    REQUIRE(socket->send(frame(9)));
-    CHECK(lab.heard_until(*peer, 9) == std::vector{9});
+    REQUIRE(socket->send(lab.pair.x0, frame(9)));
+    CHECK(lab.heard_until(*peer, lab.pair.x1, 9) == std::vector{9});
+}
+
+TEST_CASE("slow socket: tells on which device a frame came, and hears nothing of the muted ones") {
+    Lab lab;
+    if (!lab.ns) {
+        return;
+    }
+    const auto socket = SlowSocket::open();
+    REQUIRE(socket);
+    const auto heard = [&] { // until both have been heard, or the deadline has passed
+        std::set<std::uint32_t> devices;
+        harness::wait_until(
+            [&] {
+                socket->receive([&](std::uint32_t ifindex, std::span<const std::uint8_t>, std::optional<Time>) {
+                    devices.insert(ifindex);
+                });
+                return devices.size() == 2;
+            },
+            std::chrono::milliseconds(100));
+        return devices;
+    };
+    const auto both = [&] {
+        REQUIRE(lab.wire.send(lab.pair.x1, frame(1)));
+        REQUIRE(lab.wire.send(lab.pair.x0, frame(2)));
+    };
+    both();
+    CHECK(heard() == std::set{lab.pair.x0, lab.pair.x1});
+    REQUIRE(socket->mute(std::array{lab.pair.x1}));
+    both();
+    CHECK(heard() == std::set{lab.pair.x0});
+    REQUIRE(socket->mute({}));
+    both();
+    CHECK(heard() == std::set{lab.pair.x0, lab.pair.x1});
+}
+
+TEST_CASE("slow socket: a device is subscribed once a join, until as many leave") {
+    Lab lab;
+    if (!lab.ns) {
+        return;
+    }
+    const auto socket = SlowSocket::open();
+    REQUIRE(socket);
+    REQUIRE(socket->join(lab.pair.x0));
+    REQUIRE(socket->join(lab.pair.x0));
+    CHECK(subscriptions() == 1);
+    socket->leave(lab.pair.x0);
+    CHECK(subscriptions() == 1);
+    socket->leave(lab.pair.x0);
+    CHECK(subscriptions() == 0);
 }
 
 TEST_CASE("slow socket: subscribes the slave to the group as long as it lives (XB-5), whatever else changes there") {
@@ -163,7 +221,7 @@ TEST_CASE("slow socket: subscribes the slave to the group as long as it lives (X
     const auto filter = DeviceFilter::open();
     CHECK(subscriptions() == 0);
     {
-        const auto socket = SlowSocket::open(lab.pair.x0);
+        const auto socket = listening(lab.pair.x0);
         REQUIRE(socket);
         CHECK(subscriptions() == 1);
         bool promisc = false;
@@ -174,7 +232,7 @@ TEST_CASE("slow socket: subscribes the slave to the group as long as it lives (X
         REQUIRE(filter->set_multicast("x0", {}, own));
         CHECK(subscriptions() == 1);
         lab.send(frame(1));
-        CHECK(lab.heard_until(*socket, 1) == std::vector{1});
+        CHECK(lab.heard_until(*socket, lab.pair.x0, 1) == std::vector{1});
     }
     CHECK(subscriptions() == 0);
 }
@@ -184,19 +242,19 @@ TEST_CASE("slow socket: lives through down and up of the device, and its end") {
     if (!lab.ns) {
         return;
     }
-    const auto socket = SlowSocket::open(lab.pair.x0);
+    const auto socket = listening(lab.pair.x0);
     REQUIRE(socket);
     REQUIRE(lab.netlink->set_up(lab.pair.x0, false));
-    CHECK(socket->send(frame(1)).error().code == ENETDOWN);
-    socket->receive([](std::span<const std::uint8_t>, std::optional<Time>) { CHECK(false); });
+    CHECK(socket->send(lab.pair.x0, frame(1)).error().code == ENETDOWN);
+    socket->receive([](std::uint32_t, std::span<const std::uint8_t>, std::optional<Time>) { CHECK(false); });
     REQUIRE(lab.netlink->set_up(lab.pair.x0, true));
     lab.send(frame(2));
-    CHECK(lab.heard_until(*socket, 2) == std::vector{2});
+    CHECK(lab.heard_until(*socket, lab.pair.x0, 2) == std::vector{2});
 
     REQUIRE(shell("ip link del x0"));
-    socket->receive([](std::span<const std::uint8_t>, std::optional<Time>) { CHECK(false); });
+    socket->receive([](std::uint32_t, std::span<const std::uint8_t>, std::optional<Time>) { CHECK(false); });
     pollfd p{socket->fd(), POLLIN, 0};
     CHECK(::poll(&p, 1, 0) == 0); // no error that an event loop would be told for ever
-    CHECK(socket->send(frame(3)).error().code == ENXIO);
-    CHECK(SlowSocket::open(lab.pair.x0).error().code == ENODEV);
+    CHECK(socket->send(lab.pair.x0, frame(3)).error().code == ENXIO);
+    CHECK(socket->join(lab.pair.x0).error().code == ENODEV);
 }

@@ -48,6 +48,8 @@ Result<void> Daemon::open() {
     hands_ = std::move(*hands);
     files_.emplace(*hands_);
     groups_.emplace(*loop_, *hands_);
+    XB_TRY(slow, SlowReceiver::open(*loop_, *hands_));
+    slow_ = std::move(*slow);
     desk_.emplace(*loop_);
     XB_TRY(features, loader::probe_features());
     features_ = std::move(*features);
@@ -62,6 +64,7 @@ Result<void> Daemon::open() {
                                         *hands_,
                                         *files_,
                                         *groups_,
+                                        *slow_,
                                         {},
                                         {},
                                         {},

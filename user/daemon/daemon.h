@@ -17,6 +17,7 @@
 #include "user/daemon/requests/control_server.h"
 #include "user/daemon/requests/plan.h"
 #include "user/daemon/task_queue.h"
+#include "user/daemon/traffic/slow_receiver.h"
 #include "user/show/snapshot.h"
 
 namespace xbond::daemon {
@@ -129,6 +130,7 @@ private:
     std::unique_ptr<Hands> hands_;
     std::optional<FileSaver> files_;
     std::optional<GroupWatch> groups_;
+    std::unique_ptr<SlowReceiver> slow_;
     std::unique_ptr<Host> host_;
     Fd instance_lock_;
     std::unique_ptr<ControlServer> server_;

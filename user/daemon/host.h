@@ -57,6 +57,7 @@ private:
 
 class BondController;
 class GroupWatch;
+class SlowReceiver;
 
 struct Host {
     sys::EventLoop &loop;
@@ -67,6 +68,7 @@ struct Host {
     Hands &hands;
     FileSaver &files;
     GroupWatch &groups;
+    SlowReceiver &slow;
     LinkTable links;
     std::filesystem::path pin_root; // <bpffs>/xbond/<netns inode>
     std::filesystem::path state_dir;

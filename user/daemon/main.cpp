@@ -17,7 +17,7 @@ std::optional<std::filesystem::path> absolute(const std::string &path) {
     return std::filesystem::absolute(path);
 }
 
-// A bond of two slaves in 802.3ad takes some 22 descriptors, and the usual soft limit is 1024.
+// A bond of two slaves in 802.3ad takes some 20 descriptors, and the usual soft limit is 1024.
 void take_all_descriptors() {
     rlimit limit{};
     if (::getrlimit(RLIMIT_NOFILE, &limit) == 0) {

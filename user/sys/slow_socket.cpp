@@ -11,6 +11,7 @@
 #include <linux/pkt_sched.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
+#include <vector>
 
 #include "user/sys/event_loop.h"
 #include "user/sys/io.h"
@@ -20,15 +21,23 @@ namespace {
 
 constexpr std::array<std::uint8_t, ETH_ALEN> slow_group{0x01, 0x80, 0xc2, 0, 0, 2};
 constexpr std::size_t buffer_bytes = 2048;
-constexpr int max_frames = 256; // at once, or a flood would hold the caller
+constexpr int max_frames = 256;        // at once, or a flood would hold the caller
+constexpr int receive_bytes = 1 << 20; // some 1,300 frames: all slaves' share it
 
 template <typename T> bool set_option(const Fd &fd, int level, int name, const T &value) {
     return ::setsockopt(fd.get(), level, name, &value, sizeof value) == 0;
 }
 
-// Received for this host, to the group: not outgoing, not of a VLAN.
-bool set_filter(const Fd &fd) {
-    std::array<sock_filter, 9> code{{
+// Received for this host, to the group: not outgoing, not of a VLAN, not on a muted device.
+bool set_filter(const Fd &fd, std::span<const std::uint32_t> muted) {
+    std::vector<sock_filter> code{
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, static_cast<std::uint32_t>(SKF_AD_OFF + SKF_AD_IFINDEX)),
+    };
+    for (const std::uint32_t ifindex : muted) {
+        code.push_back(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ifindex, 0, 1));
+        code.push_back(BPF_STMT(BPF_RET | BPF_K, 0));
+    }
+    const std::array<sock_filter, 9> slow{{
         BPF_STMT(BPF_LD | BPF_W | BPF_ABS, static_cast<std::uint32_t>(SKF_AD_OFF + SKF_AD_PKTTYPE)),
         BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, PACKET_MULTICAST, 0, 6),
         BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 0),
@@ -39,16 +48,18 @@ bool set_filter(const Fd &fd) {
         BPF_STMT(BPF_RET | BPF_K, buffer_bytes),
         BPF_STMT(BPF_RET | BPF_K, 0),
     }};
-    return set_option(fd, SOL_SOCKET, SO_ATTACH_FILTER, sock_fprog{code.size(), code.data()});
+    code.insert(code.end(), slow.begin(), slow.end());
+    return set_option(fd, SOL_SOCKET, SO_ATTACH_FILTER,
+                      sock_fprog{static_cast<unsigned short>(code.size()), code.data()});
 }
 
-bool subscribe(const Fd &fd, int ifindex) {
+bool membership(const Fd &fd, int what, std::uint32_t ifindex) {
     packet_mreq request{};
-    request.mr_ifindex = ifindex;
+    request.mr_ifindex = static_cast<int>(ifindex);
     request.mr_type = PACKET_MR_MULTICAST;
     request.mr_alen = slow_group.size();
     std::copy(slow_group.begin(), slow_group.end(), request.mr_address);
-    return set_option(fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, request);
+    return set_option(fd, SOL_PACKET, what, request);
 }
 
 Time time_of(const timespec &t) { return std::chrono::seconds(t.tv_sec) + std::chrono::nanoseconds(t.tv_nsec); }
@@ -69,7 +80,7 @@ std::optional<Time> stamp_of(msghdr &message) {
 
 } // namespace
 
-Result<SlowSocket> SlowSocket::open(std::uint32_t ifindex) {
+Result<SlowSocket> SlowSocket::open() {
     SlowSocket s;
     // Without a protocol until it is ready: nothing unfiltered gets in.
     s.fd_.reset(::socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
@@ -79,15 +90,31 @@ Result<SlowSocket> SlowSocket::open(std::uint32_t ifindex) {
     sockaddr_ll at{};
     at.sll_family = AF_PACKET;
     at.sll_protocol = htons(ETH_P_SLOW);
-    at.sll_ifindex = static_cast<int>(ifindex);
     const int on = 1, priority = TC_PRIO_CONTROL;
-    if (!set_filter(s.fd_) || !set_option(s.fd_, SOL_SOCKET, SO_TIMESTAMPNS, on) ||
+    (void)set_option(s.fd_, SOL_SOCKET, SO_RCVBUFFORCE, receive_bytes);
+    if (!set_filter(s.fd_, {}) || !set_option(s.fd_, SOL_SOCKET, SO_TIMESTAMPNS, on) ||
         !set_option(s.fd_, SOL_SOCKET, SO_PRIORITY, priority) ||
-        !set_option(s.fd_, SOL_PACKET, PACKET_QDISC_BYPASS, on) || !subscribe(s.fd_, at.sll_ifindex) ||
+        !set_option(s.fd_, SOL_PACKET, PACKET_QDISC_BYPASS, on) ||
         ::bind(s.fd_.get(), reinterpret_cast<sockaddr *>(&at), sizeof at) != 0) {
-        return fail_errno("cannot hear slow protocols on interface " + std::to_string(ifindex));
+        return fail_errno("cannot hear slow protocols");
     }
     return s;
+}
+
+Result<void> SlowSocket::join(std::uint32_t ifindex) const {
+    if (!membership(fd_, PACKET_ADD_MEMBERSHIP, ifindex)) {
+        return fail_errno("cannot hear slow protocols on interface " + std::to_string(ifindex));
+    }
+    return {};
+}
+
+void SlowSocket::leave(std::uint32_t ifindex) const { (void)membership(fd_, PACKET_DROP_MEMBERSHIP, ifindex); }
+
+Result<void> SlowSocket::mute(std::span<const std::uint32_t> devices) const {
+    if (!set_filter(fd_, devices.first(std::min(devices.size(), max_muted)))) {
+        return fail_errno("cannot filter slow protocols");
+    }
+    return {};
 }
 
 void SlowSocket::receive(const Handle &handle) const {
@@ -95,7 +122,10 @@ void SlowSocket::receive(const Handle &handle) const {
     for (int frames = 0; frames < max_frames; ++frames) {
         alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(timespec))> control;
         iovec data{buffer.data(), buffer.size()};
+        sockaddr_ll from{};
         msghdr message{};
+        message.msg_name = &from;
+        message.msg_namelen = sizeof from;
         message.msg_iov = &data;
         message.msg_iovlen = 1;
         message.msg_control = control.data();
@@ -107,12 +137,17 @@ void SlowSocket::receive(const Handle &handle) const {
             }
             return;
         }
-        handle(std::span(buffer).first(static_cast<std::size_t>(size)), stamp_of(message));
+        handle(static_cast<std::uint32_t>(from.sll_ifindex), std::span(buffer).first(static_cast<std::size_t>(size)),
+               stamp_of(message));
     }
 }
 
-Result<void> SlowSocket::send(std::span<const std::uint8_t> frame) const {
-    if (::send(fd_.get(), frame.data(), frame.size(), 0) < 0) {
+Result<void> SlowSocket::send(std::uint32_t ifindex, std::span<const std::uint8_t> frame) const {
+    sockaddr_ll to{};
+    to.sll_family = AF_PACKET;
+    to.sll_protocol = htons(ETH_P_SLOW);
+    to.sll_ifindex = static_cast<int>(ifindex);
+    if (::sendto(fd_.get(), frame.data(), frame.size(), 0, reinterpret_cast<const sockaddr *>(&to), sizeof to) < 0) {
         return fail_errno("cannot send a slow protocol's frame");
     }
     return {};

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
-// The slow protocols (IEEE 802.3 Annex 57A: LACP, marker) of one slave by AF_PACKET.
+// The slow protocols (IEEE 802.3 Annex 57A: LACP, marker) of all slaves by one AF_PACKET socket. One a slave would cost
+// an RCU grace period each when it is bound and when it is closed: of a killed program the kernel closes them one by
+// one, and LACP is silent for as long.
 //
 // Bound to the one EtherType, it costs other traffic nothing. xb_rx leaves these frames on the slave, and the stack has
 // taken VLAN tags off by the time it hands them out: a priority tag (VID 0) is gone; what came in a VLAN is
@@ -19,20 +21,28 @@ namespace xbond::sys {
 
 class SlowSocket {
 public:
-    // Subscribes the device to 01:80:C2:00:00:02 as long as the socket lives; the kernel counts subscriptions,
-    // so promiscuous mode and other lists do not matter. The device may go down and up.
-    static Result<SlowSocket> open(std::uint32_t ifindex);
+    static Result<SlowSocket> open();
+
+    // Subscribes the device to 01:80:C2:00:00:02 until leave() or the end of the socket; the kernel counts
+    // subscriptions, so promiscuous mode and other lists do not matter. The device may go down and up. Both wait for
+    // RTNL.
+    Result<void> join(std::uint32_t ifindex) const;
+    void leave(std::uint32_t ifindex) const;
+    // What comes on these is not heard, from the next frame on; of at most max_muted devices.
+    static constexpr std::size_t max_muted = 32;
+    Result<void> mute(std::span<const std::uint32_t> devices) const;
 
     int fd() const { return fd_.get(); }
 
     // `stamp`: when the kernel got the frame; in the first milliseconds of the first socket that wants stamps, when it
     // was read. The span is valid in the callback, which may send() but not destroy.
-    using Handle = std::function<void(std::span<const std::uint8_t> frame, std::optional<Time> stamp)>;
+    using Handle =
+        std::function<void(std::uint32_t ifindex, std::span<const std::uint8_t> frame, std::optional<Time> stamp)>;
     void receive(const Handle &handle) const; // all that had come by the time of the call, oldest first
 
     // With priority TC_PRIO_CONTROL, past the qdisc: for up to a second after the carrier has come the kernel leaves a
     // qdisc there that eats frames and says they were sent. ENOBUFS: nothing was sent.
-    Result<void> send(std::span<const std::uint8_t> frame) const;
+    Result<void> send(std::uint32_t ifindex, std::span<const std::uint8_t> frame) const;
 
 private:
     Fd fd_;

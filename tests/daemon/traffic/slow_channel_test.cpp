@@ -25,6 +25,14 @@ namespace {
 
 using Frames = std::vector<test::Bytes>;
 
+sys::SlowSocket listening(const std::vector<std::string> &devices) {
+    auto socket = need(sys::SlowSocket::open());
+    for (const auto &device : devices) {
+        need(socket.join(ifindex(device)));
+    }
+    return socket;
+}
+
 struct ChannelLab {
     explicit ChannelLab(unsigned pool_sockets = 4) : pool(need(XskPool::create(ifindex("xb0p"), pool_sockets))) {
         Bank bank = test::bank_on(0);
@@ -45,24 +53,30 @@ struct ChannelLab {
         }));
     }
     void hear(SlotId slot = 0) {
-        channel(slot).receive([&](std::span<const std::uint8_t> frame, std::optional<Time> stamp) {
-            ++times[number_of(frame)];
-            stamped += stamp.has_value() ? 1 : 0;
+        channel(slot).receive([&](std::span<const std::uint8_t> frame) { ++times[number_of(frame)]; });
+        packet.receive([&](std::uint32_t device, std::span<const std::uint8_t> frame, std::optional<Time> stamp) {
+            by_packet[device].push_back({number_of(frame), stamp.has_value()});
         });
+        for (const auto &[number, has_stamp] : std::exchange(by_packet[channel(slot).ifindex()], {})) {
+            ++times[number];
+            stamped += has_stamp ? 1 : 0;
+        }
     }
 
     test::Lab lab;
     DataPath path = test::make_path(lab, test::features());
     XskPool pool;
-    SlowChannel first = need(SlowChannel::open(0, ifindex("s0")));
-    SlowChannel second = need(SlowChannel::open(1, ifindex("s1")));
+    sys::SlowSocket packet = listening({"s0", "s1"});
+    std::map<std::uint32_t, std::vector<std::pair<std::uint32_t, bool>>> by_packet; // number, whether stamped
+    SlowChannel first = need(SlowChannel::open(0, ifindex("s0"), packet));
+    SlowChannel second = need(SlowChannel::open(1, ifindex("s1"), packet));
     std::map<std::uint32_t, int> times; // each number has come
     int stamped = 0;
 };
 
-bool readable(const SlowChannel &channel) {
-    pollfd p{channel.fd(), POLLIN, 0};
-    return poll(&p, 1, 5000) == 1 && p.revents == POLLIN;
+bool readable(const ChannelLab &lab) {
+    std::array<pollfd, 2> p{{{lab.first.fd(), POLLIN, 0}, {lab.packet.fd(), POLLIN, 0}}};
+    return poll(p.data(), p.size(), 5000) >= 1 && ((p[0].revents | p[1].revents) & ~POLLIN) == 0;
 }
 
 bool af_xdp() {
@@ -88,7 +102,7 @@ TEST_CASE("slow channel: receives and sends by AF_PACKET and by AF_XDP, native a
     other.send(slow_frame(1, 7)); // the other slave's
     port.send(slow_frame(1, 1));
     port.send(slow_frame(2, 2));
-    REQUIRE(readable(lab.first));
+    REQUIRE(readable(lab));
     lab.hear_until(2);
     CHECK(lab.times == std::map<std::uint32_t, int>{{1, 1}, {2, 1}});
     CHECK(lab.stamped == (way == "af_packet" ? 2 : 0));
@@ -174,7 +188,8 @@ TEST_CASE("slow channel: each receive queue has its socket, and one without is h
         sender.push_back(need(lab.pool.open(ifindex("m1"), queue)));
     }
     need(lab.path.set_slot(0, ifindex("m0")));
-    lab.first = need(SlowChannel::open(0, ifindex("m0")));
+    need(lab.packet.join(ifindex("m0")));
+    lab.first = need(SlowChannel::open(0, ifindex("m0"), lab.packet));
     need(lab.path.set_xdp(0, ifindex("m0"), XdpPolicy::native, "veth"));
     CHECK(lab.first.set_xdp(true, lab.path, lab.pool).error().code == ENOSPC);
     CHECK(lab.first.xsk_queues() == 2);

@@ -54,9 +54,8 @@ Task<Result<void>> BondController::open_slave(SlaveOriginal original, core::Ensl
     struct Opened {
         std::uint32_t flags;
         core::LinkObservation seen;
-        std::optional<Result<SlowChannel>> slow; // mode 802.3ad
     };
-    auto open = [path = path_, device = device_, bond_mac = bond_.mac, lacp = core::uses_lacp(bond_), original,
+    auto open = [path = path_, device = device_, bond_mac = bond_.mac, original,
                  plan](Hands::Tools &tools) -> Result<Opened> {
         if (plan.set_bond_mac) {
             XB_TRY_VOID(device.set_mac(tools.netlink, *plan.set_bond_mac));
@@ -82,10 +81,7 @@ Task<Result<void>> BondController::open_slave(SlaveOriginal original, core::Ensl
         }
         path->end_rivals();
         const auto truth = tools.netlink.link(original.ifindex);
-        Opened opened{truth ? truth->flags : 0, observe(tools.ethtool, plan.slot, original.name), {}};
-        if (lacp) {
-            opened.slow = SlowChannel::open(plan.slot, original.ifindex);
-        }
+        Opened opened{truth ? truth->flags : 0, observe(tools.ethtool, plan.slot, original.name)};
         return opened;
     };
     XB_CO_TRY(opened, co_await host_.hands.call("open a slave", std::move(open)));
@@ -94,10 +90,8 @@ Task<Result<void>> BondController::open_slave(SlaveOriginal original, core::Ensl
     facts.carrier = opened->seen.carrier;
     facts.speed = opened->seen.speed;
     facts.duplex = opened->seen.duplex;
-    if (auto &slow = opened->slow; slow && *slow) {
-        slow_.add(plan.slot, std::move(**slow));
-    } else if (slow) {
-        spdlog::error("{}: slave {}: no LACP: {}", name(), original.name, slow->error().message);
+    if (core::uses_lacp(bond_)) {
+        slow_.add(plan.slot, original.ifindex);
     }
     co_return Result<void>();
 }

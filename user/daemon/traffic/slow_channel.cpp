@@ -21,14 +21,12 @@ Result<void> watch(const Fd &epoll, int fd) {
 
 } // namespace
 
-Result<SlowChannel> SlowChannel::open(SlotId slot, std::uint32_t ifindex) {
-    XB_TRY(packet, sys::SlowSocket::open(ifindex));
+Result<SlowChannel> SlowChannel::open(SlotId slot, std::uint32_t ifindex, const sys::SlowSocket &packet) {
     Fd epoll(::epoll_create1(EPOLL_CLOEXEC));
     if (!epoll) {
         return sys::fail_errno("cannot make an epoll descriptor");
     }
-    XB_TRY_VOID(watch(epoll, packet->fd()));
-    return SlowChannel(slot, ifindex, std::move(*packet), std::move(epoll));
+    return SlowChannel(slot, ifindex, packet, std::move(epoll));
 }
 
 SlowChannel::Opened SlowChannel::open_queues(SlotId slot, std::uint32_t ifindex, std::span<const unsigned> have,
@@ -89,11 +87,10 @@ std::uint64_t SlowChannel::dropped() const {
     return sum;
 }
 
-void SlowChannel::receive(const sys::SlowSocket::Handle &handle) {
+void SlowChannel::receive(const std::function<void(std::span<const std::uint8_t> frame)> &handle) {
     for (Queue &queue : sockets_) {
-        queue.socket.receive([&](std::span<const std::uint8_t> frame) { handle(frame, std::nullopt); });
+        queue.socket.receive(handle);
     }
-    packet_.receive(handle);
 }
 
 Result<void> SlowChannel::send(std::span<const std::uint8_t> frame) {
@@ -101,7 +98,7 @@ Result<void> SlowChannel::send(std::span<const std::uint8_t> frame) {
         ++xsk_sent_;
         return {};
     }
-    return packet_.send(frame);
+    return packet_->send(ifindex_, frame);
 }
 
 } // namespace xbond::daemon

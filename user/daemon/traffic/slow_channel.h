@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
-// The control channel of one slave: LACP and marker frames in and out.
+// The control channel of one slave: LACP and marker frames in by AF_XDP, and out.
 //
 // A frame comes up one way only: xb_xdp redirects it into the AF_XDP socket of its queue, or it goes on and reaches the
-// packet socket (no program, no XB_SLOT_SLOW_TO_XSK, no socket on the queue). So both are always read, and XDP may be
-// switched under traffic. Frames of other slow protocols come by the packet socket.
+// packet socket of all slaves (no program, no XB_SLOT_SLOW_TO_XSK, no socket on the queue). So both are always read,
+// and XDP may be switched under traffic. Frames of other slow protocols come by the packet socket.
 #pragma once
 
 #include <cstdint>
@@ -33,9 +33,9 @@ public:
         Result<void> outcome;
     };
 
-    // Waits for RTNL, as does opening queues, and closing a channel or a queue: for hands.
-    static Result<SlowChannel> open(SlotId, std::uint32_t ifindex);
-    // A socket on each receive queue but those that have one. From here on xb_xdp redirects.
+    static Result<SlowChannel> open(SlotId, std::uint32_t ifindex, const sys::SlowSocket &packet);
+    // A socket on each receive queue but those that have one. From here on xb_xdp redirects. Waits for RTNL, as does
+    // closing a channel: for hands.
     static Opened open_queues(SlotId, std::uint32_t ifindex, std::span<const unsigned> have, loader::DataPath &,
                               loader::XskPool &);
 
@@ -57,21 +57,20 @@ public:
 
     int fd() const { return epoll_.get(); } // readable when a frame waits; the same for the life of the channel
 
-    // All frames that wait. Those of AF_XDP come first, without a stamp: the kernel gives none (lacp::System::receive
-    // takes them to have come before any deadline). The callback may send() but neither destroy the channel nor call
-    // set_xdp().
-    void receive(const sys::SlowSocket::Handle &handle);
+    // All frames that wait in AF_XDP sockets; the kernel gives them no stamp (lacp::System::receive takes them to have
+    // come before any deadline). The callback may send() but neither destroy the channel nor call set_xdp().
+    void receive(const std::function<void(std::span<const std::uint8_t> frame)> &handle);
 
     // By AF_XDP if in use, by the packet socket if not or if AF_XDP refuses.
     Result<void> send(std::span<const std::uint8_t> frame);
 
 private:
-    SlowChannel(SlotId slot, std::uint32_t ifindex, sys::SlowSocket packet, Fd epoll)
-        : slot_(slot), ifindex_(ifindex), packet_(std::move(packet)), epoll_(std::move(epoll)) {}
+    SlowChannel(SlotId slot, std::uint32_t ifindex, const sys::SlowSocket &packet, Fd epoll)
+        : slot_(slot), ifindex_(ifindex), packet_(&packet), epoll_(std::move(epoll)) {}
 
     SlotId slot_;
     std::uint32_t ifindex_;
-    sys::SlowSocket packet_;
+    const sys::SlowSocket *packet_;
     std::vector<Queue> sockets_;
     bool attached_ = false; // xb_xdp is on the slave
     std::uint64_t xsk_sent_ = 0;

@@ -12,29 +12,26 @@ constexpr int xsk_attempts = 20; // an AF_XDP socket of a controller that died i
 
 } // namespace
 
-void SlowChannels::add(SlotId slot, SlowChannel channel) {
+void SlowChannels::add(SlotId slot, std::uint32_t ifindex) {
+    auto channel = SlowChannel::open(slot, ifindex, host_.slow.socket());
+    if (!channel) { // without one the port is deaf and dumb
+        spdlog::error("slot {}: no LACP: {}", slot, channel.error().message);
+        return;
+    }
     if (const auto old = ports_.find(slot); old != ports_.end()) {
         close(old->second);
         ports_.erase(old);
     }
-    listen(slot, ports_.emplace(slot, Port{std::move(channel)}).first->second);
-}
-
-void SlowChannels::listen(SlotId slot, Port &port) {
+    Port &port = ports_.emplace(slot, Port{std::move(*channel)}).first->second;
+    port.listener = host_.slow.listen(ifindex, [this, slot] { on_readable(slot); });
     port.readable = host_.loop.on_readable(
         port.channel.fd(), [this, slot] { on_readable(slot); }, "slow frames");
 }
 
-// Without a channel the port is deaf and dumb.
 void SlowChannels::open(const core::BondState &bond) {
     for (const core::Slave &slave : bond.slaves) {
-        if (ports_.contains(slave.slot)) {
-            continue;
-        }
-        if (auto channel = SlowChannel::open(slave.slot, slave.ifindex)) {
-            add(slave.slot, std::move(*channel));
-        } else {
-            spdlog::error("{}: slave {}: no LACP: {}", bond.name, slave.name, channel.error().message);
+        if (!ports_.contains(slave.slot)) {
+            add(slave.slot, slave.ifindex);
         }
     }
 }
@@ -42,6 +39,7 @@ void SlowChannels::open(const core::BondState &bond) {
 // To close its sockets waits for RTNL, too.
 void SlowChannels::close(Port &port) {
     port.readable = {};
+    port.listener = {};
     host_.hands.run(
         [channel = std::make_shared<SlowChannel>(std::move(port.channel))]() mutable {
             return [channel = std::move(channel)](Hands::Tools &) mutable -> Hands::Then {
@@ -63,6 +61,7 @@ std::function<void()> SlowChannels::closer() {
     auto channels = std::make_shared<std::vector<SlowChannel>>();
     for (auto &[slot, port] : ports_) {
         port.readable = {};
+        port.listener = {};
         channels->push_back(std::move(port.channel));
     }
     ports_.clear();
@@ -158,14 +157,20 @@ std::vector<core::SlowFrame> SlowChannels::read(SlotId slot, Port &port) {
         port.heard = 0;
         frames = take_flood(port); // it came before what waits
     }
-    port.channel.receive([&](std::span<const std::uint8_t> frame, std::optional<Time> stamp) {
-        core::SlowFrame heard{slot, wire::Frame(frame.begin(), frame.end()), stamp};
+    const auto take = [&](core::SlowFrame heard) {
         if (++port.heard <= measure) {
             frames.push_back(std::move(heard));
-        } else if (frame.size() > subtype) {
-            port.flood[frame[subtype]] = std::move(heard);
+        } else if (heard.bytes.size() > subtype) {
+            const std::uint8_t kind = heard.bytes[subtype];
+            port.flood[kind] = std::move(heard);
         }
+    };
+    port.channel.receive([&](std::span<const std::uint8_t> frame) {
+        take({slot, wire::Frame(frame.begin(), frame.end()), std::nullopt});
     });
+    for (auto &heard : host_.slow.take(port.channel.ifindex())) {
+        take({slot, std::move(heard.bytes), heard.stamp});
+    }
     if (!port.flood.empty() && !port.flood_end) {
         port.flood_end = host_.loop.at(
             port.window + interval, [this, slot] { heard_(take_flood(ports_.at(slot))); }, "slow frames");

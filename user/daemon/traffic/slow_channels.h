@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// The slow channels of a bond in mode 802.3ad, one a slave: opened and closed as slaves come and go, by AF_XDP where
-// xb_xdp is attached. Sockets are opened and closed by hands. Of what a port floods with the last of each kind counts,
-// ten times a second, so that it costs the others nothing.
+// The slow channels of a bond in mode 802.3ad, one a slave: made and ended as slaves come and go, by AF_XDP where
+// xb_xdp is attached. AF_XDP sockets are opened and closed by hands. Of what a port floods with the last of each kind
+// counts, ten times a second, so that it costs the others nothing.
 #pragma once
 
 #include <functional>
@@ -15,6 +15,7 @@
 #include "user/core/bond/bond.h"
 #include "user/daemon/bond/applier.h"
 #include "user/daemon/traffic/slow_channel.h"
+#include "user/daemon/traffic/slow_receiver.h"
 #include "user/show/snapshot.h"
 
 namespace xbond::daemon {
@@ -31,9 +32,8 @@ public:
           heard_(std::move(heard)),
           news_(std::move(news)) {}
 
-    void add(SlotId, SlowChannel); // of a slave that is just coming
-    // Of slaves that have none, before anything is sent: at a start. Waits for RTNL.
-    void open(const core::BondState &);
+    void add(SlotId, std::uint32_t ifindex); // of a slave that is just coming
+    void open(const core::BondState &);      // of slaves that have none, before anything is sent: at a start
     // Closes those of slaves that have gone, when their farewell has been sent; AF_XDP follows XDP.
     void follow(const core::BondState &);
     void clear();
@@ -49,7 +49,8 @@ public:
 private:
     struct Port {
         SlowChannel channel;
-        sys::EventLoop::Source readable{};               // goes before the channel
+        std::shared_ptr<void> listener{};                // of what comes by AF_PACKET
+        sys::EventLoop::Source readable{};               // what comes by AF_XDP; goes before the channel
         Time window{};                                   // when the count began
         unsigned heard = 0;                              // frames since
         std::map<std::uint8_t, core::SlowFrame> flood{}; // of those above measure, the last of each subtype
@@ -62,7 +63,6 @@ private:
         std::optional<loader::XskPool> pool;
     };
 
-    void listen(SlotId, Port &);
     void on_readable(SlotId);
     std::vector<core::SlowFrame> read(SlotId, Port &);
     static std::vector<core::SlowFrame> take_flood(Port &);
