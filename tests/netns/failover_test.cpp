@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "tests/harness/rtnl_holder.h"
+#include "tests/harness/slow_directory.h"
 #include "tests/harness/traffic/udp_stream.h"
 #include "tests/harness/traffic/wire_counter.h"
 #include "tests/netns/frames.h"
@@ -196,4 +197,39 @@ TEST_CASE("failover: RTNL is held when a carrier is lost: failover, announcement
     CHECK(slowest < 250ms);
     CHECK(reports.outbound.lost <= 8);
     CHECK(reports.inbound.longest_gap < 500ms);
+}
+
+TEST_CASE("failover: the disk of the state does not answer: failover and status do not wait, and all is saved later") {
+    Lab lab(Kind::wires, 2);
+    lab.make_bond("mode active-backup miimon 100");
+    REQUIRE(lab.wait_active("e0"));
+    std::optional<SlowDirectory> slow(std::in_place, lab.daemon().state_dir() / "bonds");
+    ControlClient client(lab.daemon().socket());
+    const auto cut = Clock::now();
+    lab.network().cut("s0");
+    REQUIRE(lab.wait_active("e1"));
+    CHECK(Clock::now() - cut < 300ms);
+    REQUIRE(wait_until([&] { return slow->somebody_waits(); }, 5s));
+    Clock::duration slowest{};
+    CHECK(holds_for(
+        [&] {
+            std::optional<std::string> reply;
+            slowest = std::max(slowest, time_of([&] { reply = client.exchange("{\"v\":1,\"cmd\":\"status\"}\n"); }));
+            return reply.has_value();
+        },
+        1500ms, 50ms));
+    lab.network().join("s0");
+    CHECK(lab.wait_link("e0", "up"));
+    CHECK(slowest < 250ms);
+    slow.reset();
+    lab.host().cut(1); // one more, which has to wait for nobody
+    REQUIRE(lab.wait_active("e0"));
+    lab.host().join(1);
+    REQUIRE(lab.wait_link("e1", "up"));
+    CHECK(lab.daemon().stop() == 0);
+    lab.daemon().start();
+    const auto status = lab.status();
+    CHECK(status.active_slave == "e0");
+    CHECK(status.slave("e0").failures == 1);
+    CHECK(status.slave("e1").failures == 1);
 }

@@ -46,7 +46,7 @@ Result<void> Daemon::open() {
     packets_ = std::move(*packets);
     XB_TRY(hands, Hands::open(*loop_));
     hands_ = std::move(*hands);
-    files_.emplace(*hands_);
+    files_.emplace(*loop_);
     groups_.emplace(*loop_, *hands_);
     XB_TRY(slow, SlowReceiver::open(*loop_, *hands_));
     slow_ = std::move(*slow);
@@ -148,6 +148,7 @@ Result<int> Daemon::run() {
         return tl::unexpected(*failed_);
     }
     (void)hands_->drain(Ms(500)); // what is in work is finished, unless it waits for somebody
+    (void)files_->drain(Ms(500));
     if (bonds_.empty() && left_alone_.empty()) {
         remove_leftovers();
     }

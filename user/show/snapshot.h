@@ -104,6 +104,8 @@ struct Snapshot {
     Timing turns; // of the loop
     Timing hands; // of the calls that may sleep, made by a thread of their own
     std::size_t hands_waiting = 0;
+    Timing disk; // of the state files, written by another
+    std::size_t disk_waiting = 0;
     std::vector<BondView> bonds;
     std::vector<NotUnderControl> not_under_control;
 };

@@ -225,6 +225,8 @@ ordered_json status_json(const Snapshot &snapshot) {
     }
     auto hands = timing_json(snapshot.hands);
     hands["waiting"] = snapshot.hands_waiting;
+    auto disk = timing_json(snapshot.disk);
+    disk["waiting"] = snapshot.disk_waiting;
     return {{"version", 1},
             {"xbond", snapshot.version},
             {"kernel", snapshot.kernel},
@@ -235,6 +237,7 @@ ordered_json status_json(const Snapshot &snapshot) {
             {"features", features},
             {"turns", timing_json(snapshot.turns)},
             {"hands", hands},
+            {"disk", disk},
             {"bonds", bonds},
             {"not_under_control", not_under_control}};
 }

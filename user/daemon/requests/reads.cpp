@@ -117,6 +117,8 @@ Task<std::shared_ptr<const show::Snapshot>> Daemon::snapshot(std::optional<std::
     s->turns = timing(loop_->turns());
     s->hands = timing(hands_->jobs());
     s->hands_waiting = hands_->waiting();
+    s->disk = timing(files_->jobs());
+    s->disk_waiting = files_->waiting();
     if (!only) {
         for (const auto &[name, why] : left_alone_) {
             s->not_under_control.push_back({name, why});

@@ -41,9 +41,9 @@ std::shared_ptr<FileSaver::File> FileSaver::file(const std::filesystem::path &pa
 
 void FileSaver::soon(const std::filesystem::path &path, Text text, sys::Durable durable, Failed failed) {
     auto target = file(path);
-    hands_.run(
+    disk_.run(
         [target, turn = ++target->given, path, text = std::move(text), durable,
-         failed = std::move(failed)](Hands::Tools &) -> Hands::Then {
+         failed = std::move(failed)]() -> sys::Worker::Then {
             const auto done = target->write(turn, path, text, durable);
             if (done) {
                 return {};
@@ -55,10 +55,10 @@ void FileSaver::soon(const std::filesystem::path &path, Text text, sys::Durable 
 
 Task<Result<void>> FileSaver::whole(std::filesystem::path path, Text text, sys::Durable durable) {
     const auto target = file(path);
-    auto write = [target, turn = ++target->given, path, text = std::move(text), durable](Hands::Tools &) {
+    auto write = [target, turn = ++target->given, path, text = std::move(text), durable] {
         return target->write(turn, path, text, durable);
     };
-    co_return co_await hands_.call("state file", std::move(write));
+    co_return co_await call_by(disk_, "state file", std::move(write));
 }
 
 Result<void> FileSaver::now(const std::filesystem::path &path, const Text &text, sys::Durable durable) {
@@ -68,8 +68,8 @@ Result<void> FileSaver::now(const std::filesystem::path &path, const Text &text,
 
 void FileSaver::remove(const std::filesystem::path &path) {
     const auto target = file(path);
-    hands_.run(
-        [target, turn = ++target->given, path](Hands::Tools &) -> Hands::Then {
+    disk_.run(
+        [target, turn = ++target->given, path]() -> sys::Worker::Then {
             target->remove(turn, path);
             return {};
         },
