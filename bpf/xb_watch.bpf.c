@@ -13,6 +13,7 @@
 char LICENSE[] SEC("license") = "GPL";
 
 #define CLOCK_MONOTONIC 1
+#define XB_WATCH_SLOW_NS 50000000ULL
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -20,6 +21,8 @@ struct {
 	__type(key, __u32);
 	__type(value, struct xb_watch);
 } xb_watch SEC(".maps");
+
+__u64 xb_home; /* the bond's network namespace; 0: no device has been learned by these programs */
 
 /* ctx.ifindex = the slave, ctx.mark = its slot: learns the net_device without traffic. Returns 0, or 1 for a bad slot.
  * Writes dev alone: user space, which also fills slots of devices that were not learned, writes ifindex after it. */
@@ -40,6 +43,7 @@ int xb_learn(struct __sk_buff *ctx)
 	/* Behind the program's view of ctx is the sk_buff itself. */
 	bpf_probe_read_kernel(&dev, sizeof(dev), (void *)ctx + bpf_core_field_offset(struct sk_buff, dev));
 #endif
+	xb_home = xb_netns_of((__u64)dev);
 	table->slot[slot].dev = (__u64)dev;
 	return 0;
 }
@@ -68,44 +72,65 @@ int xb_look(struct __sk_buff *ctx)
 	return on;
 }
 
-/* The first look at a slot is a change from 0 too: the controller hears of a carrier that is on from the start. */
+/* The first look at a slot is a change from 0 too: the controller hears of a carrier that is on from the start. Returns
+ * 1 if the slot's device lives or is not known, and XB_ON more if it has carrier. A slot whose device has gone is void
+ * from here on, whatever comes into the device's memory, and whether or not there is a controller to clear it. */
+#define XB_ON (1 << 16)
+
 __noinline int xb_watch_slot(__u32 id)
 {
-	const struct xb_slot *slot;
+	struct xb_slot *slot;
 	struct xb_event event = { .type = XB_EVENT_CARRIER, .slot = id };
 	__u32 key = 0;
 	struct xb_watch *watch = bpf_map_lookup_elem(&xb_watch, &key);
+	int lives;
 
 	if (!watch || id >= XB_MAX_SLAVES)
 		return 0;
 	slot = &xb_the_table.slot[id];
 	event.ifindex = slot->ifindex;
-	if (!event.ifindex || !slot->dev)
+	if (!event.ifindex || event.ifindex == XB_IFINDEX_GONE)
 		return 0;
-	event.carrier = xb_carrier_on(slot);
+	if (!slot->dev)
+		return 1;
+	lives = xb_device_lives(slot, xb_home);
+	event.carrier = lives && xb_carrier_on(slot);
 	if (event.carrier != watch->carrier[id] && !xb_emit(&event))
 		watch->carrier[id] = event.carrier; /* not told (ring full): the next tick tries again */
-	return 0;
+	if (!lives && !watch->carrier[id])
+		__sync_val_compare_and_swap(&slot->ifindex, event.ifindex, XB_IFINDEX_GONE);
+	return lives ? 1 + XB_ON * event.carrier : 0;
 }
 
+/* Until the next run, from one multiple of the interval to another: the timers of many bonds then go off together. With
+ * fewer than two carriers there is nothing to fail over to, and it may take its time. */
+static __always_inline __u64 xb_watch_pause(__u64 interval, __u32 carriers)
+{
+	if (carriers < 2 && interval < XB_WATCH_SLOW_NS)
+		interval = interval * 16 < XB_WATCH_SLOW_NS ? interval * 16 : XB_WATCH_SLOW_NS;
+	return interval ? interval - bpf_ktime_get_ns() % interval : 0;
+}
+
+/* It ends by itself when no device is left: nobody may come to stop it. */
 static int xb_watch_tick(void *map, __u32 *key, struct xb_watch *watch)
 {
-	__u32 n = xb_the_table.n_slots;
+	__u32 n = xb_the_table.n_slots, found = 0; /* one sum: two would be a state a pair to the verifier */
+	__u64 interval = watch->interval_ns;
 
 	(void)map;
 	(void)key;
 	for (__u32 i = 0; i < XB_MAX_SLAVES; i++) {
 		if (i >= n)
 			break;
-		xb_watch_slot(i);
+		found += xb_watch_slot(i);
 	}
 	watch->runs++;
-	if (watch->interval_ns)
-		bpf_timer_start(&watch->timer, watch->interval_ns, 0);
+	if (interval && found)
+		bpf_timer_start(&watch->timer, xb_watch_pause(interval, found / XB_ON), 0);
 	return 0;
 }
 
-/* ctx.mark = the interval in us: starts the timer with it, or stops the timer when it is 0. Running it again restarts
+/* ctx.mark = the interval in us: starts the timer with it (it goes on while a slot's device lives), or stops the timer when it is 0. Running it again restarts
  * the interval, also from a newly loaded object, whose callback then takes over. Returns 0 or the errno: ENOMEM may pass,
  * since the kernel allocates the timer without waiting. It does so once; a timer that was stopped is kept. */
 SEC("tc")

@@ -125,33 +125,6 @@ void DataPath::evict_others(std::span<const Place> slaves) {
     }
 }
 
-bool DataPath::hooks_can_be_taken() const { return impl_->features.hook->can_be_taken(); }
-
-std::vector<std::string> DataPath::mend_hooks() {
-    std::vector<std::string> told;
-    const auto mend = [&told](Hook &hook, const Fd &program) {
-        char ifname[IF_NAMESIZE];
-        if (if_indextoname(hook.where().ifindex, ifname) == nullptr) {
-            return;
-        }
-        const auto mended = hook.mend(program.get());
-        if (!mended) {
-            told.push_back(mended.error().message);
-        } else if (*mended) {
-            told.push_back("somebody took the program away from " + describe(hook.where()) + ": put back");
-        }
-    };
-    for (auto *const hook : {impl_->tx_bond.get(), impl_->tx_peer.get()}) {
-        mend(*hook, impl_->programs.tx);
-    }
-    for (const auto &hook : impl_->rx) {
-        if (hook) {
-            mend(*hook, impl_->programs.rx);
-        }
-    }
-    return told;
-}
-
 void DataPath::end_rivals() {
     for (auto *const hook : {impl_->tx_bond.get(), impl_->tx_peer.get()}) {
         hook->end_rivals();

@@ -85,9 +85,10 @@ public:
         std::uint32_t ifindex = 0;
     };
     void evict_others(std::span<const Place> slaves);
-    // Puts back hooks that somebody has taken away, where that can happen unheard (clsact): which ones. Errors are told
-    // as well; what could not be mended is tried the next time. A device that has gone is none.
+    // Puts back hooks that somebody has taken away and moves those to the end that are not the last: what was done, for
+    // people. Errors are told as well; what could not be mended is tried the next time. A device that has gone is none.
     bool hooks_can_be_taken() const;
+    Ms hooks_look_pause() const; // how often it should be called
     std::vector<std::string> mend_hooks();
     void end_rivals(); // Hook::end_rivals() on all hooks, when this data path is ready to decide
 

@@ -21,6 +21,9 @@ struct DataPath::Impl {
     Result<void> create();
     Result<void> adopt();
     Result<void> reprogram(const ProgramSet &next);
+    template <typename Call> void for_each_hook(Call call); // with the program that belongs there
+    void mend_taken(std::vector<std::string> &told);
+    void move_to_end(std::vector<std::string> &told);
     bool is_ours(std::uint32_t prog_id) const; // by the map it uses
     // Where received frames enter the bond: bond0 itself, or with full visibility the pair's other end.
     Bank with_entry(Bank bank) const;
@@ -41,6 +44,8 @@ struct DataPath::Impl {
     std::unique_ptr<Hook> tx_bond;
     std::unique_ptr<Hook> tx_peer;
     std::array<std::unique_ptr<Hook>, XB_MAX_SLAVES> rx;
+    // Somebody else may insist on the last place, too: each move makes the pause until the next one longer.
+    unsigned moves = 0, looks_to_skip = 0;
 
     HookPlace rx_place(SlotId slot, std::uint32_t ifindex) const;
 

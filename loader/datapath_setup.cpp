@@ -318,7 +318,7 @@ Result<void> DataPath::Impl::swap_hooks(const Programs &which) {
         if (!hook || (info && hook->prog_id() == info->id)) {
             return {};
         }
-        auto updated = hook->update(program.get());
+        auto updated = hook->update_last(program.get());
         // A device that has just gone took its hook along; the controller hears of it and detaches.
         if (!updated && !device_exists(hook->where().ifindex)) {
             return {};

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only
  *
- * A slave's carrier as the kernel keeps it, read from struct net_device. XB_CARRIER says how: by kfunc (6.2 and later;
+ * A slave's carrier, and whether it lives, as the kernel keeps it, read from struct net_device. XB_CARRIER says how: by kfunc (6.2 and later;
  * a reference to a missing kfunc makes the whole object fail to load), by bpf_probe_read_kernel, or not at all.
  */
 #ifndef XB_CARRIER_H
@@ -16,9 +16,24 @@
 #define XB_CARRIER_PROBE 1
 #define XB_CARRIER_KFUNC 2
 
+struct net;
+
+typedef struct {
+	struct net *net;
+} possible_net_t;
+
 struct net_device {
 	unsigned long state;
 	int ifindex;
+	possible_net_t nd_net;
+	__u8 reg_state;
+} __attribute__((preserve_access_index));
+
+/* Before Linux 6.9. */
+struct net_device___bits {
+	enum {
+		XB_REG_STATE
+	} reg_state : 8;
 } __attribute__((preserve_access_index));
 
 struct sk_buff {
@@ -62,5 +77,55 @@ static __always_inline int xb_carrier_on(const struct xb_slot *slot)
 	return (state & XB_LINK_STATE_MASK) == XB_LINK_STATE_UP && ifindex == slot->ifindex;
 #endif
 }
+
+#if XB_CARRIER == XB_CARRIER_KFUNC
+#define XB_READ(nd, field) ((nd)->field)
+#define XB_READ_BITS(nd, field) BPF_CORE_READ_BITFIELD(nd, field)
+#else
+#define XB_READ(nd, field) BPF_CORE_READ(nd, field)
+#define XB_READ_BITS(nd, field) BPF_CORE_READ_BITFIELD_PROBED(nd, field)
+#endif
+
+#define XB_NETREG_REGISTERED 1
+
+/* Instead of xb_slot.ifindex, where the device has gone and no controller has cleared the slot: no device has it. */
+#define XB_IFINDEX_GONE 0x7fffffff
+
+#if XB_CARRIER != XB_CARRIER_NONE
+static __always_inline struct net_device *xb_device(__u64 dev)
+{
+#if XB_CARRIER == XB_CARRIER_KFUNC
+	return bpf_rdonly_cast((void *)dev, bpf_core_type_id_kernel(struct net_device));
+#else
+	return (void *)dev;
+#endif
+}
+
+/* The network namespace that a device is in; 0: the kernel has but one. */
+static __always_inline __u64 xb_netns_of(__u64 dev)
+{
+	struct net_device *nd = xb_device(dev);
+
+	return bpf_core_field_exists(nd->nd_net.net) ? (__u64)XB_READ(nd, nd_net.net) : 0;
+}
+
+/* 0 = the slot's device has gone, for good or into another network namespace than `home` (0: not known). The memory of
+ * a device that has gone is readable and keeps saying so, until it is another one's. */
+static __always_inline int xb_device_lives(const struct xb_slot *slot, __u64 home)
+{
+	struct net_device *nd = xb_device(slot->dev);
+	__u32 registered;
+
+	if (bpf_core_field_exists(nd->reg_state)) {
+		registered = XB_READ(nd, reg_state);
+	} else {
+		struct net_device___bits *bits = (void *)nd;
+
+		registered = XB_READ_BITS(bits, reg_state);
+	}
+	return registered == XB_NETREG_REGISTERED && (__u32)XB_READ(nd, ifindex) == slot->ifindex &&
+	       (!home || xb_netns_of(slot->dev) == home);
+}
+#endif
 
 #endif

@@ -167,6 +167,7 @@ public:
     std::string_view name() const override { return "clsact"; }
     std::string_view means() const override { return "clsact filters"; }
     bool can_be_taken() const override { return true; }
+    Ms look_pause() const override { return Ms(500); }
 
     Result<std::unique_ptr<Hook>> attach(const HookPlace &place, int prog_fd) const override {
         std::filesystem::path mark = qdisc_mark(place.pin_dir, place.where.ifindex);

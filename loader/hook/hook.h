@@ -12,6 +12,7 @@
 
 #include "loader/bpf_calls.h"
 #include "xbond/result.h"
+#include "xbond/types.h"
 
 namespace xbond::loader {
 
@@ -39,6 +40,12 @@ public:
     // Puts the program back where somebody has taken it away; true: that was so. Waits for RTNL.
     virtual Result<bool> mend(int /*prog_fd*/) { return false; }
 
+    // The name of a program that stands behind ours, which ends the walk: it never runs. Empty: ours is the last. Costs
+    // little while nobody changes anything. Waits for RTNL.
+    virtual Result<std::string> covers() { return std::string(); }
+    // As update(), and ours is the last one from then on; another instance of the program, where covers() named one.
+    virtual Result<void> update_last(int prog_fd) { return update(prog_fd); }
+
     // Ends the programs of other data paths of xbond on this hook: of controllers that have gone and whose pins are not
     // found any more. They stand before ours, and would go on to decide by tables that nobody writes.
     virtual void end_rivals() {}
@@ -59,8 +66,10 @@ public:
     // Tries it with a TC program, without touching a device; the kernel's errno where the feature is missing.
     virtual Result<void> probe(int /*prog_fd*/) const { return {}; }
 
-    // Whether anybody may take a hook away without us hearing of it: then mend() is called now and then.
+    // Whether anybody may take a hook away with a common tool and without us hearing of it.
     virtual bool can_be_taken() const { return false; }
+    // How often mend() and covers() are to be called: nobody tells us.
+    virtual Ms look_pause() const = 0;
 
     // Nothing is left on error. What it pins is a link under the place's name; other marks in the directory bear names
     // that no other kind uses.

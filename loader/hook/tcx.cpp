@@ -4,9 +4,11 @@
 #include <array>
 #include <bpf/bpf.h>
 #include <climits>
+#include <fcntl.h>
 #include <linux/bpf.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+#include <utility>
 #include <vector>
 
 #include "loader/hook/hook.h"
@@ -47,23 +49,44 @@ struct Attached {
     std::uint32_t link_id = 0; // 0: attached without a link
 };
 
-// What is on a hook of this network namespace, in the order in which it runs.
-Result<std::vector<Attached>> attached_on(HookPoint where) {
-    std::array<std::uint32_t, 64> ids{}, links{}; // BPF_MPROG_MAX
+Query query_of(HookPoint where) {
     Query query{};
     query.ifindex = where.ifindex;
     query.attach_type = where.direction == Direction::ingress ? attach_tcx_ingress : attach_tcx_egress;
-    query.prog_ids = reinterpret_cast<std::uintptr_t>(ids.data());
-    query.link_ids = reinterpret_cast<std::uintptr_t>(links.data());
-    query.count = static_cast<std::uint32_t>(ids.size());
+    return query;
+}
+
+Result<void> ask(Query &query, HookPoint where) {
     if (syscall(SYS_bpf, BPF_PROG_QUERY, &query, sizeof(query)) != 0) {
         return kernel_error(errno, "cannot read the programs on " + describe(where));
     }
+    return {};
+}
+
+// Changes whenever what is on the hook does.
+Result<std::uint64_t> revision_of(HookPoint where) {
+    Query query = query_of(where);
+    return ask(query, where).map([&] { return query.revision; });
+}
+
+// What is on a hook of this network namespace, in the order in which it runs.
+Result<std::vector<Attached>> attached_on(HookPoint where) {
+    std::array<std::uint32_t, 64> ids{}, links{}; // BPF_MPROG_MAX
+    Query query = query_of(where);
+    query.prog_ids = reinterpret_cast<std::uintptr_t>(ids.data());
+    query.link_ids = reinterpret_cast<std::uintptr_t>(links.data());
+    query.count = static_cast<std::uint32_t>(ids.size());
+    XB_TRY_VOID(ask(query, where));
     std::vector<Attached> found;
     for (std::size_t i = 0; i < std::min<std::size_t>(query.count, ids.size()); ++i) {
         found.push_back({ids.at(i), links.at(i)});
     }
     return found;
+}
+
+std::string text_of(std::uint32_t prog_id) {
+    const auto program = program_info_by_id(prog_id);
+    return (program && !program->name.empty() ? program->name + ", " : "") + "BPF program " + std::to_string(prog_id);
 }
 
 // By the names of its programs, and of the table that they use.
@@ -98,6 +121,49 @@ public:
         return {};
     }
 
+    // By `bpftool link detach`, say.
+    Result<bool> mend(int prog_fd) override {
+        XB_TRY(now, revision_of(where()));
+        if (*now == seen_) {
+            return false;
+        }
+        XB_TRY(here, attached_on(where()));
+        if (std::ranges::find(*here, prog_id(), &Attached::prog_id) != here->end()) {
+            return false; // covers() looks at what has changed
+        }
+        return attach_anew(prog_fd).map([] { return true; });
+    }
+
+    Result<std::string> covers() override {
+        XB_TRY(now, revision_of(where()));
+        if (*now == seen_) {
+            return std::string();
+        }
+        XB_TRY(here, attached_on(where()));
+        const auto own = std::ranges::find(*here, prog_id(), &Attached::prog_id);
+        if (own != here->end() && own + 1 != here->end()) {
+            return text_of((own + 1)->prog_id);
+        }
+        seen_ = *now; // if it has changed since: the next time
+        return std::string();
+    }
+
+    // The new link stands behind the old one before that goes: no packet meets the hook without a program.
+    Result<void> update_last(int prog_fd) override {
+        XB_TRY(before, covers());
+        if (before->empty()) {
+            return update(prog_fd);
+        }
+        const Fd old = std::exchange(link_, Fd());
+        auto attached = attach_anew(prog_fd);
+        if (attached) {
+            bpf_link_detach(old.get());
+        } else {
+            link_ = Fd(fcntl(old.get(), F_DUPFD_CLOEXEC, 0));
+        }
+        return attached;
+    }
+
     void end_rivals() override {
         const auto own = prog_id();
         const auto here = attached_on(where());
@@ -120,8 +186,16 @@ public:
     }
 
 private:
+    Result<void> attach_anew(int prog_fd) {
+        XB_TRY(link, create_link(prog_fd, where()));
+        XB_TRY_VOID(replace_pin(link->get(), pin_));
+        link_ = std::move(*link);
+        return {};
+    }
+
     Fd link_;
     std::filesystem::path pin_;
+    std::uint64_t seen_ = 0; // the revision with which ours was there, and the last
 };
 
 class Tcx final : public HookKind {
@@ -129,6 +203,7 @@ public:
     std::string_view name() const override { return "tcx"; }
     std::string_view means() const override { return "links on tcx hooks"; }
     std::string_view feature() const override { return "tcx"; }
+    Ms look_pause() const override { return Ms(2000); }
 
     // A link on a device that cannot exist: a kernel with tcx looks for the device, one without does not know the hook.
     Result<void> probe(int prog_fd) const override {

@@ -12,6 +12,7 @@
 
 #include "tests/bpf/data_path.h"
 #include "tests/harness/device.h"
+#include "tests/harness/netns.h"
 #include "tests/harness/wait.h"
 
 using namespace xbond;
@@ -268,4 +269,41 @@ TEST_CASE("3 the watch sees a slave go away") {
     REQUIRE(wait_until([&] { return !collect() && seen.size() == 3; }));
     ip("link del e2");
     CHECK(wait_until(collect));
+}
+
+TEST_CASE("3 the watch ends by itself when none of its devices lives, and what has gone carries nothing any more") {
+    for (const Carrier carrier : {Carrier::kfunc, Carrier::probe}) {
+        if (skipped(carrier, carrier == Carrier::kfunc ? "kfunc" : "bpf_probe_read_kernel")) {
+            continue;
+        }
+        Slaves s(XB_MODE_ACTIVEBACKUP, carrier);
+        s.path->arm_watch(1'000);
+        const auto is_void = [&](int slot) { return s.path->table().slot[slot].ifindex == 0x7fffffff; };
+        ip("link del e0");
+        CHECK(wait_until([&] { return is_void(0); }));
+        CHECK_FALSE(is_void(1));
+        const auto runs = s.path->watch().runs;
+        CHECK(wait_until([&] { return s.path->watch().runs > runs + 5; })); // for the others
+        ip("link del e1");
+        ip("link del e2");
+        CHECK(wait_until([&] { return is_void(1) && is_void(2); }));
+        const auto stopped = s.path->watch().runs;
+        CHECK(holds_for([&] { return s.path->watch().runs == stopped; }, std::chrono::milliseconds(200)));
+    }
+}
+
+TEST_CASE("3 a slave that was moved into another network namespace carries nothing any more, even under its number") {
+    if (best_carrier() == Carrier::none) {
+        std::cout << "SKIPPED: this kernel cannot read carrier\n";
+        return;
+    }
+    Slaves s(XB_MODE_XOR);
+    s.path->arm_watch(1'000);
+    const NetNs other;
+    const auto number = ifindex("e0");
+    ip("link set e0 netns " + other.path());
+    other.set_up("e0", true);
+    REQUIRE(other.ifindex("e0") == number);
+    CHECK(wait_until([&] { return s.path->table().slot[0].ifindex == 0x7fffffff; }));
+    CHECK(s.send() == Slots{1});
 }

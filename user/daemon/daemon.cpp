@@ -2,6 +2,7 @@
 // Start, netlink events and the end of the daemon. What an earlier one left is in recover.cpp, requests are in
 // requests.cpp, the config in apply_config.cpp.
 #include "user/daemon/daemon.h"
+#include "user/daemon/sweep.h"
 
 #include <algorithm>
 #include <atomic>
@@ -21,6 +22,12 @@
 #include "user/sys/netns.h"
 
 namespace xbond::daemon {
+namespace {
+
+constexpr Ms first_look_for_dead(500), last_look_for_dead(60'000);
+
+} // namespace
+
 // In a directory that nobody else could have made; the name of an abstract socket can be taken by anybody.
 std::filesystem::path Daemon::lock_path() const { return sys::default_socket(settings_.netns).parent_path() / "lock"; }
 
@@ -143,6 +150,7 @@ Result<int> Daemon::run() {
     changes_.add([this, config, writers] { return start_serving(config, writers); });
     try_again_later();
     look_after_hooks();
+    look_for_dead(first_look_for_dead);
     const int code = loop_->run();
     if (failed_) {
         return tl::unexpected(*failed_);
@@ -208,17 +216,29 @@ Task<Result<void>> Daemon::start_serving(std::optional<api::Config> config, std:
     co_return done;
 }
 
-// Where a qdisc or a filter can be taken away without a word.
+// Nobody tells of a program that is taken away, or put behind ours.
 void Daemon::look_after_hooks() {
-    constexpr Ms pause(500);
-    if (features_.hook == nullptr || !features_.hook->can_be_taken()) {
-        return;
-    }
+    Ms pause(2000);
     for (auto &[name, controller] : bonds_) {
-        controller->mend_hooks();
+        pause = std::min(pause, controller->mend_hooks());
     }
     hooks_again_ = loop_->at(
         sys::now() + pause, [this] { look_after_hooks(); }, "hooks");
+}
+
+// The kernel takes its time to end a namespace, and others may end later: they are looked for again, less and less
+// often unless one is about to go.
+void Daemon::look_for_dead(Ms pause) {
+    const auto sweep = [this, pause] {
+        hands_->run(
+            [this, pause, root = host_->pin_root.parent_path(), own = settings_.netns](Hands::Tools &) -> Hands::Then {
+                const bool more = sweep_dead_netns(root, own);
+                const Ms next = more ? std::min(pause * 3 / 2, last_look_for_dead) : last_look_for_dead;
+                return [this, next] { look_for_dead(next); };
+            },
+            "look for dead network namespaces");
+    };
+    dead_again_ = loop_->at(sys::now() + pause, sweep, "dead network namespaces");
 }
 
 void Daemon::reread_config() {

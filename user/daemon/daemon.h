@@ -49,7 +49,7 @@ private:
     Result<void> open();
     // recover.cpp
     Result<void> recover(); // what an earlier controller left
-    void sweep_dead() const;
+    void look_for_dead(Ms pause);
     void clear_half_made();
     enum class Of { all, left_alone };
     void take_over(Of);
@@ -137,7 +137,7 @@ private:
     std::map<std::string, std::unique_ptr<BondController>> bonds_;
     std::map<std::string, std::string> left_alone_; // bonds that cannot be adopted, and why: nobody touches them
     Time pause_{};                                  // until the next attempt at those
-    sys::EventLoop::Source again_, hooks_again_;
+    sys::EventLoop::Source again_, hooks_again_, dead_again_;
     TaskQueue changes_, reads_;
     std::optional<sys::Worker> desk_; // a thread that renders replies
     std::optional<Error> failed_;     // why run() or teardown() ends

@@ -10,6 +10,7 @@
 #include "user/daemon/bond/bond_device.h"
 #include "user/daemon/bond/dissolve.h"
 #include "user/daemon/daemon.h"
+#include "user/daemon/sweep.h"
 #include "user/sys/directory.h"
 #include "user/sys/netns.h"
 
@@ -37,31 +38,8 @@ bool has_gone(const LinkTable &links, const SavedController &saved, const loader
 
 } // namespace
 
-// Of network namespaces that have gone: pins, and what belongs to them in /run. Nobody else comes back to that.
-void Daemon::sweep_dead() const {
-    const auto alive = sys::visible_netns();
-    const auto is_alive = [&](const std::string &inode) {
-        return inode == std::to_string(settings_.netns) ||
-               std::ranges::any_of(alive, [&](std::uint64_t one) { return std::to_string(one) == inode; });
-    };
-    for (const auto &inode : loader::remove_dead(host_->pin_root.parent_path(), is_alive)) {
-        const auto number = std::stoull(inode);
-        const auto state = sys::default_state_dir(number), own = state.parent_path();
-        spdlog::info("network namespace {} has gone: its pins and its state are removed", inode);
-        const auto lock = sys::lock_file(own / "lock", "another xbondd");
-        if (!lock) {
-            continue; // somebody is there after all
-        }
-        forget_files(state);
-        std::error_code ignored;
-        for (const auto &left : {sys::default_socket(number), own / "lock", own}) {
-            std::filesystem::remove(left, ignored);
-        }
-    }
-}
-
 Result<void> Daemon::recover() {
-    sweep_dead();
+    sweep_dead_netns(host_->pin_root.parent_path(), settings_.netns);
     XB_TRY_VOID(make_state_dirs(settings_.state_dir));
     loader::undo_replacements(host_->pin_root);
     clear_half_made();

@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: MIT
 // A network namespace is its cookie: what another one left is applied to nothing here, and goes when that has gone.
+#include <bpf/bpf.h>
 #include <catch2/catch.hpp>
 #include <csignal>
 #include <filesystem>
 #include <fstream>
+#include <memory>
 #include <nlohmann/json.hpp>
+#include <vector>
 
+#include "common/fd.h"
 #include "tests/netns/lab.h"
 
 using namespace xbond::harness;
@@ -49,7 +53,118 @@ Device device(const Lab &lab, const std::string &name) {
             lab.ns().sysctl("net.ipv4.conf." + name + ".arp_ignore")};
 }
 
+// A namespace with a bond of two slaves, whose controller is killed.
+class Abandoned {
+public:
+    explicit Abandoned(const BpfFs &bpffs) : ns_(std::make_unique<NetNs>()) {
+        const NetNs &ns = *ns_;
+        ns.ip("link add v0 type veth peer name w0\nlink add v1 type veth peer name w1\nlink set w0 up\nlink set w1 up");
+        pins_ = bpffs.path() / "xbond" / std::to_string(ns.inode());
+        run_dir_ = fs::path("/run/xbond") / std::to_string(ns.inode());
+        daemon_ = std::make_unique<Process>(Argv{program("xbondd"), "--bpffs", bpffs.path()}, ns.fd());
+        const auto xbond = [&](const std::string &words) { return ns.run(split(program("xbond") + " " + words)).ok(); };
+        const bool made = wait_until([&] { return xbond("status -j"); }, 30s) && xbond("link add bond0 type bond") &&
+                          xbond("link set v0 master bond0") && xbond("link set v1 master bond0") &&
+                          xbond("link set bond0 up");
+        if (!made) {
+            throw std::runtime_error("no bond: " + daemon_->err());
+        }
+        note_objects();
+    }
+    void kill() const { daemon_->signal(SIGKILL); }
+    void forget() {
+        daemon_->wait(10s);
+        ns_.reset();
+    }
+    bool left_something() const {
+        const auto exists = [](int fd) { return static_cast<bool>(xbond::Fd(fd)); };
+        return fs::exists(pins_) || fs::exists(run_dir_) ||
+               std::any_of(programs_.begin(), programs_.end(),
+                           [&](auto id) { return exists(bpf_prog_get_fd_by_id(id)); }) ||
+               std::any_of(maps_.begin(), maps_.end(), [&](auto id) { return exists(bpf_map_get_fd_by_id(id)); });
+    }
+    std::size_t objects() const { return programs_.size() + maps_.size(); }
+
+private:
+    void note_objects() { // of which each has its own kind of description
+        for (const auto &entry : fs::directory_iterator(pins_ / "bond0")) {
+            const xbond::Fd fd(bpf_obj_get(entry.path().c_str()));
+            std::error_code a_mark;
+            const auto what = fs::read_symlink("/proc/self/fd/" + std::to_string(fd.get()), a_mark).string();
+            bpf_prog_info program{};
+            bpf_map_info map{};
+            std::uint32_t size = sizeof program;
+            if (what == "anon_inode:bpf-prog" && bpf_obj_get_info_by_fd(fd.get(), &program, &size) == 0) {
+                programs_.push_back(program.id);
+            }
+            size = sizeof map;
+            if (what == "anon_inode:bpf-map" && bpf_obj_get_info_by_fd(fd.get(), &map, &size) == 0) {
+                maps_.push_back(map.id);
+            }
+        }
+    }
+
+    std::unique_ptr<NetNs> ns_;
+    std::unique_ptr<Process> daemon_;
+    fs::path pins_, run_dir_;
+    std::vector<std::uint32_t> programs_, maps_;
+};
+
 } // namespace
+
+TEST_CASE("netns: of twenty that are killed and deleted at once nothing is left after five seconds of an xbondd") {
+    const BpfFs bpffs;
+    std::vector<std::unique_ptr<Abandoned>> all;
+    for (int n = 0; n < 20; ++n) {
+        all.push_back(std::make_unique<Abandoned>(bpffs));
+        REQUIRE(all.back()->objects() >= 12);
+    }
+    for (const auto &one : all) {
+        one->kill();
+    }
+    for (const auto &one : all) {
+        one->forget();
+    }
+    const NetNs here;
+    Process fresh({program("xbondd"), "--bpffs", bpffs.path()}, here.fd());
+    REQUIRE(wait_until([&] { return here.run({program("xbond"), "status"}).ok(); }, 20s));
+    CHECK(wait_until(
+        [&] { return std::none_of(all.begin(), all.end(), [](const auto &one) { return one->left_something(); }); },
+        5s));
+    INFO(fresh.err());
+    fresh.signal(SIGTERM);
+    CHECK(fresh.wait(10s) == 0);
+}
+
+TEST_CASE("watch: the data path's timer runs only while the bond is up and has a slave") {
+    Lab lab(Kind::wires, 2);
+    lab.cli().ok("link add bond0 type bond mode active-backup");
+    const auto runs = [&] {
+        return lab.cli().json("status bond0").at("bonds").at(0).at("datapath").at("watch_runs").get<std::uint64_t>();
+    };
+    const auto runs_now = [&] {
+        const auto before = runs();
+        return !holds_for([&] { return runs() == before; }, 300ms, 20ms);
+    };
+    if (lab.status().carrier_check == "none") {
+        return;
+    }
+    lab.cli().ok("link set bond0 up");
+    CHECK_FALSE(runs_now());
+    lab.enslave(0);
+    lab.enslave(1);
+    CHECK(runs_now());
+    lab.cli().ok("link set bond0 down");
+    CHECK_FALSE(runs_now());
+    lab.cli().ok("link set bond0 up");
+    CHECK(runs_now());
+    lab.ns().ip("link del e0\nlink del e1");
+    REQUIRE(wait_until([&] { return lab.status().slaves.empty(); }));
+    CHECK_FALSE(runs_now());
+    lab.host().add_slave(5);
+    lab.cli().ok("link set e5 master bond0");
+    CHECK(runs_now());
+}
 
 TEST_CASE("netns: what one that has gone left is applied to no device of the next with its inode") {
     Lab lab(Kind::wires, 2);

@@ -95,7 +95,7 @@ Desired desired(const BondState &bond) {
                     .slaves = {},
                     .xdp = bond.options.xdp,
                     .visibility = bond.options.visibility,
-                    .carrier_watch_ms = bond.options.carrier_watch_ms,
+                    .carrier_watch_ms = bond.admin_up && !bond.slaves.empty() ? bond.options.carrier_watch_ms : 0,
                     .broadcast_neighbor = bond.options.broadcast_neighbor,
                     .lease_ms = policy(bond).traits().lacp ? bond.options.controller_lease_ms : 0,
                     .monitor = desired_monitor(bond)};

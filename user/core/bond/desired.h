@@ -60,9 +60,9 @@ struct Desired {
     std::vector<DesiredSlave> slaves; // enslavement order
     XdpPolicy xdp = XdpPolicy::automatic;
     Visibility visibility = Visibility::automatic;
-    std::uint32_t carrier_watch_ms = 1;
-    bool broadcast_neighbor = false; // ARP and neighbour discovery go to every position of `pick`
-    std::uint32_t lease_ms = 0;      // sends no longer than this without the controller; 0: for ever
+    std::uint32_t carrier_watch_ms = 1; // 0 also while the bond is down or has no slave
+    bool broadcast_neighbor = false;    // ARP and neighbour discovery go to every position of `pick`
+    std::uint32_t lease_ms = 0;         // sends no longer than this without the controller; 0: for ever
     DesiredMonitor monitor;
     bool operator==(const Desired &) const = default;
 };

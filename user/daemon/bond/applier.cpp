@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "user/daemon/bond/applier.h"
 
+#include <algorithm>
 #include <cerrno>
+#include <iterator>
 #include <net/if.h>
 #include <spdlog/spdlog.h>
 #include <utility>
@@ -81,16 +83,20 @@ void Applier::set_carrier(bool on) {
         host_.hands, on, [](const Error &error) { spdlog::error("cannot set the bond's carrier: {}", error.message); });
 }
 
-// The kernel may have no memory for the timer just now: it is tried for a while, by hands.
-void Applier::set_watch(std::uint32_t interval_ms) {
-    if (watch_ms_ == interval_ms) {
+// The kernel may have no memory for the timer just now: it is tried for a while, by hands. The timer ends by itself
+// when the last device has gone: with other slaves it is started anew.
+void Applier::set_watch(const core::Desired &desired) {
+    const auto interval_ms = desired.carrier_watch_ms;
+    Watch wanted{interval_ms, {}};
+    std::ranges::transform(desired.slaves, std::back_inserter(wanted.devices), &core::DesiredSlave::ifindex);
+    if (watch_ == wanted) {
         return;
     }
-    watch_ms_ = interval_ms;
+    watch_ = std::move(wanted);
     auto failed = alive_.guard([this](const Error &error) {
         spdlog::warn("carrier watch: {}", error.message);
         if (error.code == ENOMEM) { // memory may be there the next time
-            watch_ms_.reset();
+            watch_.reset();
         }
     });
     host_.hands.run(
@@ -106,7 +112,7 @@ void Applier::set_watch(std::uint32_t interval_ms) {
 
 void Applier::sync_devices(const core::Desired &desired) {
     set_carrier(desired.carrier);
-    set_watch(desired.carrier_watch_ms);
+    set_watch(desired);
     for (const auto &slave : desired.slaves) {
         xdp_.set_soon(slave, desired.xdp, news_);
     }

@@ -59,10 +59,16 @@ public:
     const loader::XdpState &xdp(SlotId slot) const { return xdp_.state(slot); }
 
 private:
+    struct Watch { // as it was last started
+        std::uint32_t interval_ms = 0;
+        std::vector<std::uint32_t> devices;
+
+        bool operator==(const Watch &) const = default;
+    };
     BankFacts facts_for(const core::Desired &) const;
     bool somebody_captures(std::uint32_t ifindex) const;
     void set_carrier(bool on);
-    void set_watch(std::uint32_t interval_ms);
+    void set_watch(const core::Desired &);
 
     Host &host_;
     std::shared_ptr<loader::DataPath> path_; // hands work on it, too
@@ -72,7 +78,7 @@ private:
     std::optional<core::Desired> wanted_; // of the last publish()
     std::optional<BankFacts> facts_;      // with which it was done
     std::optional<OwnAddresses> own_;
-    std::optional<std::uint32_t> watch_ms_;
+    std::optional<Watch> watch_;
     SlaveXdp xdp_;
     FilterSync filters_;
     SlotSet slow_to_xsk_;

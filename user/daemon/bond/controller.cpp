@@ -395,10 +395,7 @@ void BondController::resync() {
     observe_and_handle(bond_.slaves);
 }
 
-void BondController::mend_hooks() {
-    if (!path_->hooks_can_be_taken()) {
-        return;
-    }
+Ms BondController::mend_hooks() {
     host_.hands.run(
         [path = path_, bond = name()](Hands::Tools &) -> Hands::Then {
             for (const auto &what : path->mend_hooks()) {
@@ -407,6 +404,7 @@ void BondController::mend_hooks() {
             return {};
         },
         "look after hooks");
+    return path_->hooks_look_pause();
 }
 
 SavedBondFile BondController::save() const {

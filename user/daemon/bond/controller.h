@@ -49,8 +49,8 @@ public:
     void on_link_changed(const sys::LinkInfo &);
     void on_link_gone(std::uint32_t ifindex); // of a slave
     void on_addresses_changed();
-    void resync();     // after lost netlink messages, and at start
-    void mend_hooks(); // now and then
+    void resync();   // after lost netlink messages, and at start
+    Ms mend_hooks(); // again after that time
 
     // The last event: the program ends, another one goes on. What is returned closes sockets, which takes a while each,
     // in any thread.

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: MIT
+// Hooks that somebody else has touched: programs taken away are put back, and ours are the last ones, because they end
+// the walk and what stands behind them would never run.
+#include <algorithm>
+#include <array>
+#include <net/if.h>
+
+#include "loader/bpf_calls.h"
+#include "loader/datapath_impl.h"
+
+namespace xbond::loader {
+
+// Devices that have gone are left out: an event tells of them.
+template <typename Call> void DataPath::Impl::for_each_hook(Call call) {
+    const auto visit = [&call](Hook *hook, Fd Programs::*program) {
+        std::array<char, IF_NAMESIZE> name{};
+        if (hook != nullptr && if_indextoname(hook->where().ifindex, name.data()) != nullptr) {
+            call(*hook, program);
+        }
+    };
+    visit(tx_bond.get(), &Programs::tx);
+    visit(tx_peer.get(), &Programs::tx);
+    for (const auto &hook : rx) {
+        visit(hook.get(), &Programs::rx);
+    }
+}
+
+void DataPath::Impl::mend_taken(std::vector<std::string> &told) {
+    for_each_hook([&](Hook &hook, Fd Programs::*program) {
+        const auto mended = hook.mend((programs.*program).get());
+        if (!mended) {
+            told.push_back(mended.error().message);
+        } else if (*mended) {
+            told.push_back("somebody took the program away from " + describe(hook.where()) + ": put back");
+        }
+    });
+}
+
+// The kernel takes a program only once on a hook: a second set is loaded, which takes the places of the first.
+void DataPath::Impl::move_to_end(std::vector<std::string> &told) {
+    constexpr unsigned longest_pause = 128;
+    std::vector<std::string> covered;
+    for_each_hook([&](Hook &hook, Fd Programs::*) {
+        if (const auto who = hook.covers(); who && !who->empty()) {
+            covered.push_back("on " + describe(hook.where()) + " stood " + *who);
+        }
+    });
+    if (looks_to_skip > 0) {
+        --looks_to_skip;
+        return;
+    }
+    if (covered.empty() || outdated) {
+        moves -= std::min(moves, 1U);
+        return;
+    }
+    looks_to_skip = std::min(1U << std::min(moves, 16U), longest_pause) - 1;
+    ++moves;
+    constexpr std::array kinds{ObjectKind::tx, ObjectKind::rx};
+    auto moved = load_programs(kinds, make_config(config, set), features.carrier, maps).and_then([this](Programs next) {
+        return use_programs(std::move(next));
+    });
+    if (!moved) {
+        told.push_back(moved.error().message);
+        return;
+    }
+    for (const auto &text : covered) {
+        told.push_back(text + " behind xbond's program, where it never ran: it runs before it now");
+    }
+}
+
+bool DataPath::hooks_can_be_taken() const { return impl_->features.hook->can_be_taken(); }
+
+Ms DataPath::hooks_look_pause() const { return impl_->features.hook->look_pause(); }
+
+std::vector<std::string> DataPath::mend_hooks() {
+    std::vector<std::string> told;
+    drop_complaints();
+    impl_->mend_taken(told);
+    impl_->move_to_end(told);
+    return told;
+}
+
+} // namespace xbond::loader
