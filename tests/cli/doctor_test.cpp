@@ -62,6 +62,24 @@ TEST_CASE("doctor: each trouble is found, weighed, and told what to do about") {
     CHECK(find(findings, "tcx")->detail == "missing: EINVAL");
 }
 
+TEST_CASE("doctor: a slave that hears everything for its VLANs is told of, with the reason") {
+    auto facts = healthy();
+    const auto status = nlohmann::ordered_json::parse(R"({"bonds":[{"name":"bond0","slaves":[
+        {"name":"eth1","nic":{"vlans":"promiscuous","why":"no VLAN devices"}},
+        {"name":"eth2","nic":{"vlans":"filter set","why":""}}, {"name":"eth3"}]}]})");
+    facts.slaves = slave_nics(status);
+    REQUIRE(facts.slaves.size() == 3);
+    const auto findings = assess(facts);
+    CHECK(usable(findings));
+    const auto *heard = find(findings, "eth1");
+    REQUIRE(heard);
+    CHECK(heard->severity == Severity::note);
+    CHECK(heard->detail.find("bond0: no VLAN devices") != std::string::npos);
+    REQUIRE(find(findings, "eth2"));
+    CHECK(find(findings, "eth2")->severity == Severity::ok);
+    CHECK(find(findings, "eth3") == nullptr);
+}
+
 TEST_CASE("doctor: without BPF xbond is not usable, without root it cannot say") {
     auto facts = healthy();
     facts.features.clear();

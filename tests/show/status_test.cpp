@@ -46,14 +46,15 @@ TEST_CASE("status JSON: every key of the schema, in its order") {
     CHECK(status["version"] == 1);
     CHECK(status["features"][1].dump() == R"({"name":"freplace","available":false,"detail":"refused"})");
     const auto bond = status["bonds"][0];
-    CHECK(keys(bond) == "name ifindex mac mtu admin_up carrier mode options active_slave primary datapath table "
-                        "counters slaves history ");
+    CHECK(keys(bond) ==
+          "name ifindex mac mtu admin_up carrier speed duplex mode options active_slave primary datapath table "
+          "counters slaves history ");
     CHECK(bond["datapath"].dump() ==
           R"({"hook":"tcx","carrier_check":"kfunc","watch_ms":1,"watch_runs":0,"visibility":"fast"})");
     CHECK(bond["table"].dump() == R"({"pick":["v0"]})");
     CHECK(keys(bond["slaves"][0]) == "name ifindex slot state active primary link running carrier suppressed monitor "
                                      "delay_ticks failures mac perm_mac "
-                                     "speed duplex prio queue_id mtu saved_mtu driver xdp fallback counters ");
+                                     "speed duplex prio queue_id mtu saved_mtu driver xdp nic fallback counters ");
 }
 
 TEST_CASE("status JSON: the schema document names every key") {
@@ -76,6 +77,41 @@ TEST_CASE("status JSON: the schema document names every key") {
           &bond["slaves"][0]["xdp"], &bond["slaves"][0]["monitor"], &target, &bond["history"][0]}) {
         documented(*object);
     }
+}
+
+TEST_CASE("status JSON: speed and duplex of the bond are those of the slaves that send") {
+    auto shown = snapshot();
+    auto &bond = shown.bonds[0];
+    for (auto &view : bond.slaves) {
+        view.slave.link = core::Link::up;
+        view.slave.backup = false;
+        view.slave.speed = 1000;
+        view.slave.duplex = core::duplex_full;
+    }
+    bond.slaves[1].slave.speed = 2500;
+    bond.slaves[1].slave.backup = true;
+    const auto speed = [&] { return status_json(shown)["bonds"][0]["speed"]; };
+    CHECK(speed() == 1000);
+    bond.slaves[1].slave.backup = false;
+    CHECK(speed() == 3500);
+    CHECK(status_text(status_json(shown)).find(", 3500 Mb/s full duplex,") != std::string::npos);
+    bond.options.mode = Mode::broadcast;
+    CHECK(speed() == 1000);
+    bond.slaves[0].slave.link = core::Link::down;
+    CHECK(speed() == 2500);
+    bond.slaves[1].slave.speed = core::speed_unknown;
+    CHECK(speed().is_null());
+    CHECK(status_text(status_json(shown)).find("Mb/s") == std::string::npos);
+}
+
+TEST_CASE("status: what a slave's NIC was switched to is shown, and why it is only the next best") {
+    auto shown = snapshot();
+    shown.bonds[0].slaves[0].nic = {"promiscuous", {"rx-lro"}, "no VLAN devices"};
+    const auto status = status_json(shown);
+    CHECK(status["bonds"][0]["slaves"][0]["nic"].dump() ==
+          R"({"vlans":"promiscuous","offloads_off":["rx-lro"],"why":"no VLAN devices"})");
+    CHECK(status_text(status).find("v0  VLANs: promiscuous, rx-lro off (no VLAN devices)\n") != std::string::npos);
+    CHECK(status_text(status_json(snapshot())).find("NICs") == std::string::npos);
 }
 
 TEST_CASE("status JSON: options are words where they are words and numbers where they are numbers") {

@@ -2,7 +2,9 @@
 #include <catch2/catch.hpp>
 #include <cstring>
 #include <linux/if_addr.h>
+#include <linux/if_bridge.h>
 #include <linux/if_link.h>
+#include <linux/netconf.h>
 #include <linux/rtnetlink.h>
 #include <random>
 #include <sys/socket.h>
@@ -180,6 +182,46 @@ TEST_CASE("netlink: events of one datagram, in order") {
     CHECK(std::get<AddressChanged>(events[2]).address.ifindex == 7);
     CHECK(std::get<AddressChanged>(events[2]).address.secondary);
     CHECK(std::get<AddressGone>(events[3]).address.prefix == 24);
+}
+
+TEST_CASE("netlink: the VLANs of a bridge's port, ranges spread out") {
+    const auto vlan = [](int flags, int id) {
+        return attr(IFLA_BRIDGE_VLAN_INFO,
+                    raw(bridge_vlan_info{static_cast<std::uint16_t>(flags), static_cast<std::uint16_t>(id)}));
+    };
+    const Raw list = vlan(BRIDGE_VLAN_INFO_PVID | BRIDGE_VLAN_INFO_UNTAGGED, 1) + vlan(0, 10) +
+                     vlan(BRIDGE_VLAN_INFO_RANGE_BEGIN, 100) + vlan(BRIDGE_VLAN_INFO_RANGE_END, 102) +
+                     vlan(BRIDGE_VLAN_INFO_RANGE_BEGIN, 0) + vlan(BRIDGE_VLAN_INFO_RANGE_END, 0xffff);
+    const Raw port =
+        link_header(7, 0, AF_BRIDGE) + attr(IFLA_IFNAME, text("bond0")) + attr(IFLA_AF_SPEC | NLA_F_NESTED, list);
+    const auto found = parse_bridge_vlans(port);
+    REQUIRE(found);
+    CHECK(found->ifindex == 7);
+    CHECK(found->pvid == 1);
+    REQUIRE(found->vlans.size() == 5 + 4094);
+    CHECK(found->vlans[0].untagged);
+    CHECK(found->vlans[1].id == 10);
+    CHECK_FALSE(found->vlans[1].untagged);
+    CHECK(found->vlans[4].id == 102);
+    CHECK_FALSE(parse_bridge_vlans(link_header(7)));
+
+    const auto events = parse_events(message(RTM_NEWLINK, port) + message(RTM_DELLINK, port));
+    REQUIRE(events.size() == 1);
+    CHECK(std::get<BridgeVlansChanged>(events[0]).vlans.pvid == 1);
+}
+
+TEST_CASE("netlink: whether a device forwards, and joined groups") {
+    const Raw header{AF_INET};
+    const Raw forwarding =
+        header + attr(NETCONFA_IFINDEX, raw<std::int32_t>(7)) + attr(NETCONFA_FORWARDING, raw<std::int32_t>(1));
+    const Raw all = header + attr(NETCONFA_IFINDEX, raw<std::int32_t>(NETCONFA_IFINDEX_ALL)) +
+                    attr(NETCONFA_FORWARDING, raw<std::int32_t>(1));
+    const Raw other = header + attr(NETCONFA_IFINDEX, raw<std::int32_t>(7));
+    const auto events = parse_events(message(RTM_NEWNETCONF, forwarding) + message(RTM_NEWNETCONF, all) +
+                                     message(RTM_NEWNETCONF, other) + message(56, address_header(AF_INET, 9, 0)));
+    REQUIRE(events.size() == 2);
+    CHECK(std::get<ForwardingChanged>(events[0]).ifindex == 7);
+    CHECK(std::get<GroupsChanged>(events[1]).ifindex == 9);
 }
 
 TEST_CASE("netlink: a datagram cut anywhere inside its message asks for a new dump") {

@@ -159,6 +159,30 @@ std::vector<Finding> assess(const DoctorFacts &facts) {
              std::to_string(*facts.backlog) + ": what slaves receive goes through a queue of that length on each CPU",
              "for bursts of small packets: sysctl -w net.core.netdev_max_backlog=10000"});
     }
+    for (const auto &slave : facts.slaves) {
+        if (slave.vlans == "promiscuous") {
+            out.push_back({Severity::note, slave.name,
+                           "hears everything, since its VLAN filter cannot be told of the VLANs of " + slave.bond +
+                               ": " + slave.why,
+                           "modprobe 8021q, if the kernel has no VLAN devices"});
+        } else if (slave.vlans == "filter off") {
+            out.push_back({Severity::ok, slave.name, "its VLAN filter is off for the VLANs of " + slave.bond, ""});
+        } else if (slave.vlans == "filter set") {
+            out.push_back({Severity::ok, slave.name, "its VLAN filter lets in the VLANs of " + slave.bond, ""});
+        }
+    }
+    return out;
+}
+
+std::vector<SlaveNic> slave_nics(const ordered_json &status) {
+    std::vector<SlaveNic> out;
+    for (const auto &bond : status.value("bonds", ordered_json::array())) {
+        for (const auto &slave : bond.value("slaves", ordered_json::array())) {
+            const auto nic = slave.value("nic", ordered_json::object());
+            out.push_back(
+                {bond.value("name", ""), slave.value("name", ""), nic.value("vlans", ""), nic.value("why", "")});
+        }
+    }
     return out;
 }
 

@@ -19,6 +19,12 @@ struct Nic {
     std::string reason;
 };
 
+struct SlaveNic { // as the daemon says
+    std::string bond, name;
+    std::string vlans; // how it lets in the bond's VLANs
+    std::string why;
+};
+
 struct DoctorFacts {
     std::string kernel;
     bool root = false;
@@ -29,6 +35,7 @@ struct DoctorFacts {
     std::optional<long> backlog; // net.core.netdev_max_backlog; none: not visible in this namespace
     std::optional<long> jit;     // net.core.bpf_jit_enable
     std::vector<Nic> nics;
+    std::vector<SlaveNic> slaves; // of the daemon's bonds
 };
 
 enum class Severity { ok, note, warning, problem };
@@ -42,6 +49,7 @@ struct Finding {
 
 // `features`: of the running daemon; without them they are probed, which needs root.
 DoctorFacts gather(std::vector<Feature> features, std::optional<std::string> daemon);
+std::vector<SlaveNic> slave_nics(const nlohmann::ordered_json &status);
 std::vector<Finding> assess(const DoctorFacts &);
 bool usable(const std::vector<Finding> &); // no problem among them
 

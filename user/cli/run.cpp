@@ -221,18 +221,21 @@ int capture(const Invocation &in, const LacpCapture &what) {
 int doctor(const Invocation &in) {
     std::vector<Feature> features;
     std::optional<std::string> daemon;
+    std::vector<SlaveNic> slaves;
     if (const auto path = socket_path(in.globals)) {
         if (auto client = Client::connect(*path)) {
             client->set_patience(patience(in.globals, api::Status{}));
             if (const auto status = call(*client, api::Status{})) {
                 daemon = path->string();
+                slaves = slave_nics(*status);
                 for (const auto &f : status->value("features", ordered_json::array())) {
                     features.push_back({f.value("name", ""), f.value("available", false), f.value("detail", "")});
                 }
             }
         }
     }
-    const auto facts = gather(std::move(features), daemon);
+    auto facts = gather(std::move(features), daemon);
+    facts.slaves = std::move(slaves);
     const auto findings = assess(facts);
     in.globals.json ? print_json(doctor_json(facts, findings), in.globals)
                     : void(std::cout << doctor_text(facts, findings));

@@ -54,7 +54,7 @@ Result<void> Daemon::open() {
     XB_TRY(hands, Hands::open(*loop_));
     hands_ = std::move(*hands);
     files_.emplace(*loop_);
-    groups_.emplace(*loop_, *hands_);
+    groups_.emplace(*loop_, *hands_, netlink_->tells_of_groups());
     XB_TRY(slow, SlowReceiver::open(*loop_, *hands_));
     slow_ = std::move(*slow);
     desk_.emplace(*loop_);
@@ -302,6 +302,20 @@ void Daemon::on_netlink(const sys::NetlinkEvent &event) {
         }
     } else if (const auto *gone = std::get_if<sys::LinkGone>(&event)) {
         on_link_gone(gone->ifindex);
+    } else if (const auto *forwarding = std::get_if<sys::ForwardingChanged>(&event)) {
+        for (auto &[name, controller] : bonds_) {
+            controller->on_forwarding_changed(forwarding->ifindex);
+        }
+    } else if (std::holds_alternative<sys::BridgeVlansChanged>(event)) {
+        for (auto &[name, controller] : bonds_) {
+            controller->stack_may_have_changed();
+        }
+    } else if (const auto *groups = std::get_if<sys::GroupsChanged>(&event)) {
+        const auto *link = host_->links.find(groups->ifindex); // of a bond, or of what hands its groups down
+        if (host_->is_bond_device(groups->ifindex) ||
+            (link != nullptr && (link->kind == "vlan" || link->kind == "macvlan"))) {
+            groups_->kernel_told();
+        }
     } else if (std::holds_alternative<sys::Overrun>(event)) {
         events_lost_ = true;
     } else {

@@ -51,6 +51,7 @@ private:
     Result<void> recover(); // what an earlier controller left
     void look_for_dead(Ms pause);
     void clear_half_made();
+    void remove_stray_vlans();
     enum class Of { all, left_alone };
     void take_over(Of);
     std::optional<std::string> take_over(const SavedBondFile &);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "user/daemon/group_watch.h"
 
+#include <algorithm>
 #include <charconv>
 #include <utility>
 
@@ -17,9 +18,20 @@ GroupWatch::Listener GroupWatch::listen(Changed changed) {
     return listener;
 }
 
+// Where devices come by the thousand, once for many of them.
+void GroupWatch::kernel_told() {
+    constexpr Ms pause(10);
+    told_ = looking_;
+    if (!looking_ && !listeners_.empty()) {
+        next_look_ = loop_.at(
+            std::max(sys::now(), last_look_ + pause), [this] { look(); }, "multicast lists");
+    }
+}
+
 void GroupWatch::look() {
     looking_ = true;
     next_look_ = {};
+    last_look_ = sys::now();
     hands_.run(
         [lists = lists_,
          told = alive_.guard([this](const Devices &changed) { seen(changed); })](Hands::Tools &) -> Hands::Then {
@@ -29,7 +41,7 @@ void GroupWatch::look() {
 }
 
 void GroupWatch::seen(const Devices &changed) {
-    constexpr Ms soon(20), interval(500);
+    constexpr Ms soon(20);
     looking_ = false;
     for (const auto &weak : std::vector(listeners_)) { // a listener may bring another one
         const auto listener = weak.lock();
@@ -38,9 +50,12 @@ void GroupWatch::seen(const Devices &changed) {
         }
     }
     std::erase_if(listeners_, [](const auto &weak) { return weak.expired(); });
-    if (!listeners_.empty() && !looking_) {
+    if (std::exchange(told_, false)) {
+        kernel_told();
+    } else if (!listeners_.empty() && !looking_) {
         next_look_ = loop_.at(
-            sys::now() + (changed.empty() ? interval : soon), [this] { look(); }, "multicast lists");
+            sys::now() + (changed.empty() ? interval_ : std::min(interval_, soon)), [this] { look(); },
+            "multicast lists");
     }
 }
 

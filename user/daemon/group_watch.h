@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Tells whose multicast list has changed. Most kernels tell nobody when a group is joined, therefore hands read the
-// lists of all devices twice a second, once for all bonds, and soon again while they change.
+// Tells whose multicast list has changed: hands read the lists of all devices, once for all bonds. Kernels since 6.14
+// tell when a group is joined, and the lists are read twice a second for what else puts addresses there. Others tell
+// nobody; there they are read as often as a stream may wait for its receiver.
 #pragma once
 
 #include <cstdint>
@@ -23,9 +24,11 @@ public:
     using Changed = std::function<void(const Devices &)>;
     using Listener = std::shared_ptr<const Changed>; // told for as long as it lives
 
-    GroupWatch(sys::EventLoop &loop, Hands &hands) : loop_(loop), hands_(hands) {}
+    GroupWatch(sys::EventLoop &loop, Hands &hands, bool kernel_tells)
+        : loop_(loop), hands_(hands), interval_(kernel_tells ? 500 : 15) {}
 
     [[nodiscard]] Listener listen(Changed);
+    void kernel_told(); // that some device's list has changed
 
     // The last reading, and what of it differs from the one before.
     class Lists {
@@ -43,10 +46,12 @@ private:
 
     sys::EventLoop &loop_;
     Hands &hands_;
+    Ms interval_;
     std::vector<std::weak_ptr<const Changed>> listeners_;
     std::shared_ptr<Lists> lists_ = std::make_shared<Lists>(); // hands' alone
     sys::EventLoop::Source next_look_;
-    bool looking_ = false;
+    Time last_look_{};
+    bool looking_ = false, told_ = false; // told while looking
     Alive alive_;
 };
 

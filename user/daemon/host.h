@@ -8,6 +8,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -32,15 +33,19 @@ public:
     struct Dump {
         std::vector<sys::LinkInfo> links;
         std::vector<sys::AddressInfo> addresses;
+        std::vector<sys::BridgeVlans> bridge_vlans;
     };
     static Result<Dump> dump(sys::Netlink &); // waits for RTNL
     void replace(Dump);
-    void update(const sys::LinkInfo &link) { links_[link.ifindex] = link; }
+    void update(const sys::LinkInfo &);
     void update(const sys::NetlinkEvent &); // all but an overrun
 
     const sys::LinkInfo *find(std::uint32_t ifindex) const;
     const sys::LinkInfo *find(std::string_view name) const;
     const std::map<std::uint32_t, sys::LinkInfo> &all() const { return links_; }
+    // Of this namespace: what has the device below it (a VLAN, the other end of a pair), and its master.
+    const std::set<std::uint32_t> &next_to(std::uint32_t ifindex) const;
+    const sys::BridgeVlans *bridge_vlans(std::uint32_t ifindex) const; // of a port or a bridge
     // Whether what the first device sends comes to the second: a VLAN or macvlan of it, a bridge with it as a port, and
     // so on at any depth. `more_below`: what netlink does not tell, the slaves of xbond's bonds.
     using Below = std::function<std::vector<std::uint32_t>(std::uint32_t ifindex)>;
@@ -50,9 +55,13 @@ public:
 
 private:
     void add(const sys::AddressInfo &);
+    void remove(std::uint32_t ifindex);
+    void remove_neighbours(const sys::LinkInfo &);
 
     std::map<std::uint32_t, sys::LinkInfo> links_;
+    std::map<std::uint32_t, std::set<std::uint32_t>> next_to_;         // so that nobody has to go through all links
     std::map<std::uint32_t, std::vector<sys::AddressInfo>> addresses_; // by ifindex
+    std::map<std::uint32_t, sys::BridgeVlans> bridge_vlans_;
 };
 
 class BondController;
@@ -87,6 +96,10 @@ struct Host {
     // The one place where transitions are logged and handed to `xbond monitor`.
     std::function<void(const std::string &bond, const core::Transition &)> report;
 };
+
+// Out of a device, in the way that leads out of it now: see sys::SendWay. Never waits.
+sys::SendWay way_out(const LinkTable &, std::uint32_t ifindex);
+Result<void> send_frame(Host &, std::uint32_t ifindex, std::span<const std::uint8_t> frame);
 
 MacAddr random_mac(); // unicast, locally administered
 

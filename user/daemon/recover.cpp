@@ -4,6 +4,7 @@
 // because something failed.
 #include <algorithm>
 #include <iterator>
+#include <set>
 #include <spdlog/spdlog.h>
 #include <utility>
 
@@ -49,8 +50,18 @@ Result<void> Daemon::recover() {
     }
     if (left_alone_.empty()) {
         forget_earlier_files(settings_.state_dir);
+        remove_stray_vlans();
     }
     return {};
+}
+
+// Devices of ours on what is no bond's slave any more, since the controller ended that had made it one.
+void Daemon::remove_stray_vlans() {
+    std::set<std::uint32_t> slaves;
+    for (const auto &[name, controller] : bonds_) {
+        std::ranges::transform(controller->core().slaves, std::inserter(slaves, slaves.end()), &core::Slave::ifindex);
+    }
+    remove_own_vlans(*netlink_, [&](std::uint32_t below) { return !slaves.contains(below); });
 }
 
 // Of a bond that no state file names yet, nobody has been told.

@@ -79,7 +79,11 @@ ordered_json aggregator_json(const BondView &bond, const lacp::Aggregator &aggre
 }
 
 ordered_json channel_json(const LacpPortView &how) {
-    return {{"way", how.channel}, {"xsk_queues", how.xsk_queues}, {"xsk_sent", how.xsk_sent}, {"dropped", how.dropped}};
+    return {{"way", how.channel},
+            {"xsk_queues", how.xsk_queues},
+            {"sends", how.sends},
+            {"xsk_sent", how.xsk_sent},
+            {"dropped", how.dropped}};
 }
 
 ordered_json port_json(const BondView &bond, const lacp::Port &port) {

@@ -26,6 +26,12 @@ struct TargetView { // of the ARP/NS monitor, as one slave sees it
     std::optional<Time> round_trip; // of the last probe of this slave that was answered
 };
 
+struct NicView {                  // what a slave's NIC was switched to for the bond
+    std::string vlans = "none";   // "open", "filter off", "filter set", "promiscuous"; "none": the bond has no VLANs
+    std::vector<std::string> off; // offloads, by ethtool's names in the kernel
+    std::string why;              // for what is no more than the next best
+};
+
 struct SlaveView {
     core::Slave slave;
     sys::LinkInfo device;
@@ -34,6 +40,7 @@ struct SlaveView {
     std::string driver;
     std::string xdp; // "none", "native", "generic"
     std::string xdp_why;
+    NicView nic;
     core::DesiredSlave published; // fallback, suppression
     std::uint32_t saved_mtu = 0;
     std::optional<Time> heard_age; // since the last reception that counts (4.3)
@@ -47,6 +54,7 @@ struct LacpPortView {
     std::uint64_t dropped = 0;  // control frames that found no room there
     std::uint64_t xsk_sent = 0; // frames that left there: control frames, probes
     std::optional<lacp::Transition> last_transition;
+    std::string sends = "af_packet"; // or "af_xdp": unseen by captures and filters on the slave
 };
 
 struct LacpView { // mode 802.3ad

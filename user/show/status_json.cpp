@@ -5,6 +5,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "user/core/modes/traits.h"
 #include "user/core/options/option_table.h"
 #include "user/show/balance_render.h"
 #include "user/show/lacp_render.h"
@@ -131,6 +132,7 @@ ordered_json slave_json(const BondView &bond, const SlaveView &view) {
                      {"saved_mtu", view.saved_mtu},
                      {"driver", view.driver},
                      {"xdp", {{"attached", view.xdp}, {"why", view.xdp_why}}},
+                     {"nic", {{"vlans", view.nic.vlans}, {"offloads_off", view.nic.off}, {"why", view.nic.why}}},
                      {"fallback", name_or_null(bond, view.published.fallback)},
                      {"counters", counters_json(view.counters, false)}};
     if (bond.lacp) {
@@ -140,6 +142,36 @@ ordered_json slave_json(const BondView &bond, const SlaveView &view) {
         out["balance"] = slave_balance_json(bond, view);
     }
     return out;
+}
+
+struct Rate {
+    std::uint32_t speed = core::speed_unknown;
+    std::uint8_t duplex = core::duplex_unknown;
+};
+
+// As the kernel's bonding tells ethtool: what all slaves that may send have together; in broadcast mode, what the
+// slowest of them has.
+Rate rate_of(const BondView &bond) {
+    std::uint64_t sum = 0, least = core::speed_unknown;
+    Rate rate;
+    for (const auto &view : bond.slaves) {
+        const auto &s = view.slave;
+        if (s.link != core::Link::up || s.backup) {
+            continue;
+        }
+        if (s.speed != core::speed_unknown) {
+            sum += s.speed;
+            least = std::min<std::uint64_t>(least, s.speed);
+        }
+        if (rate.duplex == core::duplex_unknown) {
+            rate.duplex = s.duplex;
+        }
+    }
+    const bool each_sends_all = core::traits(bond.options.mode).sends_on_all;
+    if (sum != 0) {
+        rate.speed = static_cast<std::uint32_t>(each_sends_all ? least : std::min<std::uint64_t>(sum, INT32_MAX));
+    }
+    return rate;
 }
 
 ordered_json datapath_json(const BondView &bond) {
@@ -163,12 +195,15 @@ ordered_json bond_json(const BondView &bond) {
     for (const auto &t : bond.history) {
         history.push_back(transition_json(bond.name, t));
     }
+    const Rate rate = rate_of(bond);
     ordered_json out{{"name", bond.name},
                      {"ifindex", bond.device.ifindex},
                      {"mac", bond.mac.str()},
                      {"mtu", bond.device.mtu},
                      {"admin_up", bond.admin_up},
                      {"carrier", bond.carrier},
+                     {"speed", speed_json(rate.speed)},
+                     {"duplex", duplex_json(rate.duplex)},
                      {"mode", core::mode_name(bond.options.mode)},
                      {"options", options_json(bond.options)},
                      {"active_slave", name_or_null(bond, bond.active)},

@@ -64,6 +64,23 @@ std::string slave_table(const ordered_json &bond) {
     return rows.size() > 1 ? table(rows) : "    no slaves\n";
 }
 
+// Of NICs that were switched for the bond.
+std::string nic_table(const ordered_json &bond) {
+    std::vector<std::vector<std::string>> rows;
+    for (const auto &s : bond.at("slaves")) {
+        const auto nic = s.value("nic", ordered_json::object());
+        const auto vlans = nic.value("vlans", std::string("none")), why = nic.value("why", std::string());
+        std::string what = vlans == "none" || vlans == "open" ? "" : "VLANs: " + vlans;
+        for (const auto &off : nic.value("offloads_off", ordered_json::array())) {
+            what += (what.empty() ? "" : ", ") + show(off) + " off";
+        }
+        if (!what.empty()) {
+            rows.push_back({show(s.at("name")), why.empty() ? what : what + " (" + why + ")"});
+        }
+    }
+    return rows.empty() ? "" : "  NICs\n" + table(rows);
+}
+
 // "12.3 ms", from milliseconds
 std::string millis(const ordered_json &ms) {
     if (ms.is_null()) {
@@ -98,12 +115,19 @@ std::string history_text(const ordered_json &bond, std::int64_t now) {
     return rows.empty() ? "" : "  last changes\n" + table(rows);
 }
 
+// ", 2000 Mb/s full duplex"
+std::string rate_text(const ordered_json &bond) {
+    const auto speed = bond.value("speed", ordered_json()), duplex = bond.value("duplex", ordered_json());
+    return speed.is_null() ? ""
+                           : ", " + show(speed) + " Mb/s" + (duplex.is_null() ? "" : " " + show(duplex) + " duplex");
+}
+
 std::string bond_text(const ordered_json &bond, std::int64_t now) {
     const auto &path = bond.at("datapath"), &c = bond.at("counters"), &o = bond.at("options");
     const auto yes = [](const ordered_json &v, const char *on, const char *off) { return v == true ? on : off; };
     std::string out = show(bond.at("name")) + ": " + show(bond.at("mode")) + ", " +
                       yes(bond.at("admin_up"), "up", "down") + ", carrier " + yes(bond.at("carrier"), "on", "off") +
-                      ", " + show(bond.at("mac")) + ", mtu " + show(bond.at("mtu")) + "\n";
+                      rate_text(bond) + ", " + show(bond.at("mac")) + ", mtu " + show(bond.at("mtu")) + "\n";
     out += "  miimon " + show(o.at("miimon")) + " ms, arp_interval " + show(o.at("arp_interval")) +
            " ms, active slave " + show(bond.at("active_slave")) + ", primary " + show(bond.at("primary")) + "\n";
     out += "  data path: " + show(path.at("hook")) + ", carrier check " + show(path.at("carrier_check")) + ", watch " +
@@ -111,7 +135,7 @@ std::string bond_text(const ordered_json &bond, std::int64_t now) {
     out += "  tx " + show(c.at("tx_packets")) + " packets " + show(c.at("tx_bytes")) + " bytes, " +
            show(c.at("tx_dropped")) + " dropped; rx " + show(c.at("rx_packets")) + " packets " +
            show(c.at("rx_bytes")) + " bytes\n";
-    return out + slave_table(bond) + monitor_table(bond) + history_text(bond, now);
+    return out + slave_table(bond) + nic_table(bond) + monitor_table(bond) + history_text(bond, now);
 }
 
 } // namespace

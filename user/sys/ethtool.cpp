@@ -7,6 +7,7 @@
 #include <linux/ethtool.h>
 #include <linux/sockios.h>
 #include <net/if.h>
+#include <optional>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
@@ -42,6 +43,27 @@ SpeedDuplex known(std::uint32_t speed, std::uint8_t duplex) {
     return {speed == 0 ? unknown.speed : speed,
             duplex == DUPLEX_HALF || duplex == DUPLEX_FULL ? duplex : unknown.duplex};
 }
+
+// What ends in an array without a size: a header and its elements, in words that are aligned for all of them.
+template <typename Header, typename Element> class Sized {
+public:
+    explicit Sized(std::size_t elements)
+        : space_((sizeof(Header) + elements * sizeof(Element) + sizeof(std::uint64_t) - 1) / sizeof(std::uint64_t)) {}
+    Header &header() { return *reinterpret_cast<Header *>(space_.data()); }
+    Element *elements() {
+        return reinterpret_cast<Element *>(reinterpret_cast<char *>(space_.data()) + sizeof(Header));
+    }
+    bool ask_of(int fd, std::string_view ifname) {
+        ifreq request = request_for(ifname);
+        request.ifr_data = reinterpret_cast<char *>(space_.data());
+        return ::ioctl(fd, SIOCETHTOOL, &request) == 0;
+    }
+
+private:
+    std::vector<std::uint64_t> space_;
+};
+
+std::size_t words_for(std::size_t bits) { return (bits + 31) / 32; }
 
 std::string about(std::string_view ifname, std::string_view what) {
     return "interface \"" + std::string(ifname) + "\": " + std::string(what);
@@ -126,6 +148,82 @@ std::string Ethtool::driver(std::string_view ifname) const {
         return {};
     }
     return {info.driver, ::strnlen(info.driver, sizeof info.driver)};
+}
+
+Result<std::size_t> Ethtool::offload_bit(std::string_view ifname, std::string_view name) const {
+    if (!name_fits(ifname)) {
+        return fail(ENODEV, about(ifname, "no such name"));
+    }
+    if (offload_names_.empty()) {
+        Sized<ethtool_sset_info, std::uint32_t> info(1);
+        info.header().cmd = ETHTOOL_GSSET_INFO;
+        info.header().sset_mask = 1ULL << ETH_SS_FEATURES;
+        if (!info.ask_of(fd_.get(), ifname)) {
+            return fail_errno(about(ifname, "cannot count the offloads"));
+        }
+        const std::size_t count = info.elements()[0];
+        Sized<ethtool_gstrings, std::array<char, ETH_GSTRING_LEN>> strings(count);
+        strings.header().cmd = ETHTOOL_GSTRINGS;
+        strings.header().string_set = ETH_SS_FEATURES;
+        strings.header().len = static_cast<std::uint32_t>(count);
+        if (!strings.ask_of(fd_.get(), ifname)) {
+            return fail_errno(about(ifname, "cannot list the offloads"));
+        }
+        for (std::size_t bit = 0; bit < count; ++bit) {
+            const auto &text = strings.elements()[bit];
+            offload_names_.emplace_back(text.data(), ::strnlen(text.data(), text.size()));
+        }
+    }
+    const auto found = std::ranges::find(offload_names_, name);
+    if (found == offload_names_.end()) {
+        return fail(ENOENT, about(ifname, "this kernel knows no offload " + std::string(name)));
+    }
+    return static_cast<std::size_t>(found - offload_names_.begin());
+}
+
+Result<std::vector<Offload>> Ethtool::offloads(std::string_view ifname, std::span<const std::string_view> names) const {
+    std::vector<std::optional<std::size_t>> bits;
+    for (const auto name : names) {
+        const auto bit = offload_bit(ifname, name);
+        if (!bit && bit.error().code != ENOENT) {
+            return tl::unexpected(bit.error());
+        }
+        bits.push_back(bit ? std::optional(*bit) : std::nullopt);
+    }
+    const std::size_t words = words_for(offload_names_.size());
+    Sized<ethtool_gfeatures, ethtool_get_features_block> all(words);
+    all.header().cmd = ETHTOOL_GFEATURES;
+    all.header().size = static_cast<std::uint32_t>(words);
+    if (!all.ask_of(fd_.get(), ifname)) {
+        return fail_errno(about(ifname, "cannot read the offloads"));
+    }
+    std::vector<Offload> found;
+    for (const auto &bit : bits) {
+        auto &offload = found.emplace_back();
+        if (bit) {
+            const auto &block = all.elements()[*bit / 32];
+            const std::uint32_t mask = 1U << (*bit % 32);
+            offload.on = (block.active & mask) != 0;
+            offload.changeable = (block.available & mask) != 0 && (block.never_changed & mask) == 0;
+        }
+    }
+    return found;
+}
+
+Result<void> Ethtool::set_offload(std::string_view ifname, std::string_view name, bool on) const {
+    XB_TRY(bit, offload_bit(ifname, name));
+    const std::size_t words = words_for(offload_names_.size());
+    Sized<ethtool_sfeatures, ethtool_set_features_block> change(words);
+    change.header().cmd = ETHTOOL_SFEATURES;
+    change.header().size = static_cast<std::uint32_t>(words);
+    const std::uint32_t mask = 1U << (*bit % 32);
+    change.elements()[*bit / 32] = {.valid = mask, .requested = on ? mask : 0};
+    const auto what = "cannot turn " + std::string(name) + (on ? " on" : " off");
+    if (!change.ask_of(fd_.get(), ifname)) {
+        return fail_errno(about(ifname, what));
+    }
+    XB_TRY(now, offloads(ifname, {&name, 1})); // a driver may have its own mind, which is no error to the kernel
+    return now->front().on == on ? Result<void>() : fail(EOPNOTSUPP, about(ifname, what + ": the driver keeps it"));
 }
 
 } // namespace xbond::sys

@@ -3,8 +3,10 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "common/fd.h"
 #include "xbond/result.h"
@@ -17,6 +19,13 @@ struct SpeedDuplex {
     std::uint8_t duplex = 255;        // 0 half, 1 full, 255 unknown
 };
 
+// An offload of a NIC, as `ethtool -k` shows it.
+struct Offload {
+    bool on = false;
+    bool changeable = false; // not "[fixed]"
+    bool operator==(const Offload &) const = default;
+};
+
 class Ethtool {
 public:
     static Result<Ethtool> open();
@@ -26,8 +35,17 @@ public:
     SpeedDuplex speed(std::string_view ifname) const;    // unknown where the driver cannot tell
     Result<MacAddr> permanent_mac(std::string_view ifname) const;
     std::string driver(std::string_view ifname) const; // "" if unknown
+
+    // By the kernel's names ("rx-vlan-filter"), one for each; off and fixed where the kernel does not know the name.
+    Result<std::vector<Offload>> offloads(std::string_view ifname, std::span<const std::string_view> names) const;
+    // An error, too, when the driver keeps it as it was.
+    Result<void> set_offload(std::string_view ifname, std::string_view name, bool on) const;
+
 private:
+    Result<std::size_t> offload_bit(std::string_view ifname, std::string_view name) const; // ENOENT: no such name
+
     Fd fd_;
+    mutable std::vector<std::string> offload_names_; // the kernel's, by bit; asked for once
 };
 
 } // namespace xbond::sys

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "xbond/types.h"
 
@@ -26,7 +27,8 @@ struct LinkInfo { // of one RTM_NEWLINK
     std::string alias; // IFLA_IFALIAS
     std::uint32_t group = 0;
     std::uint16_t vlan_id = 0;    // kind vlan
-    std::uint16_t vlan_proto = 0; // 0x8100 or 0x88a8, host order
+    std::uint16_t vlan_proto = 0; // 0x8100 or 0x88a8, host order; kind vlan, and bridges
+    bool vlan_filtering = false;  // kind bridge: its ports have VLANs
     std::uint32_t promiscuity = 0;
     std::uint32_t allmulti = 0;
     MacAddr mac;                     // zero when not 6 bytes
@@ -34,6 +36,17 @@ struct LinkInfo { // of one RTM_NEWLINK
     std::uint32_t txqlen = 0;
     std::string qdisc, operstate; // as ip prints them: "noqueue", "UP"
     std::uint8_t linkmode = 0;
+};
+
+// What a bridge that filters VLANs does with them at one of its ports, or at the bridge's own device.
+struct BridgeVlans {
+    struct Vlan {
+        std::uint16_t id = 0;
+        bool untagged = false; // leaves without a tag
+    };
+    std::uint32_t ifindex = 0;
+    std::uint16_t pvid = 0; // of what comes without a tag; 0: that is dropped
+    std::vector<Vlan> vlans;
 };
 
 } // namespace xbond::sys

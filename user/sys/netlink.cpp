@@ -4,9 +4,12 @@
 #include <libmnl/libmnl.h>
 #include <linux/if.h>
 #include <linux/if_link.h>
+#include <linux/if_vlan.h>
+#include <linux/neighbour.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <linux/veth.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
 
 #include "user/sys/io.h"
@@ -18,6 +21,9 @@ namespace {
 constexpr int event_buffer_bytes = 8 << 20;      // some ten thousand link events before an overrun
 constexpr std::size_t datagram_bytes = 64 << 10; // the kernel fills at most 32 kB per dump datagram
 constexpr int dump_attempts = 16;                // a dump is repeated when the list changed under it
+
+// Of kernels since 6.14, newer than the headers here.
+constexpr int group_ipv4_joins = 37, group_ipv6_joins = 38; // RTNLGRP_IPV4_MCADDR, RTNLGRP_IPV6_MCADDR
 
 using Buffer = std::array<std::uint8_t, datagram_bytes>;
 
@@ -229,10 +235,16 @@ Result<Netlink> Netlink::open() {
     if (::setsockopt(nl.events_.get(), SOL_SOCKET, SO_RCVBUFFORCE, &event_buffer_bytes, sizeof(int)) != 0) {
         ::setsockopt(nl.events_.get(), SOL_SOCKET, SO_RCVBUF, &event_buffer_bytes, sizeof(int));
     }
-    for (const int group : {RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR}) {
+    for (const int group :
+         {RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR, RTNLGRP_IPV4_NETCONF, RTNLGRP_IPV6_NETCONF}) {
         if (::setsockopt(nl.events_.get(), SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group, sizeof group) != 0) {
             return fail_errno("cannot subscribe to netlink group " + std::to_string(group));
         }
+    }
+    for (const int group : {group_ipv4_joins, group_ipv6_joins}) {
+        const bool known =
+            ::setsockopt(nl.events_.get(), SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group, sizeof group) == 0;
+        nl.tells_of_groups_ = nl.tells_of_groups_ && known;
     }
     return nl;
 }
@@ -263,10 +275,55 @@ Result<std::vector<LinkInfo>> Netlink::links() {
     return dump<LinkInfo>(requests_.get(), seq_, "list the links", fill, RTM_GETLINK, RTM_NEWLINK, parse_link);
 }
 
+// The kernel leaves out other kinds; one that does not know the kind leaves out none.
+Result<std::vector<LinkInfo>> Netlink::links(std::string_view kind) {
+    const auto fill = [kind](Request &request) {
+        put_link(request, 0);
+        request.u32(IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
+        auto *info = request.begin(IFLA_LINKINFO);
+        request.text(IFLA_INFO_KIND, kind);
+        request.end(info);
+    };
+    auto list = dump<LinkInfo>(requests_.get(), seq_, "list the links", fill, RTM_GETLINK, RTM_NEWLINK, parse_link);
+    if (list) {
+        std::erase_if(*list, [kind](const LinkInfo &link) { return link.kind != kind; });
+    }
+    return list;
+}
+
 Result<std::vector<AddressInfo>> Netlink::addresses() {
     const auto fill = [](Request &request) { request.extra<ifaddrmsg>(); };
     return dump<AddressInfo>(requests_.get(), seq_, "list the addresses", fill, RTM_GETADDR, RTM_NEWADDR,
                              parse_address);
+}
+
+Result<std::vector<BridgeVlans>> Netlink::bridge_vlans() {
+    const auto fill = [](Request &request) {
+        put_link(request, 0)->ifi_family = AF_BRIDGE;
+        request.u32(IFLA_EXT_MASK, RTEXT_FILTER_BRVLAN_COMPRESSED);
+    };
+    return dump<BridgeVlans>(requests_.get(), seq_, "list the VLANs of bridges", fill, RTM_GETLINK, RTM_NEWLINK,
+                             parse_bridge_vlans);
+}
+
+Result<std::vector<MacAddr>> Netlink::unicast_filter(std::uint32_t ifindex) {
+    const auto fill = [ifindex](Request &request) {
+        auto *neighbour = request.extra<ndmsg>();
+        neighbour->ndm_family = AF_BRIDGE;
+        neighbour->ndm_ifindex = static_cast<int>(ifindex);
+    };
+    auto all = dump<FilterEntry>(requests_.get(), seq_, "list the addresses of " + interface(ifindex), fill,
+                                 RTM_GETNEIGH, RTM_NEWNEIGH, parse_filter_entry);
+    if (!all) {
+        return tl::unexpected(all.error());
+    }
+    std::vector<MacAddr> found;
+    for (const auto &entry : *all) {
+        if (entry.ifindex == ifindex && entry.mac.is_valid_unicast()) {
+            found.push_back(entry.mac);
+        }
+    }
+    return found;
 }
 
 Result<RouteInfo> Netlink::route(const Ipv4Addr &to) { return get_route(requests_.get(), ++seq_, AF_INET, to); }
@@ -325,6 +382,27 @@ Result<void> Netlink::create_veth(std::string_view name, std::string_view peer, 
         (void)link(name).map([&](const LinkInfo &l) { (void)delete_link(l.ifindex); });
     }
     return quiet;
+}
+
+Result<void> Netlink::create_vlan(std::string_view name, std::uint32_t below, std::uint16_t proto, std::uint16_t id,
+                                  std::uint32_t group) {
+    XB_TRY_VOID(check_name(name));
+    Request request(RTM_NEWLINK, NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL);
+    put_link(request, 0);
+    request.text(IFLA_IFNAME, name);
+    request.u32(IFLA_LINK, below);
+    request.u32(IFLA_GROUP, group);
+    auto *info = request.begin(IFLA_LINKINFO);
+    request.text(IFLA_INFO_KIND, "vlan");
+    auto *data = request.begin(IFLA_INFO_DATA);
+    mnl_attr_put_u16(request.header(), IFLA_VLAN_ID, id);
+    mnl_attr_put_u16(request.header(), IFLA_VLAN_PROTOCOL, htons(proto));
+    const ifla_vlan_flags flags{VLAN_FLAG_LOOSE_BINDING, VLAN_FLAG_LOOSE_BINDING};
+    mnl_attr_put(request.header(), IFLA_VLAN_FLAGS, sizeof flags, &flags);
+    request.end(data);
+    request.end(info);
+    XB_TRY_VOID(change(requests_.get(), request, ++seq_, "create VLAN device " + std::string(name)));
+    return link(name).and_then([&](const LinkInfo &made) { return set_addrgenmode_none(made.ifindex); });
 }
 
 Result<void> Netlink::delete_link(std::uint32_t ifindex) {

@@ -47,22 +47,37 @@ struct AddressChanged {
 struct AddressGone {
     AddressInfo address;
 };
+struct ForwardingChanged { // or may have: whether a device forwards
+    std::uint32_t ifindex = 0;
+};
+struct GroupsChanged { // a multicast group was joined or left on a device; kernels before 6.14 do not tell
+    std::uint32_t ifindex = 0;
+};
+struct BridgeVlansChanged {
+    BridgeVlans vlans;
+};
 struct Overrun {}; // ENOBUFS: everything may have changed, dump again
-using NetlinkEvent = std::variant<LinkChanged, LinkGone, AddressChanged, AddressGone, Overrun>;
+using NetlinkEvent = std::variant<LinkChanged, LinkGone, AddressChanged, AddressGone, ForwardingChanged, GroupsChanged,
+                                  BridgeVlansChanged, Overrun>;
 
 class Netlink {
 public:
     static Result<Netlink> open(); // in the calling thread's network namespace
 
-    // -- subscription (RTNLGRP_LINK, IPV4_IFADDR, IPV6_IFADDR) --
+    // -- subscription (RTNLGRP_LINK, IPV4_IFADDR, IPV6_IFADDR, IPV4_NETCONF, IPV6_NETCONF) --
     int event_fd() const;
+    bool tells_of_groups() const { return tells_of_groups_; }
     void drain(const std::function<void(NetlinkEvent &&)> &);
 
     // -- queries --
     Result<std::vector<LinkInfo>> links();
+    Result<std::vector<LinkInfo>> links(std::string_view kind);
     Result<LinkInfo> link(std::uint32_t ifindex);
     Result<LinkInfo> link(std::string_view name); // also alternative names; ENODEV
     Result<std::vector<AddressInfo>> addresses();
+    Result<std::vector<BridgeVlans>> bridge_vlans(); // of all ports and bridges
+    // What devices above have put into the device's unicast filter (macvlans, also those in other namespaces).
+    Result<std::vector<MacAddr>> unicast_filter(std::uint32_t ifindex);
     // The way to an address from any source; the kernel's errno when there is none (ENETUNREACH, EHOSTUNREACH ...).
     Result<RouteInfo> route(const Ipv4Addr &);
     Result<RouteInfo> route(const Ipv6Addr &);
@@ -72,6 +87,9 @@ public:
     // (random without one). The peer gets no IPv6 link-local address by itself; it is in `peer_group` from the start.
     Result<void> create_veth(std::string_view name, std::string_view peer, std::optional<MacAddr> mac,
                              std::uint32_t mtu, std::uint32_t queues = 1, std::uint32_t peer_group = 0);
+    // Down, and down it stays when the device below goes up; without an IPv6 link-local address of its own.
+    Result<void> create_vlan(std::string_view name, std::uint32_t below, std::uint16_t proto, std::uint16_t id,
+                             std::uint32_t group);
     Result<void> delete_link(std::uint32_t ifindex);
     Result<void> set_up(std::uint32_t ifindex, bool up);
     Result<void> set_mac(std::uint32_t ifindex, MacAddr);
@@ -82,6 +100,7 @@ public:
 private:
     Fd events_, requests_;
     std::uint32_t seq_ = 0;
+    bool tells_of_groups_ = true;
 };
 
 } // namespace xbond::sys

@@ -6,7 +6,10 @@
 #include <array>
 #include <cstring>
 #include <linux/if_addr.h>
+#include <linux/if_bridge.h>
 #include <linux/if_link.h>
+#include <linux/neighbour.h>
+#include <linux/netconf.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
@@ -80,6 +83,35 @@ void parse_vlan(Bytes data, LinkInfo &link) {
     }
 }
 
+void parse_bridge(Bytes data, LinkInfo &link) {
+    while (const auto a = take_attribute(data)) {
+        if (a->type == IFLA_BR_VLAN_FILTERING) {
+            store<std::uint8_t>(a->value, link.vlan_filtering);
+        } else if (a->type == IFLA_BR_VLAN_PROTOCOL) {
+            store<std::uint16_t>(a->value, link.vlan_proto);
+            link.vlan_proto = ntohs(link.vlan_proto);
+        }
+    }
+}
+
+// One VLAN, or the first or the last of a range.
+void add_vlans(const bridge_vlan_info &info, std::uint16_t &range_begin, BridgeVlans &found) {
+    constexpr std::uint16_t first_id = 1, last_id = 4094;
+    const bool untagged = (info.flags & BRIDGE_VLAN_INFO_UNTAGGED) != 0;
+    if ((info.flags & BRIDGE_VLAN_INFO_PVID) != 0) {
+        found.pvid = info.vid;
+    }
+    if ((info.flags & BRIDGE_VLAN_INFO_RANGE_BEGIN) != 0) {
+        range_begin = info.vid;
+        return;
+    }
+    const bool range = (info.flags & BRIDGE_VLAN_INFO_RANGE_END) != 0;
+    const auto last = std::min(info.vid, last_id);
+    for (auto id = std::max(range ? range_begin : info.vid, first_id); id <= last; ++id) {
+        found.vlans.push_back({id, untagged});
+    }
+}
+
 void parse_linkinfo(Bytes nest, LinkInfo &link) {
     Bytes data;
     while (const auto a = take_attribute(nest)) {
@@ -93,6 +125,8 @@ void parse_linkinfo(Bytes nest, LinkInfo &link) {
     }
     if (link.kind == "vlan") {
         parse_vlan(data, link);
+    } else if (link.kind == "bridge") {
+        parse_bridge(data, link);
     }
 }
 
@@ -182,6 +216,27 @@ std::optional<LinkInfo> parse_link(Bytes payload) {
     return link;
 }
 
+std::optional<BridgeVlans> parse_bridge_vlans(Bytes payload) {
+    const auto header = peek<ifinfomsg>(payload);
+    if (!header || header->ifi_family != AF_BRIDGE || header->ifi_index <= 0) {
+        return std::nullopt;
+    }
+    BridgeVlans found;
+    found.ifindex = static_cast<std::uint32_t>(header->ifi_index);
+    std::uint16_t range_begin = 0;
+    for (Bytes rest = skip(payload, sizeof(ifinfomsg)); const auto a = take_attribute(rest);) {
+        Bytes nest = a->type == IFLA_AF_SPEC ? a->value : Bytes();
+        while (const auto entry = take_attribute(nest)) {
+            const auto info = entry->type == IFLA_BRIDGE_VLAN_INFO ? peek<bridge_vlan_info>(entry->value)
+                                                                   : std::optional<bridge_vlan_info>();
+            if (info) {
+                add_vlans(*info, range_begin, found);
+            }
+        }
+    }
+    return found;
+}
+
 std::optional<AddressInfo> parse_address(Bytes payload) {
     const auto header = peek<ifaddrmsg>(payload);
     if (!header || (header->ifa_family != AF_INET && header->ifa_family != AF_INET6)) {
@@ -212,6 +267,33 @@ std::optional<AddressInfo> parse_address(Bytes payload) {
     info.tentative = (flags & IFA_F_TENTATIVE) != 0 && (flags & IFA_F_OPTIMISTIC) == 0;
     info.deprecated = (flags & IFA_F_DEPRECATED) != 0;
     return info;
+}
+
+// Attributes follow the family's one byte, aligned.
+std::optional<std::uint32_t> parse_forwarding(Bytes payload) {
+    std::int32_t ifindex = 0;
+    bool forwarding = false;
+    for (Bytes rest = skip(payload, sizeof(netconfmsg)); const auto a = take_attribute(rest);) {
+        if (a->type == NETCONFA_IFINDEX) {
+            store<std::int32_t>(a->value, ifindex);
+        }
+        forwarding |= a->type == NETCONFA_FORWARDING;
+    }
+    return forwarding && ifindex > 0 ? std::optional(static_cast<std::uint32_t>(ifindex)) : std::nullopt;
+}
+
+std::optional<FilterEntry> parse_filter_entry(Bytes payload) {
+    const auto header = peek<ndmsg>(payload);
+    if (!header || header->ndm_family != AF_BRIDGE || (header->ndm_flags & NTF_SELF) == 0) {
+        return std::nullopt;
+    }
+    std::optional<MacAddr> mac;
+    for (Bytes rest = skip(payload, sizeof(ndmsg)); const auto a = take_attribute(rest);) {
+        if (a->type == NDA_LLADDR) {
+            mac = mac_of(a->value);
+        }
+    }
+    return mac ? std::optional(FilterEntry{static_cast<std::uint32_t>(header->ndm_ifindex), *mac}) : std::nullopt;
 }
 
 std::optional<RouteInfo> parse_route(Bytes payload) {
@@ -256,6 +338,11 @@ std::optional<NetlinkAck> parse_ack(const NetlinkMessage &m) {
     return ack;
 }
 
+namespace {
+// RTM_NEWMULTICAST, RTM_DELMULTICAST: newer than the headers here.
+constexpr std::uint16_t new_group = 56, group_gone = 57;
+} // namespace
+
 std::vector<NetlinkEvent> parse_events(Bytes datagram) {
     std::vector<NetlinkEvent> events;
     while (const auto m = take_message(datagram)) {
@@ -266,9 +353,19 @@ std::vector<NetlinkEvent> parse_events(Bytes datagram) {
             } else if (address) {
                 events.emplace_back(AddressGone{*address});
             }
+        } else if (m->type == new_group || m->type == group_gone) {
+            if (const auto header = peek<ifaddrmsg>(m->payload)) {
+                events.emplace_back(GroupsChanged{header->ifa_index});
+            }
+        } else if (m->type == RTM_NEWNETCONF) {
+            if (const auto ifindex = parse_forwarding(m->payload)) {
+                events.emplace_back(ForwardingChanged{*ifindex});
+            }
         } else if (m->type == RTM_NEWLINK || m->type == RTM_DELLINK) {
             auto link = parse_link(m->payload);
-            if (link && m->type == RTM_NEWLINK) {
+            if (auto vlans = m->type == RTM_NEWLINK ? parse_bridge_vlans(m->payload) : std::nullopt) {
+                events.emplace_back(BridgeVlansChanged{std::move(*vlans)});
+            } else if (link && m->type == RTM_NEWLINK) {
                 events.emplace_back(LinkChanged{std::move(*link)});
             } else if (link) {
                 events.emplace_back(LinkGone{link->ifindex, std::move(link->name)});

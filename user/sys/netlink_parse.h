@@ -35,7 +35,20 @@ std::optional<NetlinkMessage> take_message(Bytes &datagram);
 // RTM_NEWLINK and RTM_DELLINK of AF_BRIDGE, which say nothing about the link's own life.
 std::optional<LinkInfo> parse_link(Bytes payload);
 
+// Payload of RTM_NEWLINK, of a bridge about one of its ports or itself; none for other families.
+std::optional<BridgeVlans> parse_bridge_vlans(Bytes payload);
+
 std::optional<AddressInfo> parse_address(Bytes payload);
+
+// Payload of RTM_NEWNETCONF: the device whose forwarding it tells of; none where it tells of something else.
+std::optional<std::uint32_t> parse_forwarding(Bytes payload);
+
+// Payload of RTM_NEWNEIGH: an entry of a device's own filter; none for what a bridge has learned.
+struct FilterEntry {
+    std::uint32_t ifindex = 0;
+    MacAddr mac;
+};
+std::optional<FilterEntry> parse_filter_entry(Bytes payload);
 
 // Payload of RTM_NEWROUTE; none without an outgoing interface.
 std::optional<RouteInfo> parse_route(Bytes payload);

@@ -4,7 +4,10 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -14,13 +17,21 @@
 
 namespace xbond::sys {
 
+// How a frame leaves a device: with everybody else's, so that captures, filters and qdiscs there see it; or past them.
+// For up to a second after the carrier has come the kernel leaves a qdisc there that eats frames and says they were
+// sent: then only the second way leads out.
+enum class SendWay : std::uint8_t { ordinary, past_qdisc };
+
 class PacketSocket {
 public:
     static Result<PacketSocket> open(); // sends only: protocol 0, receives nothing
-    // A whole frame, tags in band. ENOBUFS: the device's queue is full, nothing was sent.
-    Result<void> send(std::uint32_t ifindex, std::span<const std::uint8_t> frame) const; // PACKET_QDISC_BYPASS
+    // A whole frame, tags in band, with priority TC_PRIO_CONTROL; never waits. ENOBUFS, EAGAIN: the device's queue is
+    // full, nothing was sent.
+    Result<void> send(std::uint32_t ifindex, std::span<const std::uint8_t> frame,
+                      SendWay way = SendWay::ordinary) const;
+
 private:
-    Fd fd_;
+    Fd ordinary_, past_qdisc_;
 };
 
 // IPv4 groups joined on a device, for the membership reports of 1.12: only those that the kernel itself would report
@@ -30,5 +41,15 @@ struct Ipv4Groups {
     std::vector<std::array<std::uint8_t, 4>> groups;
 };
 Ipv4Groups joined_ipv4_groups(std::string_view ifname);
+
+// The same for IPv6: never ff02::1, and nothing of a scope that stays on the host or the interface.
+using Ipv6Groups = std::vector<Ipv6Addr>;
+
+// Of all devices, by name; one without groups may be missing.
+struct JoinedGroups {
+    std::map<std::string, Ipv4Groups, std::less<>> v4;
+    std::map<std::string, Ipv6Groups, std::less<>> v6;
+};
+JoinedGroups joined_groups();
 
 } // namespace xbond::sys

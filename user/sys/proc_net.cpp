@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "user/sys/proc_net.h"
 
+#include <array>
 #include <charconv>
 #include <cstring>
 #include <optional>
@@ -68,29 +69,61 @@ MulticastLists parse_dev_mcast(std::string_view text) {
 
 // "2\teth0      :     1      V3" heads a device, "\t\t\t\t010000E0     1 0:00000000\t\t0" is a group of it, printed
 // as a native 32-bit number of the address in network order.
-Ipv4Groups parse_igmp(std::string_view text, std::string_view ifname) {
+std::map<std::string, Ipv4Groups, std::less<>> parse_igmp(std::string_view text) {
     constexpr std::array<std::uint8_t, 4> all_hosts{224, 0, 0, 1};
-    Ipv4Groups result;
-    bool mine = false;
+    std::map<std::string, Ipv4Groups, std::less<>> found;
+    Ipv4Groups *device = nullptr;
     while (!text.empty()) {
         auto line = take_line(text);
         if (!line.starts_with('\t')) {
             take_word(line);
-            mine = take_word(line) == ifname;
+            device = &found[std::string(take_word(line))];
             take_word(line);
             const auto querier = take_word(line);
-            if (mine && querier.size() == 2 && querier[1] >= '1' && querier[1] <= '3') {
-                result.igmp_version = static_cast<std::uint8_t>(querier[1] - '0');
+            if (querier.size() == 2 && querier[1] >= '1' && querier[1] <= '3') {
+                device->igmp_version = static_cast<std::uint8_t>(querier[1] - '0');
             }
-        } else if (const auto native = mine ? hex<std::uint32_t>(take_word(line)) : std::nullopt) {
+        } else if (const auto native = device != nullptr ? hex<std::uint32_t>(take_word(line)) : std::nullopt) {
             std::array<std::uint8_t, 4> group;
             std::memcpy(group.data(), &*native, group.size());
             if (group != all_hosts) {
-                result.groups.push_back(group);
+                device->groups.push_back(group);
             }
         }
     }
-    return result;
+    return found;
+}
+
+Ipv4Groups parse_igmp(std::string_view text, std::string_view ifname) {
+    auto all = parse_igmp(text);
+    const auto found = all.find(ifname);
+    return found == all.end() ? Ipv4Groups() : std::move(found->second);
+}
+
+// "7    bond0           ff0200000000000000000001ff000001     1 00000004 0": index, name, group, users ...
+std::map<std::string, Ipv6Groups, std::less<>> parse_igmp6(std::string_view text) {
+    constexpr std::uint8_t link_local_scope = 2, scope_bits = 0x0f;
+    Ipv6Addr all_nodes{};
+    all_nodes.front() = 0xff;
+    all_nodes[1] = link_local_scope;
+    all_nodes.back() = 1;
+    std::map<std::string, Ipv6Groups, std::less<>> found;
+    while (!text.empty()) {
+        auto line = take_line(text);
+        take_word(line);
+        const auto ifname = take_word(line), digits = take_word(line);
+        Ipv6Addr group{};
+        bool whole = digits.size() == 2 * group.size();
+        for (std::size_t i = 0; whole && i < group.size(); ++i) {
+            const auto byte = hex<std::uint8_t>(digits.substr(2 * i, 2));
+            whole = byte.has_value();
+            group.at(i) = byte.value_or(0);
+        }
+        if (whole && group != all_nodes && (group[1] & scope_bits) >= link_local_scope) {
+            found[std::string(ifname)].push_back(group);
+        }
+    }
+    return found;
 }
 
 } // namespace xbond::sys

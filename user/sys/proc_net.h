@@ -3,8 +3,10 @@
 // passed over.
 #pragma once
 
+#include <functional>
+#include <map>
+#include <string>
 #include <string_view>
-#include <vector>
 
 #include "user/sys/device_filter.h"
 #include "user/sys/packet_socket.h"
@@ -14,5 +16,7 @@ namespace xbond::sys {
 
 MulticastLists parse_dev_mcast(std::string_view text);
 Ipv4Groups parse_igmp(std::string_view text, std::string_view ifname);
+std::map<std::string, Ipv4Groups, std::less<>> parse_igmp(std::string_view text);
+std::map<std::string, Ipv6Groups, std::less<>> parse_igmp6(std::string_view text);
 
 } // namespace xbond::sys

@@ -23,6 +23,7 @@ constexpr std::array<std::uint8_t, ETH_ALEN> slow_group{0x01, 0x80, 0xc2, 0, 0, 
 constexpr std::size_t buffer_bytes = 2048;
 constexpr int max_frames = 256;        // at once, or a flood would hold the caller
 constexpr int receive_bytes = 1 << 20; // some 1,300 frames: all slaves' share it
+constexpr int send_bytes = 16 << 20;   // what one device does not take away must not use up the room of the others
 
 template <typename T> bool set_option(const Fd &fd, int level, int name, const T &value) {
     return ::setsockopt(fd.get(), level, name, &value, sizeof value) == 0;
@@ -92,6 +93,7 @@ Result<SlowSocket> SlowSocket::open() {
     at.sll_protocol = htons(ETH_P_SLOW);
     const int on = 1, priority = TC_PRIO_CONTROL;
     (void)set_option(s.fd_, SOL_SOCKET, SO_RCVBUFFORCE, receive_bytes);
+    (void)set_option(s.fd_, SOL_SOCKET, SO_SNDBUFFORCE, send_bytes);
     if (!set_filter(s.fd_, {}) || !set_option(s.fd_, SOL_SOCKET, SO_TIMESTAMPNS, on) ||
         !set_option(s.fd_, SOL_SOCKET, SO_PRIORITY, priority) ||
         !set_option(s.fd_, SOL_PACKET, PACKET_QDISC_BYPASS, on) ||
@@ -142,7 +144,10 @@ void SlowSocket::receive(const Handle &handle) const {
     }
 }
 
-Result<void> SlowSocket::send(std::uint32_t ifindex, std::span<const std::uint8_t> frame) const {
+Result<void> SlowSocket::send(std::uint32_t ifindex, std::span<const std::uint8_t> frame, SendWay way) const {
+    if (way != way_ && set_option(fd_, SOL_PACKET, PACKET_QDISC_BYPASS, way == SendWay::past_qdisc ? 1 : 0)) {
+        way_ = way;
+    }
     sockaddr_ll to{};
     to.sll_family = AF_PACKET;
     to.sll_protocol = htons(ETH_P_SLOW);

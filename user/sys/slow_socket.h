@@ -14,6 +14,7 @@
 #include <span>
 
 #include "common/fd.h"
+#include "user/sys/packet_socket.h"
 #include "xbond/result.h"
 #include "xbond/types.h"
 
@@ -40,12 +41,13 @@ public:
         std::function<void(std::uint32_t ifindex, std::span<const std::uint8_t> frame, std::optional<Time> stamp)>;
     void receive(const Handle &handle) const; // all that had come by the time of the call, oldest first
 
-    // With priority TC_PRIO_CONTROL, past the qdisc: for up to a second after the carrier has come the kernel leaves a
-    // qdisc there that eats frames and says they were sent. ENOBUFS: nothing was sent.
-    Result<void> send(std::uint32_t ifindex, std::span<const std::uint8_t> frame) const;
+    // With priority TC_PRIO_CONTROL; never waits. ENOBUFS, EAGAIN: nothing was sent.
+    Result<void> send(std::uint32_t ifindex, std::span<const std::uint8_t> frame,
+                      SendWay way = SendWay::past_qdisc) const;
 
 private:
     Fd fd_;
+    mutable SendWay way_ = SendWay::past_qdisc; // as the kernel was last told
 };
 
 } // namespace xbond::sys

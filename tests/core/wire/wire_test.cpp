@@ -5,6 +5,7 @@
 #include "user/core/wire/announce.h"
 #include "user/core/wire/arp.h"
 #include "user/core/wire/igmp.h"
+#include "user/core/wire/mld.h"
 #include "user/core/wire/neighbour.h"
 
 using namespace xbond;
@@ -105,6 +106,38 @@ TEST_CASE("G5 many groups are split over frames that fit an MTU of 1500") {
     CHECK(frames[0][14 + 24 + 7] == igmp_v3_max_records);
     CHECK(frames[1][14 + 24 + 7] == 1);
     CHECK(igmp_reports(3, mac, ip, {}).empty());
+}
+
+TEST_CASE("G5 MLDv2 report has one record per group, a router alert and a checksum") {
+    const Ipv6Addr source{0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0, 0x11, 0x22, 0xff, 0xfe, 0x33, 0x44, 0x55};
+    const Ipv6Addr group{0xff, 0x05, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x42, 0x42};
+    const auto frames = mld_reports(2, mac, source, std::array{group});
+    REQUIRE(frames.size() == 1);
+    const Frame &frame = frames.front();
+    CHECK(frame.size() == 14 + 40 + 8 + 8 + 20);
+    CHECK(Frame(frame.begin(), frame.begin() + 6) == Frame{0x33, 0x33, 0, 0, 0, 0x16});
+    CHECK(Frame(frame.begin() + 14, frame.begin() + 22) == Frame{0x60, 0, 0, 0, 0, 36, 0, 1});
+    CHECK(Frame(frame.begin() + 54, frame.begin() + 62) == Frame{58, 0, 5, 2, 0, 0, 1, 0});
+    CHECK(frame[62] == 143);
+    CHECK(Frame(frame.begin() + 66, frame.begin() + 74) == Frame{0, 0, 0, 1, 2, 0, 0, 0});
+    CHECK(std::equal(group.begin(), group.end(), frame.begin() + 74));
+    // A checksum over all that it covers, itself included, comes to zero.
+    const std::array<std::uint8_t, 8> pseudo_tail{0, 0, 0, 28, 0, 0, 0, 58};
+    CHECK(internet_checksum({std::span(frame).subspan(22, 32), pseudo_tail, std::span(frame).subspan(62)}) == 0);
+}
+
+TEST_CASE("G5 MLDv1 reports go to the group itself, and many groups are split over frames") {
+    std::vector<Ipv6Addr> groups(mld_v2_max_records + 1,
+                                 Ipv6Addr{0xff, 0x02, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0xff, 1, 2, 3});
+    const auto single = mld_reports(1, mac, {}, std::span(groups).first(1), std::array{VlanTag{.id = 7}});
+    REQUIRE(single.size() == 1);
+    CHECK(Frame(single[0].begin(), single[0].begin() + 6) == Frame{0x33, 0x33, 0xff, 1, 2, 3});
+    CHECK(Frame(single[0].begin() + 12, single[0].begin() + 18) == Frame{0x81, 0, 0, 7, 0x86, 0xdd});
+    CHECK(single[0][18 + 40 + 8] == 131);
+    const auto split = mld_reports(2, mac, {}, groups);
+    REQUIRE(split.size() == 2);
+    CHECK(split[0].size() <= 14 + 1500);
+    CHECK(mld_reports(2, mac, {}, {}).empty());
 }
 
 TEST_CASE("internet checksum of the example in RFC 1071") {

@@ -245,7 +245,7 @@ constexpr OptionRow rows[] = {
         kept<&Options::xmit_hash_policy>("xmit_hash_policy"), {IpForm::text},
         "what of a packet decides on its slave in balance-xor"),
     row("resend_igmp", {"0..255", 0, 255, off_word}, "1", always, kept<&Options::resend_igmp>("resend_igmp"),
-        {IpForm::number}, "IGMP membership reports repeated after a failover"),
+        {IpForm::number}, "IGMP and MLD membership reports repeated after a failover"),
     row({"num_grat_arp", "num_unsol_na num_peer_notif"}, {"0..255", 0, 255, off_word}, "1", always,
         kept<&Options::num_peer_notif>("num_peer_notif"), {IpForm::number, "num_peer_notif"},
         "gratuitous ARPs and unsolicited NAs after a failover of active-backup"),

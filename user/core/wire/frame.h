@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <compare>
 #include <cstdint>
 #include <initializer_list>
 #include <span>
@@ -17,6 +18,7 @@ using Frame = std::vector<std::uint8_t>;
 struct VlanTag {
     std::uint16_t proto = 0x8100; // or 0x88a8
     std::uint16_t id = 0;         // 1..4094
+    auto operator<=>(const VlanTag &) const = default;
 };
 
 // Appends to a frame, numbers in network order.

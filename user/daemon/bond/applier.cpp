@@ -12,15 +12,29 @@
 
 namespace xbond::daemon {
 
-// A capture makes the device promiscuous; so do the flag that we or the administrator set on a slave, and a bridge
-// above the bond.
+// A macvlan makes a device of this kind promiscuous when it is up, since it has no filter for addresses.
+bool Applier::others_above() const {
+    if (!filters_.unicast().empty()) {
+        return true;
+    }
+    const auto *bond = host_.links.find(device_.ifindex());
+    return bond != nullptr && std::ranges::any_of(host_.links.next_to(bond->ifindex), [&](std::uint32_t ifindex) {
+               const auto *link = host_.links.find(ifindex);
+               return link != nullptr && link->link == bond->ifindex && ifindex != device_.peer() &&
+                      (link->flags & IFF_UP) != 0 && link->mac.is_valid_unicast() && link->mac != bond->mac;
+           });
+}
+
+// A capture makes the device promiscuous; so do the flag that we or the administrator set on a slave, a bridge above
+// the bond, and devices with addresses of their own.
 bool Applier::somebody_captures(std::uint32_t ifindex) const {
     const auto *link = host_.links.find(ifindex);
     if (link == nullptr) {
         return false;
     }
-    const bool flag = ifindex != device_.ifindex() && (link->flags & IFF_PROMISC) != 0;
-    return link->promiscuity > (flag ? 1U : 0U) + (link->master != 0 ? 1U : 0U);
+    const bool is_slave = ifindex != device_.ifindex(), flag = is_slave && (link->flags & IFF_PROMISC) != 0;
+    const unsigned others = !is_slave && others_above() ? 1 : 0;
+    return link->promiscuity > others + (flag ? 1U : 0U) + (link->master != 0 ? 1U : 0U);
 }
 
 bool Applier::full_visibility(const core::Desired &desired) const {
@@ -117,6 +131,12 @@ void Applier::sync_devices(const core::Desired &desired) {
         xdp_.set_soon(slave, desired.xdp, news_);
     }
     filters_.carry_out(plan_filters(host_.links, device_, desired));
+}
+
+void Applier::follow_stack() {
+    if (wanted_) {
+        filters_.carry_out_if_new(plan_filters(host_.links, device_, *wanted_));
+    }
 }
 
 void Applier::slave_gone(SlotId slot) {

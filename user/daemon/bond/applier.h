@@ -32,7 +32,7 @@ public:
           device_(device),
           news_(std::move(news)),
           xdp_(host, path),
-          filters_(host, std::move(added)),
+          filters_(host, std::move(added), news_),
           lease_(host, *path) {}
 
     void publish(const core::Desired &); // one flip
@@ -52,10 +52,14 @@ public:
     // Whether xb_xdp gives the slow protocols to AF_XDP sockets; takes effect with the next publish() or refresh().
     void set_slow_to_xsk(SlotId slot, bool on) { slow_to_xsk_.set(slot, on); }
 
+    void follow_stack(); // what stands on the bond may have changed: the slaves' filters follow it
+
     void slave_gone(SlotId);
     FilterSync &filters() { return filters_; }
+    const FilterSync &filters() const { return filters_; }
 
     bool full_visibility(const core::Desired &) const;
+    bool somebody_captures(std::uint32_t ifindex) const; // on the bond's device or a slave
     const loader::XdpState &xdp(SlotId slot) const { return xdp_.state(slot); }
 
 private:
@@ -65,8 +69,8 @@ private:
 
         bool operator==(const Watch &) const = default;
     };
+    bool others_above() const;
     BankFacts facts_for(const core::Desired &) const;
-    bool somebody_captures(std::uint32_t ifindex) const;
     void set_carrier(bool on);
     void set_watch(const core::Desired &);
 

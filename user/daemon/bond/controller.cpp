@@ -37,7 +37,7 @@ BondController::BondController(Host &host, core::BondState bond, BondDevice devi
       saver_(host_.files, bond_file(host_.state_dir, bond_.name)),
       prober_(host_, [this](const core::Slave &slave, std::span<const std::uint8_t> frame) {
           auto sent = slow_.send_by_xsk(slave.slot, frame);
-          return sent ? *sent : host_.packets.send(slave.ifindex, frame);
+          return sent ? *sent : send_frame(host_, slave.ifindex, frame);
       }) {}
 
 namespace {
@@ -338,11 +338,13 @@ void BondController::on_link_changed(const sys::LinkInfo &told) {
         }
         return;
     }
+    stack_may_have_changed();
     const auto found = std::ranges::find(bond_.slaves, told.ifindex, &core::Slave::ifindex);
     if (found == bond_.slaves.end()) {
         return;
     }
     applier_.filters().on_flags(told.ifindex, told.flags);
+    applier_.filters().look_at_nic(told.ifindex);
     const core::Slave slave = *found;
     if (slave.name != told.name) {
         settle(core::SlaveRenamed{slave.slot, told.name});
@@ -353,6 +355,20 @@ void BondController::on_link_changed(const sys::LinkInfo &told) {
     if (const auto *now = core::find_slave(bond_, slave.slot)) {
         const core::Slave copy = *now;
         observe_and_handle({&copy, 1});
+    }
+}
+
+// Where links come and go by the thousand, it is looked at once for many.
+void BondController::stack_may_have_changed() {
+    constexpr Ms pause(10);
+    if (!stack_timer_) {
+        stack_timer_ = host_.loop.at(
+            sys::now() + pause,
+            [this] {
+                stack_timer_ = {};
+                applier_.follow_stack();
+            },
+            "what stands on a bond");
     }
 }
 

@@ -47,8 +47,10 @@ public:
 
     // -- events --
     void on_link_changed(const sys::LinkInfo &);
-    void on_link_gone(std::uint32_t ifindex); // of a slave
+    void on_link_gone(std::uint32_t ifindex);
     void on_addresses_changed();
+    void stack_may_have_changed(); // what stands on the bond
+    void on_forwarding_changed(std::uint32_t ifindex) { applier_.filters().forwarding_changed(ifindex); }
     void resync();   // after lost netlink messages, and at start
     Ms mend_hooks(); // again after that time
 
@@ -87,6 +89,7 @@ private:
     void set_addresses(core::Effects &&macs, core::Effects &&after);
     void send_slow(const core::SendSlow &);
     void send_probes(const core::SendProbes &);
+    void announce_on(SlotId);
     void rejoin();
     void note(const core::Transition &, Done &);
     void follow_up(const Done &);
@@ -127,7 +130,7 @@ private:
     bool addresses_stale_ = true;                 // own addresses may have changed since the data path was told
     std::optional<core::Desired> synced_devices_; // what Applier::sync_devices last saw
     std::deque<core::Transition> history_;
-    sys::EventLoop::Source timer_, events_;
+    sys::EventLoop::Source timer_, events_, stack_timer_;
     Alive alive_;
     bool following_ = false; // follow_device() waits for its turn
     bool ended_ = false;     // by destroy(): what hands still tell concerns nobody

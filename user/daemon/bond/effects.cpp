@@ -45,15 +45,12 @@ void BondController::carry_out(const core::Effect &effect, Done &done) {
                        ++published_;
                        applier_.publish(to.desired);
                    },
+                   // Answers come to where it is announced: what the slave's filters are to let in comes before.
                    [&](const core::Announce &announce) {
-                       // While it waited for addresses another slave may have become the active one.
-                       const bool holds = core::uses_lacp(bond_) || announce.slot == bond_.active;
-                       if (const auto *slave = core::find_slave(bond_, announce.slot); slave != nullptr && holds) {
-                           daemon::announce(host_, device_.ifindex(), bond_.mac, slave->ifindex);
-                       }
+                       applier_.filters().when_done([this, slot = announce.slot] { announce_on(slot); });
                    },
                    [&](const core::SendProbes &send) { send_probes(send); },
-                   [&](const core::RejoinMulticast &) { rejoin(); },
+                   [&](const core::RejoinMulticast &) { applier_.filters().when_done([this] { rejoin(); }); },
                    [&](const core::SendLearning &send) {
                        if (const auto *slave = core::find_slave(bond_, send.slot)) {
                            send_learning(host_, device_.ifindex(), *slave, send.mac, send.slot == bond_.active);
@@ -134,13 +131,21 @@ void BondController::send_probes(const core::SendProbes &send) {
     }
 }
 
+// While it waited another slave may have become the active one.
+void BondController::announce_on(SlotId slot) {
+    const bool holds = core::uses_lacp(bond_) || slot == bond_.active;
+    if (const auto *slave = core::find_slave(bond_, slot); slave != nullptr && holds) {
+        announce(host_, device_.ifindex(), bond_.mac, slave->ifindex, applier_.filters().unicast());
+    }
+}
+
 void BondController::rejoin() {
     const auto *slave = core::find_slave(bond_, core::desired(bond_).igmp);
     if (slave == nullptr) {
         slave = core::find_slave(bond_, bond_.active);
     }
     if (slave != nullptr) {
-        rejoin_groups(host_, device_.ifindex(), slave->ifindex);
+        rejoin_groups(host_, device_.ifindex(), bond_.mac, slave->ifindex);
     }
 }
 

@@ -151,6 +151,7 @@ SlaveOriginal BondController::take_original(std::uint32_t ifindex) {
 }
 
 void BondController::on_link_gone(std::uint32_t ifindex) {
+    stack_may_have_changed();
     const auto found = std::ranges::find(bond_.slaves, ifindex, &core::Slave::ifindex);
     if (found == bond_.slaves.end()) {
         return;
@@ -170,6 +171,7 @@ void BondController::on_link_gone(std::uint32_t ifindex) {
          forget_filters = applier_.filters().taker()](Hands::Tools &tools) -> Hands::Then {
             path->detach_slave(slot, ifindex);
             (void)forget_filters(ifindex); // the number may be another device's next
+            remove_own_vlans(tools.netlink, [ifindex](std::uint32_t below) { return below == 0 || below == ifindex; });
             if (bond_mac) {
                 (void)device.set_mac(tools.netlink, *bond_mac);
             }

@@ -104,7 +104,8 @@ SlaveFilters added_filters(const SlaveOriginal &original, const sys::LinkInfo &n
     }
     SlaveFilters added{.promisc = (now.flags & IFF_PROMISC) != 0 && !original.promisc,
                        .allmulti = (now.flags & IFF_ALLMULTI) != 0 && !original.allmulti,
-                       .multicast = {}};
+                       .multicast = {},
+                       .nic = {}};
     for (const auto &entry : sys::multicast_list(now.name)) {
         if (entry.administrative && std::ranges::find(original.multicast, entry.mac) == original.multicast.end()) {
             added.multicast.push_back(entry.mac);
@@ -116,7 +117,12 @@ SlaveFilters added_filters(const SlaveOriginal &original, const sys::LinkInfo &n
 namespace {
 
 // Failures are of no consequence: what is left lets in too much, not too little.
-void remove_filters(const sys::LinkInfo &link, SlaveFilters added) {
+void remove_filters(sys::Netlink &netlink, const sys::LinkInfo &link, SlaveFilters added) {
+    if (const auto ethtool = sys::Ethtool::open()) {
+        KernelNic nic(netlink, *ethtool, link.ifindex, link.name);
+        restore_nic(nic, added.nic);
+        remove_own_vlans(netlink, [&](std::uint32_t below) { return below == link.ifindex; });
+    }
     if (const auto filter = sys::DeviceFilter::open()) {
         (void)filter->set_promisc(link.name, false, added.promisc);
         (void)filter->set_allmulti(link.name, false, added.allmulti);
@@ -133,7 +139,7 @@ Result<void> restore(sys::Netlink &netlink, const SlaveOriginal &original, const
     }
     Result<void> first;
     keep_first(first, netlink.set_up(original.ifindex, false));
-    remove_filters(*link, added_filters(original, *link));
+    remove_filters(netlink, *link, added_filters(original, *link));
     if (mac && *mac != link->mac) {
         keep_first(first, netlink.set_mac(original.ifindex, *mac));
     }

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "user/core/bond/bond.h"
+#include "user/daemon/nic/switches.h"
 #include "user/sys/ethtool.h"
 #include "user/sys/netlink.h"
 
@@ -19,6 +20,7 @@ namespace xbond::daemon {
 struct SlaveFilters { // what the bond has put on a slave
     bool promisc = false, allmulti = false;
     std::vector<MacAddr> multicast;
+    NicSwitches nic;
 
     bool operator==(const SlaveFilters &) const = default;
 };

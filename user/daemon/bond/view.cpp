@@ -78,6 +78,9 @@ show::SlaveView BondController::view_of(const core::Slave &slave, const core::De
     using Attached = loader::XdpState::Attached;
     s.xdp = xdp.attached == Attached::native ? "native" : xdp.attached == Attached::generic ? "generic" : "none";
     s.xdp_why = xdp.why;
+    if (const auto *nic = applier_.filters().switches(slave.ifindex)) {
+        s.nic = {text(nic->vlans), nic->off, nic->why};
+    }
     for (const auto &d : desired.slaves) {
         if (d.slot == slave.slot) {
             s.published = d;

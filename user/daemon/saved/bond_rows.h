@@ -53,7 +53,22 @@ inline constexpr auto rows<core::SavedBond> =
 template <>
 inline constexpr auto rows<SlaveFilters> =
     std::tuple{field("promisc", &SlaveFilters::promisc), field("allmulti", &SlaveFilters::allmulti),
-               field("multicast", &SlaveFilters::multicast)};
+               field("multicast", &SlaveFilters::multicast), unsaved(&SlaveFilters::nic)};
+
+// Of what was done to the NIC only what cannot be seen there: which offloads were on. Not of earlier revisions.
+template <> struct Besides<SlaveFilters> {
+    static constexpr const char *key = "offloads_off";
+    static void write_into(json &j, const SlaveFilters &filters) {
+        if (!filters.nic.off.empty()) {
+            j[key] = saved::write(filters.nic.off);
+        }
+    }
+    static void read_from(const json &j, SlaveFilters &filters) {
+        if (j.contains(key)) {
+            filters.nic.off = saved::read<std::vector<std::string>>(j.at(key));
+        }
+    }
+};
 
 template <> struct Besides<SlaveOriginal> {
     static constexpr const char *key = "added";

@@ -2,36 +2,19 @@
 #include "user/daemon/traffic/announcer.h"
 
 #include <algorithm>
+#include <iterator>
 #include <net/if.h>
+#include <set>
 #include <spdlog/spdlog.h>
 
 #include "user/core/wire/announce.h"
 #include "user/core/wire/igmp.h"
+#include "user/core/wire/learning.h"
+#include "user/core/wire/mld.h"
 #include "user/sys/sysctl.h"
 
 namespace xbond::daemon {
 namespace {
-
-constexpr std::size_t max_stacking = 8; // as deep as the kernel allows devices to be stacked
-
-void add_on_top(const LinkTable &links, const UpperDevice &below, std::vector<UpperDevice> &found, std::size_t depth) {
-    if (depth == max_stacking) {
-        return;
-    }
-    for (const auto &[ifindex, link] : links.all()) {
-        const bool stacked = link.link == below.link->ifindex && (link.kind == "vlan" || link.kind == "macvlan");
-        const bool bridge = below.link->master == ifindex && link.kind == "bridge";
-        if (!stacked && !bridge) {
-            continue;
-        }
-        UpperDevice upper{&link, below.tags};
-        if (link.kind == "vlan" && link.vlan_id != 0) {
-            upper.tags.push_back({link.vlan_proto, link.vlan_id});
-        }
-        found.push_back(upper);
-        add_on_top(links, upper, found, depth + 1);
-    }
-}
 
 Ipv4Addr ipv4_of(const sys::AddressInfo &address) {
     Ipv4Addr v4;
@@ -46,18 +29,13 @@ bool is_router(const std::string &ifname) {
 
 } // namespace
 
-std::vector<UpperDevice> devices_on_top(const LinkTable &links, std::uint32_t bond_ifindex) {
-    std::vector<UpperDevice> found;
-    if (const auto *bond = links.find(bond_ifindex)) {
-        found.push_back({bond, {}});
-        add_on_top(links, UpperDevice{bond, {}}, found, 1);
-    }
-    return found;
-}
-
-void announce(Host &host, std::uint32_t bond_ifindex, const MacAddr &bond_mac, std::uint32_t slave_ifindex) {
+// Addresses and devices are taken as they are at this moment. Nothing may change the table before the last is sent.
+void announce(Host &host, std::uint32_t bond_ifindex, const MacAddr &bond_mac, std::uint32_t slave_ifindex,
+              std::span<const MacAddr> unicast) {
     host.catch_up();
+    std::set<MacAddr> elsewhere(unicast.begin(), unicast.end());
     for (const auto &device : devices_on_top(host.links, bond_ifindex)) {
+        elsewhere.erase(device.link->mac);
         const MacAddr mac = device.link->ifindex == bond_ifindex ? bond_mac : device.link->mac;
         if ((device.link->flags & IFF_UP) == 0) {
             continue;
@@ -69,24 +47,66 @@ void announce(Host &host, std::uint32_t bond_ifindex, const MacAddr &bond_mac, s
             const auto frame = address.v6
                                    ? wire::unsolicited_na(mac, address.addr, is_router(device.link->name), device.tags)
                                    : wire::gratuitous_arp(mac, ipv4_of(address), device.tags);
-            if (auto sent = host.packets.send(slave_ifindex, frame); !sent) {
+            if (auto sent = send_frame(host, slave_ifindex, frame); !sent) {
                 spdlog::warn("announcement for {}: {}", device.link->name, sent.error().message);
             }
         }
     }
+    for (const auto &mac : elsewhere) {
+        (void)send_frame(host, slave_ifindex, wire::learning_packet(mac, {}));
+    }
 }
 
-void rejoin_groups(Host &host, std::uint32_t bond_ifindex, std::uint32_t slave_ifindex) {
+namespace {
+
+std::vector<wire::Frame> igmp_frames(const LinkTable &links, const UpperDevice &device, const MacAddr &mac,
+                                     const sys::JoinedGroups &joined) {
+    const auto found = joined.v4.find(device.link->name);
+    if (found == joined.v4.end()) {
+        return {};
+    }
+    Ipv4Addr source{};
+    const auto addresses = links.addresses(device.link->ifindex);
+    if (const auto first = std::ranges::find(addresses, false, &sys::AddressInfo::v6); first != addresses.end()) {
+        source = ipv4_of(*first);
+    }
+    return wire::igmp_reports(found->second.igmp_version, mac, source, found->second.groups, device.tags);
+}
+
+// From the link-local address, or from :: while there is none, as the kernel does.
+std::vector<wire::Frame> mld_frames(const LinkTable &links, const UpperDevice &device, const MacAddr &mac,
+                                    const sys::JoinedGroups &joined) {
+    const auto found = joined.v6.find(device.link->name);
+    if (found == joined.v6.end()) {
+        return {};
+    }
+    const auto is_link_local = [](const sys::AddressInfo &address) {
+        return address.v6 && !address.tentative && address.addr[0] == 0xfe && (address.addr[1] & 0xc0) == 0x80;
+    };
+    Ipv6Addr source{};
+    const auto addresses = links.addresses(device.link->ifindex);
+    if (const auto own = std::ranges::find_if(addresses, is_link_local); own != addresses.end()) {
+        source = own->addr;
+    }
+    const auto forced = sys::read_sysctl("ipv6/conf/" + device.link->name + "/force_mld_version");
+    const std::uint8_t version = forced && forced->starts_with('1') ? 1 : 2;
+    return wire::mld_reports(version, mac, source, found->second, device.tags);
+}
+
+} // namespace
+
+void rejoin_groups(Host &host, std::uint32_t bond_ifindex, const MacAddr &bond_mac, std::uint32_t slave_ifindex) {
+    host.catch_up();
+    const auto joined = sys::joined_groups();
     for (const auto &device : devices_on_top(host.links, bond_ifindex)) {
-        const auto joined = sys::joined_ipv4_groups(device.link->name);
-        Ipv4Addr source{};
-        const auto addresses = host.links.addresses(device.link->ifindex);
-        if (const auto first = std::ranges::find(addresses, false, &sys::AddressInfo::v6); first != addresses.end()) {
-            source = ipv4_of(*first);
+        const MacAddr mac = device.link->ifindex == bond_ifindex ? bond_mac : device.link->mac;
+        if ((device.link->flags & IFF_UP) == 0) {
+            continue;
         }
-        for (const auto &frame :
-             wire::igmp_reports(joined.igmp_version, device.link->mac, source, joined.groups, device.tags)) {
-            (void)host.packets.send(slave_ifindex, frame);
+        auto frames = igmp_frames(host.links, device, mac, joined);
+        std::ranges::move(mld_frames(host.links, device, mac, joined), std::back_inserter(frames));
+        for (const auto &frame : frames) {
+            (void)send_frame(host, slave_ifindex, frame);
         }
     }
 }

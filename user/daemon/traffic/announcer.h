@@ -4,21 +4,17 @@
 #pragma once
 
 #include <cstdint>
-#include <vector>
+#include <span>
 
-#include "user/core/wire/frame.h"
-#include "user/daemon/host.h"
+#include "user/daemon/upper_devices.h"
 
 namespace xbond::daemon {
 
-struct UpperDevice { // the bond itself or a device stacked on it
-    const sys::LinkInfo *link;
-    std::vector<wire::VlanTag> tags; // outermost first
-};
-
-std::vector<UpperDevice> devices_on_top(const LinkTable &, std::uint32_t bond_ifindex);
-
-void announce(Host &, std::uint32_t bond_ifindex, const MacAddr &bond_mac, std::uint32_t slave_ifindex);
-void rejoin_groups(Host &, std::uint32_t bond_ifindex, std::uint32_t slave_ifindex);
+// `unicast`: addresses of devices above, known or not. Of a device in another namespace (a container's macvlan) this is
+// all that is known here: switches are shown where its address is now, by a learning packet.
+void announce(Host &, std::uint32_t bond_ifindex, const MacAddr &bond_mac, std::uint32_t slave_ifindex,
+              std::span<const MacAddr> unicast);
+// Of IGMP and of MLD.
+void rejoin_groups(Host &, std::uint32_t bond_ifindex, const MacAddr &bond_mac, std::uint32_t slave_ifindex);
 
 } // namespace xbond::daemon

@@ -32,7 +32,7 @@ xb_client raw_client(const Client &client) {
 }
 
 void send(Host &host, std::uint32_t ifindex, const wire::Frame &frame) {
-    if (auto sent = host.packets.send(ifindex, frame); !sent) { // also tried on slaves that are down
+    if (auto sent = send_frame(host, ifindex, frame); !sent) { // also tried on slaves that are down
         spdlog::debug("load balancing, interface {}: {}", ifindex, sent.error().message);
     }
 }

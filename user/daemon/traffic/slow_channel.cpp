@@ -2,6 +2,7 @@
 #include "user/daemon/traffic/slow_channel.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <iterator>
 #include <sys/epoll.h>
 
@@ -93,12 +94,19 @@ void SlowChannel::receive(const std::function<void(std::span<const std::uint8_t>
     }
 }
 
-Result<void> SlowChannel::send(std::span<const std::uint8_t> frame) {
-    if (uses_xdp() && sockets_.front().socket.send(frame)) {
-        ++xsk_sent_;
+bool SlowChannel::send_to_xsk(std::span<const std::uint8_t> frame) {
+    const bool sent = uses_xdp() && sockets_.front().socket.send(frame);
+    xsk_sent_ += sent ? 1 : 0;
+    return sent;
+}
+
+Result<void> SlowChannel::send(std::span<const std::uint8_t> frame, sys::SendWay way) {
+    if (prefers_xsk_ && send_to_xsk(frame)) {
         return {};
     }
-    return packet_->send(ifindex_, frame);
+    auto sent = packet_->send(ifindex_, frame, way);
+    const bool full = !sent && (sent.error().code == ENOBUFS || sent.error().code == EAGAIN);
+    return full && send_to_xsk(frame) ? Result<void>() : sent;
 }
 
 } // namespace xbond::daemon

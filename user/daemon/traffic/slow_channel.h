@@ -61,10 +61,14 @@ public:
     // come before any deadline). The callback may send() but neither destroy the channel nor call set_xdp().
     void receive(const std::function<void(std::span<const std::uint8_t> frame)> &handle);
 
-    // By AF_XDP if in use, by the packet socket if not or if AF_XDP refuses.
-    Result<void> send(std::span<const std::uint8_t> frame);
+    // By the packet socket, in the way given, or by AF_XDP, where captures and filters on the slave do not see it. Each
+    // where the other refuses.
+    void prefer_xsk(bool on) { prefers_xsk_ = on; }
+    bool sends_by_xsk() const { return prefers_xsk_ && uses_xdp(); }
+    Result<void> send(std::span<const std::uint8_t> frame, sys::SendWay way = sys::SendWay::past_qdisc);
 
 private:
+    bool send_to_xsk(std::span<const std::uint8_t> frame);
     SlowChannel(SlotId slot, std::uint32_t ifindex, const sys::SlowSocket &packet, Fd epoll)
         : slot_(slot), ifindex_(ifindex), packet_(&packet), epoll_(std::move(epoll)) {}
 
@@ -73,6 +77,7 @@ private:
     const sys::SlowSocket *packet_;
     std::vector<Queue> sockets_;
     bool attached_ = false; // xb_xdp is on the slave
+    bool prefers_xsk_ = false;
     std::uint64_t xsk_sent_ = 0;
     Fd epoll_;
 };

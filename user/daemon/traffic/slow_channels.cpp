@@ -80,7 +80,9 @@ void SlowChannels::follow(const core::BondState &bond) {
         close(port->second);
         port = ports_.erase(port);
     }
+    const bool asked_for = bond.options.xdp == XdpPolicy::native || bond.options.xdp == XdpPolicy::generic;
     for (auto &[slot, port] : ports_) {
+        port.channel.prefer_xsk(asked_for && !applier_.somebody_captures(port.channel.ifindex()));
         sync_xdp(bond.name, *core::find_slave(bond, slot), port);
     }
 }
@@ -200,22 +202,30 @@ std::vector<core::SlowFrame> SlowChannels::read_all() {
 
 Result<void> SlowChannels::send(SlotId slot, std::span<const std::uint8_t> frame) {
     const auto port = ports_.find(slot);
-    return port == ports_.end() ? fail(ENODEV, "no channel") : port->second.channel.send(frame);
+    if (port == ports_.end()) {
+        return fail(ENODEV, "no channel");
+    }
+    host_.catch_up(); // the link may have come back this moment
+    return port->second.channel.send(frame, way_out(host_.links, port->second.channel.ifindex()));
 }
 
 std::optional<Result<void>> SlowChannels::send_by_xsk(SlotId slot, std::span<const std::uint8_t> frame) {
     const auto port = ports_.find(slot);
-    if (port == ports_.end() || !port->second.channel.uses_xdp()) {
+    if (port == ports_.end() || !port->second.channel.sends_by_xsk()) {
         return std::nullopt;
     }
-    return port->second.channel.send(frame);
+    return port->second.channel.send(frame, way_out(host_.links, port->second.channel.ifindex()));
 }
 
 std::map<SlotId, show::LacpPortView> SlowChannels::views() const {
     std::map<SlotId, show::LacpPortView> views;
     for (const auto &[slot, port] : ports_) {
-        views[slot] = {std::string(port.channel.way()), port.channel.xsk_queues(), port.channel.dropped(),
-                       port.channel.xsk_sent(), std::nullopt};
+        views[slot] = {std::string(port.channel.way()),
+                       port.channel.xsk_queues(),
+                       port.channel.dropped(),
+                       port.channel.xsk_sent(),
+                       std::nullopt,
+                       port.channel.sends_by_xsk() ? "af_xdp" : "af_packet"};
     }
     return views;
 }
