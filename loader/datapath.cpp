@@ -11,8 +11,8 @@
 
 #include "loader/bpf_calls.h"
 #include "loader/datapath_impl.h"
-#include "loader/xdp_attach.h"
-#include "loader/xdp_drivers.h"
+#include "loader/xdp/attach.h"
+#include "loader/xdp/drivers.h"
 #include "xbond/counters.h"
 
 namespace xbond::loader {

@@ -10,7 +10,7 @@
 #include "loader/bpf_calls.h"
 #include "loader/datapath_impl.h"
 #include "loader/pins.h"
-#include "loader/xdp_attach.h"
+#include "loader/xdp/attach.h"
 
 namespace xbond::loader {
 

@@ -12,7 +12,7 @@
 #include "loader/hook/hook.h"
 #include "loader/pins.h"
 #include "loader/programs.h"
-#include "loader/xdp_attach.h"
+#include "loader/xdp/attach.h"
 
 namespace xbond::loader {
 

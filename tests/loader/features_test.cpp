@@ -3,7 +3,7 @@
 #include <catch2/catch.hpp>
 #include <iostream>
 
-#include "loader/xdp_drivers.h"
+#include "loader/xdp/drivers.h"
 #include "tests/loader/lab.h"
 
 using namespace xbond;

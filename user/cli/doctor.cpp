@@ -10,7 +10,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
-#include "loader/xdp_drivers.h"
+#include "loader/xdp/drivers.h"
 #include "user/sys/ethtool.h"
 #include "user/sys/sysctl.h"
 

@@ -15,7 +15,7 @@
 
 #include "common/fd.h"
 #include "loader/datapath.h"
-#include "loader/xsk.h"
+#include "loader/xdp/xsk.h"
 #include "user/sys/slow_socket.h"
 #include "xbond/result.h"
 #include "xbond/types.h"

@@ -11,7 +11,7 @@
 #include <span>
 #include <vector>
 
-#include "loader/xsk.h"
+#include "loader/xdp/xsk.h"
 #include "user/core/bond/bond.h"
 #include "user/daemon/bond/applier.h"
 #include "user/daemon/traffic/slow_channel.h"

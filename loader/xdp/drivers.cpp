@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "loader/xdp_drivers.h"
+#include "loader/xdp/drivers.h"
 
 #include <algorithm>
 #include <array>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "loader/xdp_attach.h"
+#include "loader/xdp/attach.h"
 
 #include <bpf/libbpf.h>
 #include <cstdlib>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "loader/xsk.h"
+#include "loader/xdp/xsk.h"
 
 #include <algorithm>
 #include <array>

@@ -6,7 +6,7 @@
 #include <numeric>
 #include <poll.h>
 
-#include "loader/xsk.h"
+#include "loader/xdp/xsk.h"
 #include "tests/harness/wait.h"
 #include "tests/loader/slow_frames.h"
 
