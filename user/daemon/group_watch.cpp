@@ -33,14 +33,22 @@ void GroupWatch::look() {
     next_look_ = {};
     last_look_ = sys::now();
     hands_.run(
-        [lists = lists_,
-         told = alive_.guard([this](const Devices &changed) { seen(changed); })](Hands::Tools &) -> Hands::Then {
-            return [told, changed = lists->changed(sys::multicast_text())]() mutable { told(changed); };
+        [lists = lists_, told = alive_.guard([this](const Devices &changed, Time took) { seen(changed, took); })](
+            Hands::Tools &) -> Hands::Then {
+            const Time began = sys::now();
+            auto changed = lists->changed(sys::multicast_text());
+            return [told, changed = std::move(changed), took = sys::now() - began]() mutable { told(changed, took); };
         },
         "multicast lists");
 }
 
-void GroupWatch::seen(const Devices &changed) {
+Time GroupWatch::interval(Time took) const {
+    constexpr Ms shortest(15), longest(500);
+    constexpr int share = 50; // 2 % of a core
+    return kernel_tells_ ? longest : std::clamp<Time>(share * took, shortest, longest);
+}
+
+void GroupWatch::seen(const Devices &changed, Time took) {
     constexpr Ms soon(20);
     looking_ = false;
     for (const auto &weak : std::vector(listeners_)) { // a listener may bring another one
@@ -54,7 +62,7 @@ void GroupWatch::seen(const Devices &changed) {
         kernel_told();
     } else if (!listeners_.empty() && !looking_) {
         next_look_ = loop_.at(
-            sys::now() + (changed.empty() ? interval_ : std::min(interval_, soon)), [this] { look(); },
+            sys::now() + (changed.empty() ? interval(took) : std::min<Time>(interval(took), soon)), [this] { look(); },
             "multicast lists");
     }
 }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Tells whose multicast list has changed: hands read the lists of all devices, once for all bonds. Kernels since 6.14
 // tell when a group is joined, and the lists are read twice a second for what else puts addresses there. Others tell
-// nobody; there they are read as often as a stream may wait for its receiver.
+// nobody; there they are read as often as a stream may wait for its receiver, but where the lists are so long that this
+// would keep a core busy.
 #pragma once
 
 #include <cstdint>
@@ -25,7 +26,7 @@ public:
     using Listener = std::shared_ptr<const Changed>; // told for as long as it lives
 
     GroupWatch(sys::EventLoop &loop, Hands &hands, bool kernel_tells)
-        : loop_(loop), hands_(hands), interval_(kernel_tells ? 500 : 15) {}
+        : loop_(loop), hands_(hands), kernel_tells_(kernel_tells) {}
 
     [[nodiscard]] Listener listen(Changed);
     void kernel_told(); // that some device's list has changed
@@ -42,11 +43,12 @@ public:
 
 private:
     void look();
-    void seen(const Devices &changed);
+    void seen(const Devices &changed, Time took);
+    Time interval(Time took) const;
 
     sys::EventLoop &loop_;
     Hands &hands_;
-    Ms interval_;
+    bool kernel_tells_;
     std::vector<std::weak_ptr<const Changed>> listeners_;
     std::shared_ptr<Lists> lists_ = std::make_shared<Lists>(); // hands' alone
     sys::EventLoop::Source next_look_;
