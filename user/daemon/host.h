@@ -39,7 +39,7 @@ public:
     void update(const sys::NetlinkEvent &); // all but an overrun
 
     const sys::LinkInfo *find(std::uint32_t ifindex) const;
-    const sys::LinkInfo *find(std::string_view name) const;
+    const sys::LinkInfo *find(std::string_view name) const; // also by an alternative one
     const std::map<std::uint32_t, sys::LinkInfo> &all() const { return links_; }
     // Whether what the first device sends comes to the second: a VLAN or macvlan of it, a bridge with it as a port, and
     // so on at any depth. `more_below`: what netlink does not tell, the slaves of xbond's bonds.
@@ -82,6 +82,8 @@ struct Host {
     std::function<Result<void>(std::uint32_t bond, std::uint32_t ifindex)> may_be_slave;
     // The one place where transitions are logged and handed to `xbond monitor`.
     std::function<void(const std::string &bond, const core::Transition &)> report;
+    // The device of this bond has another name.
+    std::function<void(const std::string &bond)> renamed;
 };
 
 MacAddr random_mac(); // unicast, locally administered
