@@ -150,7 +150,14 @@ Result<std::uint32_t> run_once(int prog_fd, std::uint32_t ifindex, std::uint32_t
     context.mark = mark;
     LIBBPF_OPTS(bpf_test_run_opts, options, .data_in = frame.data(), .data_size_in = frame.size(), .ctx_in = &context,
                 .ctx_size_in = sizeof(context), .repeat = 1);
-    if (bpf_prog_test_run_opts(prog_fd, &options) != 0) {
+    int error = 0;
+    for (int attempt = 0; attempt < 3; ++attempt) { // a signal, of a debugger for one, ends a run before it begins
+        error = bpf_prog_test_run_opts(prog_fd, &options);
+        if (error != -EINTR) {
+            break;
+        }
+    }
+    if (error != 0) {
         return kernel_error(errno, "cannot run a BPF program for ifindex " + std::to_string(ifindex));
     }
     return options.retval;

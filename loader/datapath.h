@@ -145,6 +145,9 @@ public:
     CarrierCheck carrier_check() const; // the variant in use
     std::string_view hook() const;      // the name of the kind in use: "tcx", "clsact"
 
+    // The bond has another name: its pins are in that directory from now on. Nothing is done where they are already.
+    Result<void> move_pins(const std::filesystem::path &pin_dir);
+
     // Removes links, programs, pins. Frames then stay on the slaves. Nothing but the destructor may follow.
     void teardown();
 
@@ -168,6 +171,8 @@ Result<void> set_pins_aside(const std::filesystem::path &pin_dir);
 void put_pins_back(const std::filesystem::path &pin_dir);
 void end_xdp_aside(const std::filesystem::path &pin_dir, std::span<const std::uint32_t> devices);
 void remove_pins_aside(const std::filesystem::path &pin_dir, std::span<const std::uint32_t> devices);
+// A bond that was renamed while no controller ran. EEXIST: there are pins of that name already.
+Result<void> rename_pins(const std::filesystem::path &from, const std::filesystem::path &to);
 // After a controller died in between.
 void undo_replacements(const std::filesystem::path &netns_dir);
 

@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <string>
 #include <string_view>
+#include <sys/stat.h>
 
 #include "common/netns_cookie.h"
 #include "loader/bpf_calls.h"
@@ -39,11 +40,13 @@ std::string original_mark(const Original &was) {
 } // namespace
 
 Result<void> make_pin_dir(const fs::path &dir) {
-    std::error_code error;
-    fs::create_directories(dir, error);
-    if (error) {
-        return kernel_error(error.value(),
-                            "cannot make the pin directory " + dir.string() + " (is a bpffs mounted there?)");
+    fs::path made;
+    for (const auto &part : dir) { // for root alone, whatever the umask is
+        made /= part;
+        if (::mkdir(made.c_str(), 0700) != 0 && errno != EEXIST) {
+            return kernel_error(errno,
+                                "cannot make the pin directory " + dir.string() + " (is a bpffs mounted there?)");
+        }
     }
     return {};
 }

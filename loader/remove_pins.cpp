@@ -29,7 +29,8 @@ Pinned read_pins(const fs::path &dir) {
     Pinned pinned;
     std::error_code ignored;
     for (const auto &entry : fs::directory_iterator(dir, ignored)) {
-        auto fd = entry.is_directory(ignored) ? fail(EISDIR, "a mark") : open_pin(entry.path());
+        const bool pinned_here = fs::is_regular_file(entry.symlink_status(ignored)); // no mark, and no way elsewhere
+        auto fd = pinned_here ? open_pin(entry.path()) : fail(EINVAL, "no pin");
         if (!fd) {
             continue;
         }
@@ -166,6 +167,18 @@ Result<void> set_pins_aside(const fs::path &pin_dir) {
     fs::rename(pin_dir, aside(pin_dir), error);
     if (error) {
         return kernel_error(error.value(), "cannot rename the pins " + pin_dir.string());
+    }
+    return {};
+}
+
+Result<void> rename_pins(const fs::path &from, const fs::path &to) {
+    std::error_code error;
+    if (fs::exists(to, error)) {
+        return fail(EEXIST, to.string() + " holds pins already");
+    }
+    fs::rename(from, to, error);
+    if (error) {
+        return kernel_error(error.value(), "cannot rename the pins " + from.string());
     }
     return {};
 }

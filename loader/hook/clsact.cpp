@@ -157,6 +157,7 @@ public:
     std::uint32_t prog_id() const override { return filter_prog_id(where()); }
     Result<void> update(int prog_fd) override { return set_filter(where(), prog_fd); }
     void detach() override { remove_filter(where(), mark_); }
+    void pins_moved(const std::filesystem::path &pin_dir) override { mark_ = pin_dir / mark_.filename(); }
 
 private:
     std::filesystem::path mark_;

@@ -36,6 +36,7 @@ public:
     virtual std::uint32_t prog_id() const = 0;    // 0: gone
     virtual Result<void> update(int prog_fd) = 0; // no packet meets the hook without a program
     virtual void detach() = 0;                    // with its pins and marks; also after the device has gone
+    virtual void pins_moved(const std::filesystem::path &pin_dir) = 0; // the bond's, with everything in them
 
     // Puts the program back where somebody has taken it away; true: that was so. Waits for RTNL.
     virtual Result<bool> mend(int /*prog_fd*/) { return false; }

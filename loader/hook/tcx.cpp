@@ -164,6 +164,8 @@ public:
         return attached;
     }
 
+    void pins_moved(const std::filesystem::path &pin_dir) override { pin_ = pin_dir / pin_.filename(); }
+
     void end_rivals() override {
         const auto own = prog_id();
         const auto here = attached_on(where());

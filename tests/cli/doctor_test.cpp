@@ -80,6 +80,18 @@ TEST_CASE("doctor: a slave that hears everything for its VLANs is told of, with 
     CHECK(find(findings, "eth3") == nullptr);
 }
 
+TEST_CASE("doctor: a bpffs that anybody may write in is told of, with what to do") {
+    auto facts = healthy();
+    facts.bpffs_is_open = true;
+    const auto findings = assess(facts);
+    REQUIRE(find(findings, "bpffs mode"));
+    CHECK(find(findings, "bpffs mode")->severity == Severity::warning);
+    CHECK(find(findings, "bpffs mode")->advice.find("mode=0700") != std::string::npos);
+    facts.bpffs = false;
+    CHECK_FALSE(find(assess(facts), "bpffs mode"));
+    CHECK(find(assess(facts), "bpffs")->advice.find("mode=0700") != std::string::npos);
+}
+
 TEST_CASE("doctor: without BPF xbond is not usable, without root it cannot say") {
     auto facts = healthy();
     facts.features.clear();

@@ -61,6 +61,18 @@ void Daemon::start(const Argv &extra) {
     }
 }
 
+bool Daemon::start_watched(const std::function<void(pid_t)> &watch) {
+    Argv argv{"sh", "-c", R"(kill -STOP $$; exec "$0" "$@")"};
+    const Argv own = command({});
+    argv.insert(argv.end(), own.begin(), own.end());
+    process_ = std::make_unique<Process>(argv, ns_.fd());
+    siginfo_t info{};
+    waitid(P_PID, static_cast<id_t>(process_->pid()), &info, WSTOPPED | WNOWAIT);
+    watch(process_->pid());
+    thaw();
+    return wait_until([&] { return !running() || cli()("status -j").ok(); }, 30s, 20ms) && running();
+}
+
 CommandResult Daemon::run_to_end(const Argv &extra) const { return ns_.run(command(extra)); }
 
 int Daemon::stop() {

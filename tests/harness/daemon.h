@@ -3,6 +3,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
@@ -37,6 +38,8 @@ public:
     Daemon(const Daemon &) = delete;
     Daemon &operator=(const Daemon &) = delete;
     void start(const Argv &extra = {}); // returns when it serves; throws with its log when it does not
+    // As start(), after `watch` was told its pid, at its first instruction; whether it serves. Its end is no error.
+    bool start_watched(const std::function<void(pid_t)> &watch);
     // Runs it to its end, for starts that must fail and for --teardown.
     CommandResult run_to_end(const Argv &extra) const;
     int stop(); // SIGTERM; exit code

@@ -66,6 +66,47 @@ TEST_CASE("directory: one that others may write in, or that is a symlink, is not
     }
 }
 
+TEST_CASE("directory: one of ours that lets others write is closed to them, somebody else's is refused") {
+    const Scratch scratch;
+    const auto open = scratch.path / "open", link = scratch.path / "link", fresh = scratch.path / "a" / "b";
+    fs::create_directory(open);
+    ::chmod(open.c_str(), 0777);
+    CHECK(make_private(open, 0700));
+    CHECK(mode_of(open) == 0700);
+    CHECK(make_private(fresh, 0700));
+    CHECK(mode_of(fresh) == 0700);
+    fs::create_directory_symlink(open, link);
+    CHECK(make_private(link, 0700).error().code == ENOTDIR);
+    if (::getuid() == 0) {
+        REQUIRE(::chown(open.c_str(), 65534, 65534) == 0);
+        CHECK(make_private(open, 0700).error().code == EPERM);
+        CHECK(check_shared(open).error().code == EPERM);
+    }
+    ::chmod(fresh.c_str(), 0777);
+    CHECK(check_shared(fresh).error().code == EPERM);
+    ::chmod(fresh.c_str(), 01777);
+    CHECK(check_shared(fresh));
+}
+
+TEST_CASE("directory: a file is read only if nobody else can have written it") {
+    const Scratch scratch;
+    const auto file = scratch.path / "file", link = scratch.path / "link", pipe = scratch.path / "pipe";
+    std::ofstream(file) << "text";
+    CHECK(read_own_file(file).value() == "text");
+    fs::create_symlink(file, link);
+    CHECK(read_own_file(link).error().code == ELOOP);
+    REQUIRE(::mkfifo(pipe.c_str(), 0600) == 0);
+    CHECK(read_own_file(pipe).error().code == EPERM); // and does not wait for a writer
+    CHECK(read_own_file(scratch.path / "missing").error().code == ENOENT);
+    ::chmod(file.c_str(), 0666);
+    CHECK(read_own_file(file).error().code == EPERM);
+    ::chmod(file.c_str(), 0644);
+    if (::getuid() == 0) {
+        REQUIRE(::chown(file.c_str(), 65534, 65534) == 0);
+        CHECK(read_own_file(file).error().code == EPERM);
+    }
+}
+
 TEST_CASE("lock: the second to come is told who is there, and gets in when the first has gone") {
     const Scratch scratch;
     const auto file = scratch.path / "run" / "lock";

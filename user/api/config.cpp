@@ -133,7 +133,7 @@ private:
                 return false;
             }
         }
-        if (auto ok = check_ifname(out.name); !ok) {
+        if (auto ok = check_any_name(out.name); !ok) {
             in.refuse(key, ok.error().message);
             return false;
         }

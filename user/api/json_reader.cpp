@@ -149,7 +149,7 @@ std::optional<std::uint32_t> ObjectReader::number(std::string_view key, std::uin
 std::optional<std::string> ObjectReader::ifname(std::string_view key) {
     auto name = text(key);
     if (name) {
-        if (auto ok = check_ifname(*name); !ok) {
+        if (auto ok = name->empty() ? check_ifname(*name) : check_any_name(*name); !ok) {
             refuse(key, ok.error().message);
             return std::nullopt;
         }

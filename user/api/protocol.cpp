@@ -15,6 +15,7 @@ using nlohmann::ordered_json;
 namespace {
 
 constexpr std::size_t max_ifname = 15, max_bond_name = 14; // IFNAMSIZ without its NUL; room for the pair's "p"
+constexpr std::size_t max_altname = 127;
 constexpr std::size_t max_options = 256;
 constexpr std::string_view denied_reason = " may only read: changes need root or the group of the config file";
 
@@ -56,6 +57,14 @@ LinkAdd read_link_add(ObjectReader &in) {
     return out;
 }
 
+LinkDel read_link_del(ObjectReader &in) {
+    LinkDel out{required_ifname(in, "name")};
+    if (auto ok = check_ifname(out.name); !out.name.empty() && !ok) {
+        in.refuse("name", ok.error().message);
+    }
+    return out;
+}
+
 LinkSet read_link_set(ObjectReader &in) {
     LinkSet out;
     out.name = required_ifname(in, "name");
@@ -63,7 +72,7 @@ LinkSet read_link_set(ObjectReader &in) {
     read_options(in, "slave_options", out.slave_options);
     out.master = in.text("master");
     if (out.master && !out.master->empty()) {
-        if (auto ok = check_ifname(*out.master); !ok) {
+        if (auto ok = check_any_name(*out.master); !ok) {
             in.refuse("master", ok.error().message);
         }
     }
@@ -120,7 +129,7 @@ struct Command {
 // In the order of the alternatives of Request.
 constexpr std::array<Command, std::variant_size_v<Request>> commands{{
     {"link.add", "name, options, address, mtu", [](ObjectReader &in) -> Request { return read_link_add(in); }},
-    {"link.del", "name", [](ObjectReader &in) -> Request { return LinkDel{required_ifname(in, "name")}; }},
+    {"link.del", "name", [](ObjectReader &in) -> Request { return read_link_del(in); }},
     {"link.set", "name, options, slave_options, master, up, address, mtu",
      [](ObjectReader &in) -> Request { return read_link_set(in); }},
     {"status", "name", [](ObjectReader &in) -> Request { return Status{in.ifname("name")}; }},
@@ -284,17 +293,25 @@ Error denied(std::uint32_t uid) { return {EPERM, "uid " + std::to_string(uid) + 
 
 bool is_denied(const Error &error) { return error.code == EPERM && error.message.ends_with(denied_reason); }
 
-Result<void> check_ifname(std::string_view name) {
+namespace {
+
+Result<void> check_name(std::string_view name, std::size_t longest) {
     const auto forbidden = [](unsigned char c) { return c == '/' || c == ':' || c <= ' ' || c == 0x7f; };
-    if (name.empty() || name.size() > max_ifname) {
-        return fail(EINVAL, "an interface name has 1.." + std::to_string(max_ifname) + " bytes, got " +
-                                shown(std::string(name)));
+    if (name.empty() || name.size() > longest) {
+        return fail(EINVAL,
+                    "an interface name has 1.." + std::to_string(longest) + " bytes, got " + shown(std::string(name)));
     }
     if (name == "." || name == ".." || std::any_of(name.begin(), name.end(), forbidden)) {
         return fail(EINVAL, shown(std::string(name)) + " is no interface name: no '/', ':' or blank, not . or ..");
     }
     return {};
 }
+
+} // namespace
+
+Result<void> check_ifname(std::string_view name) { return check_name(name, max_ifname); }
+
+Result<void> check_any_name(std::string_view name) { return check_name(name, max_altname); }
 
 Result<void> check_bond_name(std::string_view name) {
     XB_TRY_VOID(check_ifname(name));

@@ -88,6 +88,7 @@ bool is_denied(const Error &);
 // Names as the kernel takes them: 1..15 bytes, no '/', ':' or blank, not "." or "..". A bond's at most 14, since the
 // pair's other end gets a "p" behind it.
 Result<void> check_ifname(std::string_view name);
+Result<void> check_any_name(std::string_view name); // also an alternative one: up to 127 bytes
 Result<void> check_bond_name(std::string_view name);
 
 // ---- the config file: {"bonds":{"bond0":{"mode":"active-backup","miimon":100,"slaves":["eth0","eth1"],…}}} ----

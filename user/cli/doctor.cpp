@@ -6,6 +6,7 @@
 #include <linux/magic.h>
 #include <net/if.h>
 #include <nlohmann/json.hpp>
+#include <sys/stat.h>
 #include <sys/utsname.h>
 #include <sys/vfs.h>
 #include <unistd.h>
@@ -134,6 +135,8 @@ DoctorFacts gather(std::vector<Feature> features, std::optional<std::string> dae
         }
     }
     out.bpffs = on_bpffs("/sys/fs/bpf");
+    struct stat st {};
+    out.bpffs_is_open = ::stat("/sys/fs/bpf", &st) == 0 && (st.st_mode & (S_IWGRP | S_IWOTH)) != 0;
     out.backlog = sysctl_number("core/netdev_max_backlog");
     out.jit = sysctl_number("core/bpf_jit_enable");
     out.nics = nics();
@@ -148,7 +151,11 @@ std::vector<Finding> assess(const DoctorFacts &facts) {
     }
     out.push_back(facts.bpffs ? Finding{Severity::ok, "bpffs", "mounted on /sys/fs/bpf", ""}
                               : Finding{Severity::note, "bpffs", "not mounted on /sys/fs/bpf here",
-                                        "xbondd mounts it; by hand: mount -t bpf bpf /sys/fs/bpf"});
+                                        "xbondd mounts it; by hand: mount -t bpf -o mode=0700 bpf /sys/fs/bpf"});
+    if (facts.bpffs && facts.bpffs_is_open) {
+        out.push_back({Severity::warning, "bpffs mode", "anybody may make directories on /sys/fs/bpf",
+                       "chmod 0700 /sys/fs/bpf; when it is mounted: mount -t bpf -o mode=0700 bpf /sys/fs/bpf"});
+    }
     if (facts.jit && *facts.jit == 0) {
         out.push_back({Severity::warning, "bpf_jit", "BPF programs are interpreted, several times slower",
                        "sysctl -w net.core.bpf_jit_enable=1"});

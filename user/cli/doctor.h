@@ -32,6 +32,7 @@ struct DoctorFacts {
     std::vector<Feature> features;
     std::string probe_error;     // why there are none
     bool bpffs = false;          // on /sys/fs/bpf
+    bool bpffs_is_open = false;  // anybody may write there
     std::optional<long> backlog; // net.core.netdev_max_backlog; none: not visible in this namespace
     std::optional<long> jit;     // net.core.bpf_jit_enable
     std::vector<Nic> nics;

@@ -133,7 +133,7 @@ Result<LinkWords> parse_words(Args args) {
         return fail(EINVAL, "which device? It is missing");
     }
     if (out.device) {
-        XB_TRY_VOID(api::check_ifname(*out.device));
+        XB_TRY_VOID(api::check_any_name(*out.device));
     }
     return out;
 }
@@ -176,7 +176,7 @@ Result<Invocation> parse_set(Args args, Invocation out) {
     set.address = words->address;
     set.mtu = words->mtu;
     if (words->master && !words->master->empty()) {
-        if (auto ok = api::check_ifname(*words->master); !ok) {
+        if (auto ok = api::check_any_name(*words->master); !ok) {
             return fail(EINVAL, "link set: master: " + ok.error().message);
         }
     }
@@ -231,7 +231,7 @@ Result<Invocation> parse_show(Args args, Invocation out) {
         }
     }
     if (device) {
-        if (auto ok = api::check_ifname(*device); !ok) {
+        if (auto ok = api::check_any_name(*device); !ok) {
             return fail(EINVAL, "link show: " + ok.error().message);
         }
     }

@@ -79,19 +79,24 @@ Result<void> Daemon::open() {
                                         {},
                                         {},
                                         {},
+                                        {},
                                         {}});
     host_->state_dir = settings_.state_dir;
     host_->boot_id = boot_id();
     host_->netns_cookie = netns_cookie();
     host_->pin_root = settings_.bpffs / "xbond" / std::to_string(settings_.netns);
     host_->change_later = [this](const std::string &name, BondStep step) {
-        changes_.add(on_bond(name, "", std::move(step), {}).carry_out);
+        auto change = on_bond(name, "", std::move(step), {}).carry_out; // not at once: the bond may be coming to be
+        loop_->post([this, change = std::move(change)] { changes_.add(change); }, "change");
     };
     host_->catch_up = [this] { catch_up(); };
     host_->is_bond_device = [this](std::uint32_t ifindex) {
         return std::any_of(bonds_.begin(), bonds_.end(), [&](const auto &bond) {
             return bond.second->ifindex() == ifindex || bond.second->peer() == ifindex;
         });
+    };
+    host_->renamed = [this](const std::string &name) {
+        loop_->post([this, name] { changes_.add([this, name] { return follow_name(name); }); }, "renamed");
     };
     host_->may_be_slave = [this](std::uint32_t bond, std::uint32_t ifindex) { return may_be_slave(bond, ifindex); };
     host_->report = [this](const std::string &bond, const core::Transition &t) {
@@ -194,6 +199,7 @@ void Daemon::take_leave() {
 Task<Result<void>> Daemon::start_serving(std::optional<api::Config> config, std::optional<gid_t> writers) {
     auto nothing = [](Hands::Tools &) { return true; };
     (void)co_await hands_->call("adoption", std::move(nothing));
+    (void)co_await finish_unfinished();
     Result<void> done;
     if (config) {
         done = co_await apply(*config);
@@ -301,7 +307,7 @@ void Daemon::on_netlink(const sys::NetlinkEvent &event) {
             controller->on_link_changed(changed->link);
         }
     } else if (const auto *gone = std::get_if<sys::LinkGone>(&event)) {
-        on_link_gone(gone->ifindex);
+        on_link_gone(*gone);
     } else if (const auto *forwarding = std::get_if<sys::ForwardingChanged>(&event)) {
         for (auto &[name, controller] : bonds_) {
             controller->on_forwarding_changed(forwarding->ifindex);
@@ -315,6 +321,10 @@ void Daemon::on_netlink(const sys::NetlinkEvent &event) {
         if (host_->is_bond_device(groups->ifindex) ||
             (link != nullptr && (link->kind == "vlan" || link->kind == "macvlan"))) {
             groups_->kernel_told();
+        }
+    } else if (const auto *ipv6 = std::get_if<sys::Ipv6Changed>(&event)) {
+        for (auto &[name, controller] : bonds_) {
+            controller->on_ipv6_changed(ipv6->ifindex);
         }
     } else if (std::holds_alternative<sys::Overrun>(event)) {
         events_lost_ = true;
@@ -360,15 +370,63 @@ void Daemon::on_resync(Result<LinkTable::Dump> dump) {
     resync(); // if more was lost meanwhile
 }
 
-void Daemon::on_link_gone(std::uint32_t ifindex) {
+void Daemon::on_link_gone(const sys::LinkGone &gone) {
     for (auto &[name, controller] : bonds_) {
-        if (controller->ifindex() == ifindex || controller->peer() == ifindex) {
-            spdlog::warn("{}: its device was deleted: releasing the slaves", name);
-            changes_.add([this, name = name] { return forget(name); });
+        if (controller->ifindex() == gone.ifindex || controller->peer() == gone.ifindex) {
+            const bool was_up = controller->core().admin_up;
+            changes_.add([this, name = name, was_up] { return device_gone(name, was_up); });
         } else {
-            controller->on_link_gone(ifindex);
+            controller->on_link_gone(gone.ifindex, gone.moved);
         }
     }
+}
+
+// Either end of it. What was moved away comes back, as bonding's device would not have gone; what was deleted takes the
+// bond along.
+Task<Result<void>> Daemon::device_gone(std::string name, bool was_up) {
+    XB_CO_TRY(found, bond(name)); // the other end's message came first
+    auto fetch = [name, ends = DeviceEnds{(*found)->ifindex(), (*found)->peer()}](Hands::Tools &tools) {
+        return BondDevice::bring_home(tools.netlink, ends, name);
+    };
+    if (co_await hands_->call("bring a device home", std::move(fetch))) {
+        XB_CO_TRY(back, bond(name));
+        co_return co_await (*back)->come_home(was_up);
+    }
+    spdlog::warn("{}: its device was deleted, or moved to where it cannot be brought back from: releasing the slaves",
+                 name);
+    co_return co_await forget(name);
+}
+
+// A name that a bond cannot have is taken back.
+Task<Result<void>> Daemon::follow_name(std::string name) {
+    XB_CO_TRY(found, bond(name));
+    const auto ifindex = (*found)->ifindex();
+    auto look = [ifindex](Hands::Tools &tools) { return tools.netlink.link(ifindex); };
+    XB_CO_TRY(truth, co_await hands_->call("look at a link", std::move(look)));
+    const std::string next = truth->name;
+    if (next == name) {
+        co_return Result<void>();
+    }
+    auto done = bonds_.contains(next) ? fail(EEXIST, "another bond has that name") : api::check_bond_name(next);
+    if (done) {
+        done = refuse_left_alone(next);
+    }
+    if (done) {
+        XB_CO_TRY(still, bond(name));
+        done = co_await (*still)->follow_name(next);
+        if (auto node = bonds_.extract(name); (*still)->name() == next && !node.empty()) {
+            node.key() = next;
+            bonds_.insert(std::move(node));
+        } else if (!node.empty()) {
+            bonds_.insert(std::move(node));
+        }
+    }
+    if (!done && !bonds_.contains(next)) {
+        spdlog::error("{}: it cannot be called {}: {}", name, next, done.error().message);
+        auto back = [ifindex, name](Hands::Tools &tools) { return tools.netlink.set_name(ifindex, name); };
+        done = co_await hands_->call("rename a device", std::move(back));
+    }
+    co_return done;
 }
 
 } // namespace xbond::daemon

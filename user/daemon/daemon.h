@@ -95,9 +95,22 @@ private:
     void on_netlink(const sys::NetlinkEvent &);
     void resync();
     void on_resync(Result<LinkTable::Dump>);
-    void on_link_gone(std::uint32_t ifindex);
+    void on_link_gone(const sys::LinkGone &);
+    Task<Result<void>> device_gone(std::string name, bool was_up);
+    Task<Result<void>> follow_name(std::string name);
+    void follow_names(); // of bonds that were renamed while no controller ran
+    void bring_devices_home();
+    Result<void> own_pin_root();
+    std::string real_name(const std::string &name) const; // where that is an alternative one
+    void use_real_names(api::Request &) const;
+    void use_real_names(std::vector<core::OptionValue> &) const;
     void reread_config(); // SIGHUP
     void look_after_hooks();
+
+    // unfinished.cpp
+    Task<Result<void>> note_unfinished(const api::Request &);
+    Task<Result<void>> note_finished(const api::Request &);
+    Task<Result<void>> finish_unfinished();
 
     // requests.cpp
     void on_request(const api::Request &, ControlServer::Reply);

@@ -126,12 +126,11 @@ const sys::LinkInfo *LinkTable::find(std::uint32_t ifindex) const {
 }
 
 const sys::LinkInfo *LinkTable::find(std::string_view name) const {
-    for (const auto &[ifindex, link] : links_) {
-        if (link.name == name) {
-            return &link;
-        }
-    }
-    return nullptr;
+    const auto found = std::ranges::find_if(links_, [name](const auto &entry) {
+        const sys::LinkInfo &link = entry.second;
+        return link.name == name || std::ranges::find(link.altnames, name) != link.altnames.end();
+    });
+    return found == links_.end() ? nullptr : &found->second;
 }
 
 bool LinkTable::stands_on(std::uint32_t top, std::uint32_t base, const Below &more_below) const {

@@ -41,7 +41,7 @@ public:
     void update(const sys::NetlinkEvent &); // all but an overrun
 
     const sys::LinkInfo *find(std::uint32_t ifindex) const;
-    const sys::LinkInfo *find(std::string_view name) const;
+    const sys::LinkInfo *find(std::string_view name) const; // also by an alternative one
     const std::map<std::uint32_t, sys::LinkInfo> &all() const { return links_; }
     // Of this namespace: what has the device below it (a VLAN, the other end of a pair), and its master.
     const std::set<std::uint32_t> &next_to(std::uint32_t ifindex) const;
@@ -95,6 +95,8 @@ struct Host {
     std::function<Result<void>(std::uint32_t bond, std::uint32_t ifindex)> may_be_slave;
     // The one place where transitions are logged and handed to `xbond monitor`.
     std::function<void(const std::string &bond, const core::Transition &)> report;
+    // The device of this bond has another name.
+    std::function<void(const std::string &bond)> renamed;
 };
 
 // Out of a device, in the way that leads out of it now: see sys::SendWay. Never waits.

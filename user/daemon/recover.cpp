@@ -40,9 +40,12 @@ bool has_gone(const LinkTable &links, const SavedController &saved, const loader
 } // namespace
 
 Result<void> Daemon::recover() {
+    XB_TRY_VOID(own_pin_root());
     sweep_dead_netns(host_->pin_root.parent_path(), settings_.netns);
     XB_TRY_VOID(make_state_dirs(settings_.state_dir));
     loader::undo_replacements(host_->pin_root);
+    bring_devices_home();
+    follow_names();
     clear_half_made();
     take_over(Of::all);
     for (auto &[name, controller] : bonds_) {
@@ -62,6 +65,79 @@ void Daemon::remove_stray_vlans() {
         std::ranges::transform(controller->core().slaves, std::inserter(slaves, slaves.end()), &core::Slave::ifindex);
     }
     remove_own_vlans(*netlink_, [&](std::uint32_t below) { return !slaves.contains(below); });
+}
+
+// In a bpffs that was mounted with the kernel's own mode anybody may have been first: what is not ours makes room, and
+// is believed in nothing.
+Result<void> Daemon::own_pin_root() {
+    for (const auto &directory : {host_->pin_root.parent_path(), host_->pin_root}) {
+        std::error_code error;
+        if (std::filesystem::symlink_status(directory, error).type() == std::filesystem::file_type::not_found ||
+            sys::make_private(directory, 0700)) {
+            continue;
+        }
+        auto aside = directory.string() + "_not_ours";
+        for (int n = 2; std::filesystem::exists(std::filesystem::symlink_status(aside)); ++n) {
+            aside = directory.string() + "_not_ours" + std::to_string(n);
+        }
+        std::filesystem::rename(directory, aside, error);
+        if (error) {
+            return fail(error.value(),
+                        directory.string() + " is not root's own, and cannot be moved: " + error.message());
+        }
+        spdlog::error("{} was not made by root, or others may write in it: it is {} now, and nothing in it was used",
+                      directory.string(), aside);
+    }
+    return {};
+}
+
+void Daemon::bring_devices_home() {
+    bool moved = false;
+    for (const auto &file : load_bonds(settings_.state_dir, host_->netns_cookie).bonds) {
+        const auto *near = host_->links.find(file.bond.ifindex), *far = host_->links.find(file.bond.peer);
+        if (file.netns != host_->netns_cookie || (near == nullptr) == (far == nullptr) ||
+            !(near != nullptr ? near : far)->link_in_other_netns) {
+            continue;
+        }
+        const auto &name = file.bond.core.name;
+        const bool back = BondDevice::bring_home(*netlink_, {file.bond.ifindex, file.bond.peer}, name);
+        spdlog::warn("{}: its device was moved into another network namespace{}", name, back ? ": put back" : "");
+        moved = moved || back;
+    }
+    if (auto synced = list_links(); moved && !synced) {
+        events_lost_ = true;
+    }
+}
+
+void Daemon::follow_names() {
+    for (auto &file : load_bonds(settings_.state_dir, host_->netns_cookie).bonds) {
+        const auto *near = host_->links.find(file.bond.ifindex), *far = host_->links.find(file.bond.peer);
+        const auto before = file.bond.core.name;
+        if (file.netns != host_->netns_cookie || near == nullptr || far == nullptr ||
+            !BondDevice::are_pair(*near, *far) || near->name == before || !api::check_bond_name(near->name)) {
+            continue;
+        }
+        spdlog::info("{}: its device is called {} now", before, near->name);
+        (void)loader::rename_pins(host_->pin_root / before, host_->pin_root / near->name); // or done already
+        file.bond.core.name = near->name;
+        const auto path = bond_file(settings_.state_dir, near->name);
+        std::error_code ignored;
+        if (!std::filesystem::exists(path, ignored)) {
+            if (auto saved = files_->now(
+                    path, [file] { return text_of(file); }, sys::Durable::yes);
+                !saved) {
+                spdlog::error("{}: not saved: {}", near->name, saved.error().message);
+                continue;
+            }
+        }
+        std::filesystem::remove(bond_file(settings_.state_dir, before), ignored);
+        if (const auto device = BondDevice::adopt(host_->links, near->name, near->ifindex, far->ifindex)) {
+            (void)device->mark_whole(*netlink_, near->name);
+            if (auto done = device->rename_peer(*netlink_, near->name); !done) {
+                spdlog::warn("{}: the other end of its device keeps its name: {}", near->name, done.error().message);
+            }
+        }
+    }
 }
 
 // Of a bond that no state file names yet, nobody has been told.
@@ -271,7 +347,8 @@ void Daemon::tear_down_elsewhere() {
     for (const auto &bpffs : sys::bpffs_mounts()) {
         const auto root = bpffs / "xbond" / std::to_string(settings_.netns);
         std::error_code ignored;
-        if (std::filesystem::equivalent(root, host_->pin_root, ignored)) {
+        if (std::filesystem::equivalent(root, host_->pin_root, ignored) || !sys::check_private(root.parent_path()) ||
+            !sys::check_private(root)) { // anybody may have put marks there
             continue;
         }
         for (const auto &name : loader::pinned_bonds(root)) {

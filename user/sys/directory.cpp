@@ -59,6 +59,43 @@ Result<void> check_private(const fs::path &directory) {
     return {};
 }
 
+Result<void> make_private(const fs::path &directory, mode_t mode) {
+    XB_TRY_VOID(make_directories(directory.parent_path()));
+    XB_TRY_VOID(make_directories(directory, mode));
+    const Fd fd(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+    struct stat st {};
+    if (fd && ::fstat(fd.get(), &st) == 0 && st.st_uid == ::geteuid() && (st.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
+        (void)::fchmod(fd.get(), mode);
+    }
+    return check_private(directory);
+}
+
+Result<void> check_shared(const fs::path &directory) {
+    struct stat st {};
+    if (::stat(directory.c_str(), &st) != 0) {
+        return fail_errno("cannot look at " + directory.string());
+    }
+    const bool only_root = st.st_uid == 0 || st.st_uid == ::geteuid();
+    if (!only_root || ((st.st_mode & (S_IWGRP | S_IWOTH)) != 0 && (st.st_mode & S_ISVTX) == 0)) {
+        return fail(EPERM, directory.string() + " belongs to uid " + std::to_string(st.st_uid) +
+                               " or others may write in it: what xbond puts there would not be safe");
+    }
+    return {};
+}
+
+Result<std::string> read_own_file(const fs::path &path) {
+    const Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+    struct stat st {};
+    if (!fd || ::fstat(fd.get(), &st) != 0) {
+        return fail_errno("cannot open " + path.string());
+    }
+    if (!S_ISREG(st.st_mode) || st.st_uid != ::geteuid() || (st.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
+        return fail(EPERM, path.string() + ": no regular file, of uid " + std::to_string(st.st_uid) +
+                               ", or others may write it: not read");
+    }
+    return read_file("/proc/self/fd/" + std::to_string(fd.get()));
+}
+
 Result<Fd> lock_file(const fs::path &path, const std::string &what) {
     XB_TRY_VOID(make_directories(path.parent_path()));
     XB_TRY_VOID(check_private(path.parent_path()));

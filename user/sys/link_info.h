@@ -14,6 +14,7 @@ namespace xbond::sys {
 struct LinkInfo { // of one RTM_NEWLINK
     std::uint32_t ifindex = 0;
     std::string name;
+    std::vector<std::string> altnames;
     std::uint16_t arp_type = 0; // ARPHRD_*
     std::uint32_t flags = 0;    // IFF_*
     bool carrier = false;       // IFLA_CARRIER
@@ -21,8 +22,9 @@ struct LinkInfo { // of one RTM_NEWLINK
     std::uint32_t min_mtu = 0, max_mtu = 0;
     std::uint32_t master = 0;         // IFLA_MASTER, 0 if none
     std::uint32_t link = 0;           // IFLA_LINK: the device below (VLAN) or the peer (veth); 0 if none
-    bool link_in_other_netns = false; // IFLA_LINK_NETNSID present
-    std::string kind;                 // linkinfo kind: "veth", "vlan", "bridge"; empty for hardware
+    bool link_in_other_netns = false; // IFLA_LINK_NETNSID present, which is
+    std::int32_t link_netnsid = -1;
+    std::string kind; // linkinfo kind: "veth", "vlan", "bridge"; empty for hardware
     std::string slave_kind;
     std::string alias; // IFLA_IFALIAS
     std::uint32_t group = 0;

@@ -5,7 +5,9 @@
 #include <linux/if.h>
 #include <linux/if_link.h>
 #include <linux/if_vlan.h>
+#include <linux/ip.h>
 #include <linux/neighbour.h>
+#include <linux/net_namespace.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <linux/veth.h>
@@ -235,8 +237,8 @@ Result<Netlink> Netlink::open() {
     if (::setsockopt(nl.events_.get(), SOL_SOCKET, SO_RCVBUFFORCE, &event_buffer_bytes, sizeof(int)) != 0) {
         ::setsockopt(nl.events_.get(), SOL_SOCKET, SO_RCVBUF, &event_buffer_bytes, sizeof(int));
     }
-    for (const int group :
-         {RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR, RTNLGRP_IPV4_NETCONF, RTNLGRP_IPV6_NETCONF}) {
+    for (const int group : {RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR, RTNLGRP_IPV4_NETCONF,
+                            RTNLGRP_IPV6_NETCONF, RTNLGRP_IPV6_IFINFO}) {
         if (::setsockopt(nl.events_.get(), SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group, sizeof group) != 0) {
             return fail_errno("cannot subscribe to netlink group " + std::to_string(group));
         }
@@ -445,15 +447,64 @@ Result<void> Netlink::set_alias(std::uint32_t ifindex, std::string_view alias, s
     return change(requests_.get(), request, ++seq_, "set the alias of " + interface(ifindex));
 }
 
+Result<void> Netlink::set_name(std::uint32_t ifindex, std::string_view name) {
+    XB_TRY_VOID(check_name(name));
+    Request request(RTM_NEWLINK, NLM_F_ACK);
+    put_link(request, ifindex);
+    request.text(IFLA_IFNAME, name);
+    return change(requests_.get(), request, ++seq_, "rename " + interface(ifindex) + " to " + std::string(name));
+}
+
+Result<std::int32_t> Netlink::nsid_of(int netns_fd) {
+    Request request(RTM_GETNSID, NLM_F_ACK);
+    request.extra<rtgenmsg>()->rtgen_family = AF_UNSPEC;
+    request.u32(NETNSA_FD, static_cast<std::uint32_t>(netns_fd));
+    std::int32_t id = -1;
+    XB_TRY_VOID(
+        talk(requests_.get(), request, ++seq_, "read the id of a network namespace", [&](const NetlinkMessage &m) {
+            if (m.type == RTM_NEWNSID) {
+                id = parse_nsid(m.payload).value_or(-1);
+            }
+        }).map([](bool) {}));
+    return id;
+}
+
+Result<void> Netlink::move(std::uint32_t ifindex, int netns_fd, std::string_view name, std::uint32_t new_ifindex) {
+    XB_TRY_VOID(check_name(name));
+    Request request(RTM_NEWLINK, NLM_F_ACK);
+    put_link(request, ifindex);
+    request.text(IFLA_IFNAME, name);
+    request.u32(IFLA_NET_NS_FD, static_cast<std::uint32_t>(netns_fd));
+    request.u32(IFLA_NEW_IFINDEX, new_ifindex);
+    return change(requests_.get(), request, ++seq_, "move " + interface(ifindex) + " to another network namespace");
+}
+
+Result<void> Netlink::set_arp_ignore(std::uint32_t ifindex, std::uint32_t value) {
+    Request request(RTM_NEWLINK, NLM_F_ACK);
+    put_link(request, ifindex);
+    auto *families = request.begin(IFLA_AF_SPEC);
+    auto *inet = request.begin(AF_INET);
+    auto *settings = request.begin(IFLA_INET_CONF);
+    request.u32(IPV4_DEVCONF_ARP_IGNORE, value);
+    request.end(settings);
+    request.end(inet);
+    request.end(families);
+    return change(requests_.get(), request, ++seq_, "set arp_ignore of " + interface(ifindex));
+}
+
 Result<void> Netlink::set_addrgenmode_none(std::uint32_t ifindex) {
+    return set_addrgenmode(ifindex, IN6_ADDR_GEN_MODE_NONE);
+}
+
+Result<void> Netlink::set_addrgenmode(std::uint32_t ifindex, std::uint8_t mode) {
     Request request(RTM_NEWLINK, NLM_F_ACK);
     put_link(request, ifindex);
     auto *families = request.begin(IFLA_AF_SPEC);
     auto *inet6 = request.begin(AF_INET6);
-    request.u8(IFLA_INET6_ADDR_GEN_MODE, IN6_ADDR_GEN_MODE_NONE);
+    request.u8(IFLA_INET6_ADDR_GEN_MODE, mode);
     request.end(inet6);
     request.end(families);
-    auto done = change(requests_.get(), request, ++seq_, "set addrgenmode of " + interface(ifindex) + " to none");
+    auto done = change(requests_.get(), request, ++seq_, "set addrgenmode of " + interface(ifindex));
     if (!done && done.error().code == EAFNOSUPPORT) {
         return {}; // no IPv6 on this kernel or device: no address either
     }

@@ -37,9 +37,18 @@ struct RouteInfo {                                      // of one RTM_NEWROUTE
 struct LinkChanged {
     LinkInfo link;
 };
+// A device in another network namespace: its number there, and the id that this one has for that.
+struct Elsewhere {
+    std::int32_t nsid = -1;
+    std::uint32_t ifindex = 0;
+};
 struct LinkGone {
     std::uint32_t ifindex = 0;
     std::string name;
+    std::optional<Elsewhere> moved; // none: deleted, or nobody knows
+};
+struct Ipv6Changed { // how IPv6 is set up on a device, by sysctl for example
+    std::uint32_t ifindex = 0;
 };
 struct AddressChanged {
     AddressInfo address;
@@ -57,14 +66,14 @@ struct BridgeVlansChanged {
     BridgeVlans vlans;
 };
 struct Overrun {}; // ENOBUFS: everything may have changed, dump again
-using NetlinkEvent = std::variant<LinkChanged, LinkGone, AddressChanged, AddressGone, ForwardingChanged, GroupsChanged,
-                                  BridgeVlansChanged, Overrun>;
+using NetlinkEvent = std::variant<LinkChanged, LinkGone, AddressChanged, AddressGone, Ipv6Changed, ForwardingChanged,
+                                  GroupsChanged, BridgeVlansChanged, Overrun>;
 
 class Netlink {
 public:
     static Result<Netlink> open(); // in the calling thread's network namespace
 
-    // -- subscription (RTNLGRP_LINK, IPV4_IFADDR, IPV6_IFADDR, IPV4_NETCONF, IPV6_NETCONF) --
+    // -- subscription (RTNLGRP_LINK, IPV4_IFADDR, IPV6_IFADDR, IPV4_NETCONF, IPV6_NETCONF, IPV6_IFINFO) --
     int event_fd() const;
     bool tells_of_groups() const { return tells_of_groups_; }
     void drain(const std::function<void(NetlinkEvent &&)> &);
@@ -82,6 +91,9 @@ public:
     Result<RouteInfo> route(const Ipv4Addr &);
     Result<RouteInfo> route(const Ipv6Addr &);
 
+    // The id that this network namespace has for another one, by a descriptor of that; -1: it has none.
+    Result<std::int32_t> nsid_of(int netns_fd);
+
     // -- changes --
     // Both ends in this netns, both down, with `queues` receive and transmit queues each; `mac` is the first end's
     // (random without one). The peer gets no IPv6 link-local address by itself; it is in `peer_group` from the start.
@@ -95,7 +107,13 @@ public:
     Result<void> set_mac(std::uint32_t ifindex, MacAddr);
     Result<void> set_mtu(std::uint32_t ifindex, std::uint32_t mtu);
     Result<void> set_alias(std::uint32_t ifindex, std::string_view alias, std::uint32_t group); // in one request
-    Result<void> set_addrgenmode_none(std::uint32_t ifindex); // no IPv6 link-local address by itself
+    Result<void> set_name(std::uint32_t ifindex, std::string_view name);    // of a device that is up: Linux 6.2
+    Result<void> set_addrgenmode(std::uint32_t ifindex, std::uint8_t mode); // IN6_ADDR_GEN_MODE_*
+    Result<void> set_addrgenmode_none(std::uint32_t ifindex);               // no IPv6 link-local address by itself
+    Result<void> set_arp_ignore(std::uint32_t ifindex, std::uint32_t value);
+    // Into another network namespace, under this name and number (before Linux 5.13 the number is the kernel's choice,
+    // which keeps the one that it has where that is free).
+    Result<void> move(std::uint32_t ifindex, int netns_fd, std::string_view name, std::uint32_t new_ifindex);
 
 private:
     Fd events_, requests_;

@@ -9,6 +9,7 @@
 #include <linux/if_bridge.h>
 #include <linux/if_link.h>
 #include <linux/neighbour.h>
+#include <linux/net_namespace.h>
 #include <linux/netconf.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
@@ -130,6 +131,14 @@ void parse_linkinfo(Bytes nest, LinkInfo &link) {
     }
 }
 
+void parse_altnames(Bytes nest, LinkInfo &link) {
+    while (const auto a = take_attribute(nest)) {
+        if (a->type == IFLA_ALT_IFNAME) {
+            link.altnames.push_back(text_of(a->value));
+        }
+    }
+}
+
 struct NumberAttribute {
     std::uint16_t type;
     std::uint32_t LinkInfo::*member;
@@ -170,6 +179,10 @@ void parse_link_attribute(const Attribute &a, LinkInfo &link) {
         break;
     case IFLA_LINK_NETNSID:
         link.link_in_other_netns = true;
+        store<std::int32_t>(a.value, link.link_netnsid);
+        break;
+    case IFLA_PROP_LIST:
+        parse_altnames(a.value, link);
         break;
     case IFLA_ADDRESS:
         link.mac = mac_of(a.value).value_or(MacAddr{});
@@ -338,9 +351,42 @@ std::optional<NetlinkAck> parse_ack(const NetlinkMessage &m) {
     return ack;
 }
 
+std::optional<std::int32_t> parse_nsid(Bytes payload) {
+    for (Bytes rest = skip(payload, sizeof(rtgenmsg)); const auto a = take_attribute(rest);) {
+        if (a->type == NETNSA_NSID) {
+            return peek<std::int32_t>(a->value);
+        }
+    }
+    return std::nullopt;
+}
+
 namespace {
+
 // RTM_NEWMULTICAST, RTM_DELMULTICAST: newer than the headers here.
 constexpr std::uint16_t new_group = 56, group_gone = 57;
+
+// Where a device has gone that was not deleted.
+std::optional<Elsewhere> parse_new_place(Bytes payload) {
+    Elsewhere to;
+    for (Bytes rest = skip(payload, sizeof(ifinfomsg)); const auto a = take_attribute(rest);) {
+        if (a->type == IFLA_NEW_NETNSID) {
+            store<std::int32_t>(a->value, to.nsid);
+        } else if (a->type == IFLA_NEW_IFINDEX) {
+            store<std::int32_t>(a->value, to.ifindex);
+        }
+    }
+    return to.nsid >= 0 && to.ifindex != 0 ? std::optional(to) : std::nullopt;
+}
+
+// What IPv6 tells of a device comes as a link message of its family.
+std::optional<Ipv6Changed> parse_ipv6_change(Bytes payload) {
+    const auto header = peek<ifinfomsg>(payload);
+    if (!header || header->ifi_family != AF_INET6 || header->ifi_index <= 0) {
+        return std::nullopt;
+    }
+    return Ipv6Changed{static_cast<std::uint32_t>(header->ifi_index)};
+}
+
 } // namespace
 
 std::vector<NetlinkEvent> parse_events(Bytes datagram) {
@@ -368,7 +414,9 @@ std::vector<NetlinkEvent> parse_events(Bytes datagram) {
             } else if (link && m->type == RTM_NEWLINK) {
                 events.emplace_back(LinkChanged{std::move(*link)});
             } else if (link) {
-                events.emplace_back(LinkGone{link->ifindex, std::move(link->name)});
+                events.emplace_back(LinkGone{link->ifindex, std::move(link->name), parse_new_place(m->payload)});
+            } else if (const auto ipv6 = parse_ipv6_change(m->payload); ipv6 && m->type == RTM_NEWLINK) {
+                events.emplace_back(*ipv6);
             }
         }
     }

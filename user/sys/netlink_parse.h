@@ -53,6 +53,8 @@ std::optional<FilterEntry> parse_filter_entry(Bytes payload);
 // Payload of RTM_NEWROUTE; none without an outgoing interface.
 std::optional<RouteInfo> parse_route(Bytes payload);
 
+std::optional<std::int32_t> parse_nsid(Bytes payload); // of an RTM_NEWNSID
+
 // NLMSG_ERROR and NLMSG_DONE; none for other types.
 std::optional<NetlinkAck> parse_ack(const NetlinkMessage &);
 

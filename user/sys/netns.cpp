@@ -146,6 +146,71 @@ std::set<std::uint64_t> visible_netns() {
     return found;
 }
 
+namespace {
+
+// Paths that are one, as far as can be seen; the same one may come more than once.
+std::vector<fs::path> netns_paths() {
+    std::vector<fs::path> paths;
+    std::error_code ignored;
+    for (const auto &name : fs::directory_iterator("/run/netns", ignored)) {
+        paths.push_back(name.path());
+    }
+    std::vector<fs::path> held;
+    for (const auto &process : fs::directory_iterator("/proc", ignored)) {
+        if (std::isdigit(static_cast<unsigned char>(process.path().filename().string().front())) == 0) {
+            continue;
+        }
+        paths.push_back(process.path() / "ns/net");
+        for (const auto &open : fs::directory_iterator(process.path() / "fd", ignored)) {
+            if (fs::read_symlink(open.path(), ignored).string().starts_with("net:[")) {
+                held.push_back(open.path());
+            }
+        }
+    }
+    paths.insert(paths.end(), held.begin(), held.end());
+    return paths;
+}
+
+} // namespace
+
+Result<Fd> find_netns(const std::function<bool(int netns_fd)> &is_it) {
+    std::set<std::uint64_t> seen;
+    for (const auto &path : netns_paths()) {
+        Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+        struct stat st {};
+        struct statfs kind {};
+        if (!fd || ::fstat(fd.get(), &st) != 0 || ::fstatfs(fd.get(), &kind) != 0 ||
+            kind.f_type != static_cast<decltype(kind.f_type)>(NSFS_MAGIC) || !seen.insert(st.st_ino).second) {
+            continue;
+        }
+        if (is_it(fd.get())) {
+            return fd;
+        }
+    }
+    return fail(ENOENT, "no such network namespace is held by anything that can be seen here");
+}
+
+Result<Fd> own_netns() {
+    Fd fd(::open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC));
+    if (!fd) {
+        return fail_errno("cannot open /proc/thread-self/ns/net");
+    }
+    return fd;
+}
+
+Result<void> within_netns(int netns_fd, const std::function<Result<void>()> &body) {
+    Result<void> done;
+    std::thread inside([&] {
+        if (::setns(netns_fd, CLONE_NEWNET) != 0) {
+            done = fail_errno("cannot enter a network namespace");
+        } else {
+            done = body();
+        }
+    });
+    inside.join();
+    return done;
+}
+
 Result<void> enter_netns(std::string_view name_or_path) {
     const bool is_path = name_or_path.find('/') != std::string_view::npos;
     if (name_or_path.empty() || name_or_path == "." || name_or_path == "..") {

@@ -4,11 +4,13 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <set>
 #include <string_view>
 #include <vector>
 
+#include "common/fd.h"
 #include "xbond/result.h"
 
 namespace xbond::sys {
@@ -22,6 +24,13 @@ Result<void> enter_netns(std::string_view name_or_path); // /run/netns/NAME, or 
 // /sys/fs/bpf is no bpffs here, join the mount namespace of process 1 or, where that is refused, of the outermost
 // ancestor process that may be joined, and mount bpffs on /sys/fs/bpf there if it is missing. Call before any thread is
 // started and before relative paths are opened (they are lost: make them absolute first).
+Result<Fd> own_netns(); // of the calling thread
+// A network namespace that somebody holds, by a process in it, a mount or a descriptor. ENOENT: none that `is_it` says
+// yes to can be seen. Goes through all of /proc.
+Result<Fd> find_netns(const std::function<bool(int netns_fd)> &is_it);
+// Runs `body` in a thread of its own that has entered the namespace; what it opens stays there.
+Result<void> within_netns(int netns_fd, const std::function<Result<void>()> &body);
+
 Result<std::filesystem::path> settle_bpffs(const std::optional<std::filesystem::path> &wanted);
 
 // Where bpf file systems are mounted, in this mount namespace.

@@ -86,7 +86,9 @@ bool is_stale(const fs::path &path, const sockaddr_un &address) {
 
 Result<Fd> listen_unix(const fs::path &path) {
     XB_TRY(address, address_of(path));
-    XB_TRY_VOID(make_directories(path.parent_path()));
+    const auto directory = fs::absolute(path).parent_path();
+    XB_TRY_VOID(make_directories(directory));
+    XB_TRY_VOID(check_shared(directory));
     XB_TRY(lock, BindLock::take(path));
     auto fd = open_socket(SOCK_NONBLOCK);
     if (!fd) {

@@ -64,6 +64,7 @@ Result<Effects> set_slave_options(BondState &, SlotId, std::span<const OptionVal
 
 struct DeviceFacts { // what the daemon found out about a device that somebody wants to enslave
     std::string name;
+    std::vector<std::string> altnames;
     std::uint32_t ifindex = 0;
     std::uint16_t arp_type = 1; // ARPHRD_*
     std::uint32_t flags = 0;    // IFF_*

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Enslave and release (1.5, 1.6).
+#include <algorithm>
+
 #include "user/core/balance/macs.h"
 #include "user/core/bond/step.h"
 #include "user/core/options/text.h"
@@ -144,6 +146,9 @@ Effects enslave(BondState &bond, const DeviceFacts &device, const EnslavePlan &p
     step.report("slave", fresh.name, "released", std::string(state_text(fresh)), "enslaved");
     step.report("link", fresh.name, "", std::string(link_text(fresh.link)), "enslaved");
     if (policy(bond).traits().has_primary) {
+        if (std::ranges::find(device.altnames, bond.options.primary) != device.altnames.end()) {
+            bond.options.primary = fresh.name; // known by one of its other names until it came
+        }
         if (fresh.name == bond.options.primary) {
             bond.primary = fresh.slot;
             bond.force_primary = true;

@@ -171,12 +171,12 @@ constexpr OptionStorage use_carrier{.set = [](Options &, std::uint32_t, Warnings
                                     .get = [](const Options &) { return std::uint32_t{1}; }};
 
 Result<void> store_primary(Options &options, std::string_view text) {
-    constexpr std::size_t longest = 15; // IFNAMSIZ - 1
+    constexpr std::size_t longest = 127; // ALTIFNAMSIZ - 1
     const std::string_view name = without_newline(text);
     const bool printable = std::ranges::all_of(name, [](char c) { return c > ' ' && c <= '~' && c != '/'; });
     if (name.size() > longest || !printable) {
         return fail(EINVAL, "bad value " + quoted(text) +
-                                ": expected an interface name (at most 15 characters, no blanks, no '/'), or nothing");
+                                ": expected an interface name (at most 127 characters, no blanks, no '/'), or nothing");
     }
     options.primary = name;
     return {};

@@ -5,6 +5,8 @@
 #include <array>
 #include <span>
 
+#include "user/sys/netns.h"
+
 // The one list of the kinds of device, best first. Row `x` is defined in x_device.cpp, as the function `x_device`.
 #define XB_DEVICE_KINDS(ROW) ROW(veth)
 
@@ -62,8 +64,12 @@ Result<BondDevice> BondDevice::adopt(const LinkTable &links, const std::string &
             }
         }
     }
-    return fail(ENODEV, "the device of " + name + " (interface " + std::to_string(ifindex) +
-                            " and its peer) is no longer there");
+    const bool half = (near != nullptr && near->link_in_other_netns) || (far != nullptr && far->link_in_other_netns);
+    return fail(
+        ENODEV,
+        "the device of " + name + " (interface " + std::to_string(ifindex) + " and its peer) is " +
+            (half ? "half in another network namespace: move it back, or remove it by 'xbond link del " + name + "'"
+                  : "no longer there"));
 }
 
 std::vector<BondDevice::Marked> BondDevice::find_marked(const std::map<std::uint32_t, sys::LinkInfo> &links) {
@@ -71,8 +77,13 @@ std::vector<BondDevice::Marked> BondDevice::find_marked(const std::map<std::uint
     for (const auto &[ifindex, far] : links) {
         for (const DeviceKind *kind : kinds()) {
             const auto mark = kind->mark(far);
+            if (mark == DeviceKind::Mark::none) {
+                continue;
+            }
             const auto near = links.find(far.link);
-            if (mark != DeviceKind::Mark::none && near != links.end() && kind->is_pair(near->second, far)) {
+            if (far.link_in_other_netns) {
+                found.push_back({kind->bond_of(far), {0, ifindex}, mark == DeviceKind::Mark::whole});
+            } else if (near != links.end() && kind->is_pair(near->second, far)) {
                 found.push_back({near->second.name, {near->first, ifindex}, mark == DeviceKind::Mark::whole});
             }
         }
@@ -82,6 +93,41 @@ std::vector<BondDevice::Marked> BondDevice::find_marked(const std::map<std::uint
 
 bool BondDevice::are_pair(const sys::LinkInfo &bond, const sys::LinkInfo &peer) {
     return std::ranges::any_of(kinds(), [&](const DeviceKind *kind) { return kind->is_pair(bond, peer); });
+}
+
+bool BondDevice::bring_home(sys::Netlink &netlink, DeviceEnds ends, const std::string &bond) {
+    const auto near = netlink.link(ends.ifindex), far = netlink.link(ends.peer);
+    if (near && far) {
+        return are_pair(*near, *far);
+    }
+    if (!near && !far) {
+        return false;
+    }
+    const sys::LinkInfo &here = near ? *near : *far;
+    const auto kind = std::ranges::find_if(kinds(), [&](const DeviceKind *one) { return one->is_ours(here); });
+    if (kind == kinds().end() || !here.link_in_other_netns) {
+        return false;
+    }
+    const auto home = sys::own_netns();
+    const auto there = sys::find_netns([&](int netns) {
+        const auto id = netlink.nsid_of(netns);
+        return id && *id == here.link_netnsid;
+    });
+    if (!home || !there) {
+        return false;
+    }
+    const auto number = near ? ends.peer : ends.ifindex;
+    const auto name = near ? (*kind)->peer_name(bond) : bond;
+    const auto moved = sys::within_netns(there->get(), [&]() -> Result<void> {
+        XB_TRY(inside, sys::Netlink::open());
+        XB_TRY(device, inside->link(here.link));
+        if (!(*kind)->is_ours(*device) || device->link != here.ifindex) {
+            return fail(ENODEV, "another device");
+        }
+        return inside->move(device->ifindex, home->get(), name, number);
+    });
+    const auto back = netlink.link(number);
+    return moved && back && (*kind)->is_ours(*back);
 }
 
 void BondDevice::set_carrier_soon(Hands &hands, bool on, std::function<void(const Error &)> failed) {
@@ -125,6 +171,23 @@ Result<void> BondDevice::mark_whole(sys::Netlink &netlink, const std::string &bo
     return kind_->mark_whole(netlink, ends_, bond);
 }
 
-Result<void> BondDevice::destroy(sys::Netlink &netlink) const { return netlink.delete_link(ends_.ifindex); }
+Result<void> BondDevice::rename_peer(sys::Netlink &netlink, const std::string &bond) const {
+    return netlink.set_name(ends_.peer, kind_->peer_name(bond));
+}
+
+// By its other end, where it is in another network namespace.
+Result<void> BondDevice::destroy(sys::Netlink &netlink) const {
+    auto done = netlink.delete_link(ends_.ifindex);
+    if (!done) { // once more: nobody comes back to it
+        done = netlink.delete_link(ends_.ifindex);
+    }
+    if (!done && done.error().code == ENODEV) {
+        const auto far = netlink.link(ends_.peer);
+        if (far && kind_->mark(*far) != DeviceKind::Mark::none) {
+            return netlink.delete_link(ends_.peer);
+        }
+    }
+    return done;
+}
 
 } // namespace xbond::daemon

@@ -26,7 +26,7 @@ public:
     // The bonds' devices in a namespace, by their marks.
     struct Marked {
         std::string name;
-        DeviceEnds ends;
+        DeviceEnds ends;    // without an ifindex: that end is in another network namespace
         bool whole = false; // else whoever made it died meanwhile
     };
     static std::vector<Marked> find_marked(const std::map<std::uint32_t, sys::LinkInfo> &links);
@@ -36,6 +36,12 @@ public:
     std::uint32_t ifindex() const { return ends_.ifindex; }
     std::uint32_t peer() const { return ends_.peer; }
 
+    // What somebody has moved into another network namespace comes back under its number: true, the device is whole.
+    // Waits for RTNL, and looks for that namespace.
+    static bool bring_home(sys::Netlink &, DeviceEnds, const std::string &bond);
+
+    // Somebody else may have set it; what is wanted is set again.
+    void carrier_is(bool on) { *carrier_ = on; }
     // By hands; what it is now set to counts at once.
     void set_carrier_soon(Hands &, bool on, std::function<void(const Error &)> failed);
 
@@ -45,7 +51,8 @@ public:
     Result<void> set_mtu(sys::Netlink &, std::uint32_t) const;      // both ends
     Result<void> set_peer_mtu(sys::Netlink &, std::uint32_t) const; // bond0 was already changed by somebody
     Result<void> set_up(sys::Netlink &, bool up) const;
-    Result<void> mark_whole(sys::Netlink &, const std::string &bond) const; // when a state file names it
+    Result<void> mark_whole(sys::Netlink &, const std::string &bond) const;  // when a state file names it
+    Result<void> rename_peer(sys::Netlink &, const std::string &bond) const; // after the device itself
     Result<void> destroy(sys::Netlink &) const;
 
 private:

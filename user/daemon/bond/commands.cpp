@@ -196,6 +196,50 @@ Task<Result<void>> BondController::set_mtu(std::uint32_t mtu) {
     co_return co_await persist();
 }
 
+// Whoever is killed in between leaves what recover.cpp follows by the device's number.
+Task<Result<void>> BondController::follow_name(std::string next) {
+    auto rename = [path = path_, device = device_, next,
+                   dir = host_.pin_root / next](Hands::Tools &tools) -> Result<void> {
+        XB_TRY_VOID(path->move_pins(dir));
+        (void)device.mark_whole(tools.netlink, next);
+        if (auto done = device.rename_peer(tools.netlink, next); !done) { // before Linux 6.2, while it is up
+            spdlog::warn("{}: the other end of its device keeps its name: {}", next, done.error().message);
+        }
+        return {};
+    };
+    XB_CO_TRY_VOID(co_await host_.hands.call("rename a bond", std::move(rename)));
+    const auto before = std::exchange(bond_.name, next);
+    auto old_file = std::exchange(saver_, BondSaver(host_.files, bond_file(host_.state_dir, next)));
+    auto done = co_await persist();
+    if (done) {
+        old_file.forget();
+    }
+    core::Transition renamed{.when = sys::now(),
+                             .machine = "name",
+                             .slave = "",
+                             .from = before,
+                             .to = next,
+                             .cause = "its device was renamed"};
+    record(renamed);
+    co_return done;
+}
+
+Task<Result<void>> BondController::come_home(bool up) {
+    spdlog::warn("{}: its device was moved into another network namespace and is put back: addresses and routes on it "
+                 "went with the move",
+                 name());
+    host_.catch_up();
+    device_.carrier_is(false);
+    synced_devices_.reset();
+    addresses_stale_ = true;
+    settle();
+    resync();
+    if (up) {
+        co_return co_await set_up(true);
+    }
+    co_return Result<void>();
+}
+
 Task<Result<void>> BondController::set_up(bool up) {
     auto job = [device = device_, up](Hands::Tools &tools) -> Result<sys::LinkInfo> {
         XB_TRY_VOID(device.set_up(tools.netlink, up));

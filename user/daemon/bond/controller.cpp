@@ -329,7 +329,13 @@ void BondController::on_addresses_changed() {
 // An event may be older than what was done since: what differs from what the bond has is asked for anew.
 void BondController::on_link_changed(const sys::LinkInfo &told) {
     addresses_stale_ = true; // what is stacked on the bond may have changed
+    if (told.ifindex == device_.peer() && ((told.flags & IFF_UP) != 0) != core::desired(bond_).carrier) {
+        ask_truth(told.ifindex);
+    }
     if (told.ifindex == device_.ifindex()) {
+        if (told.name != bond_.name) {
+            host_.renamed(bond_.name);
+        }
         const bool up = (told.flags & IFF_UP) != 0;
         if (up != bond_.admin_up || told.mac != bond_.mac || told.mtu != bond_.mtu) {
             ask_truth(told.ifindex);
@@ -351,6 +357,10 @@ void BondController::on_link_changed(const sys::LinkInfo &told) {
     }
     if (slave.mac != told.mac) {
         ask_truth(told.ifindex);
+    }
+    if (told.master != 0) {
+        host_.change_later(name(),
+                           [ifindex = told.ifindex](BondController &bond) { return bond.leave_to_master(ifindex); });
     }
     if (const auto *now = core::find_slave(bond_, slave.slot)) {
         const core::Slave copy = *now;
@@ -391,13 +401,41 @@ void BondController::on_truth(const sys::LinkInfo &truth) {
         own_device_changed(truth);
         return;
     }
+    if (truth.ifindex == device_.peer()) {
+        peer_is((truth.flags & IFF_UP) != 0);
+        return;
+    }
     const auto slave = std::ranges::find(bond_.slaves, truth.ifindex, &core::Slave::ifindex);
     if (slave != bond_.slaves.end() && slave->mac != truth.mac) {
         settle(core::SlaveMacSet{slave->slot, truth.mac});
     }
 }
 
+// Its state is the bond's carrier, and ours to set.
+void BondController::peer_is(bool up) {
+    device_.carrier_is(up);
+    if (up != core::desired(bond_).carrier) {
+        spdlog::warn("{}: somebody has set the other end of its device {}: put back", name(), up ? "up" : "down");
+    }
+    synced_devices_.reset();
+    settle();
+}
+
+void BondController::on_ipv6_changed(std::uint32_t ifindex) {
+    if (std::ranges::find(bond_.slaves, ifindex, &core::Slave::ifindex) != bond_.slaves.end()) {
+        host_.hands.run(
+            [ifindex](Hands::Tools &tools) -> Hands::Then {
+                (void)keep_quiet(tools.netlink, ifindex);
+                return {};
+            },
+            "keep a slave quiet");
+    }
+}
+
 void BondController::resync() {
+    if (const auto *peer = host_.links.find(device_.peer())) {
+        on_link_changed(sys::LinkInfo(*peer));
+    }
     for (const auto &slave : std::vector<core::Slave>(bond_.slaves)) {
         if (const auto *link = host_.links.find(slave.ifindex)) {
             on_link_changed(sys::LinkInfo(*link));
@@ -413,9 +451,12 @@ void BondController::resync() {
 
 Ms BondController::mend_hooks() {
     host_.hands.run(
-        [path = path_, bond = name()](Hands::Tools &) -> Hands::Then {
+        [path = path_, bond = name(), slaves = bond_.slaves](Hands::Tools &tools) -> Hands::Then {
             for (const auto &what : path->mend_hooks()) {
                 spdlog::warn("{}: {}", bond, what);
+            }
+            for (const auto &slave : slaves) { // nobody tells of most settings
+                (void)keep_quiet(tools.netlink, slave.ifindex);
             }
             return {};
         },

@@ -42,12 +42,17 @@ public:
     Task<Result<void>> set_mtu(std::uint32_t);
     Task<Result<void>> set_up(bool up);
     Task<Result<void>> release_all(); // goes on after errors
+    // Its device has this name now: pins, state and all that is shown follow.
+    Task<Result<void>> follow_name(std::string name);
+    // After it has been away: what the kernel took down with it is put back as far as it is ours.
+    Task<Result<void>> come_home(bool up);
     // Data path and device, when there are no slaves. No event may come any more.
     Task<Result<void>> destroy();
 
     // -- events --
     void on_link_changed(const sys::LinkInfo &);
-    void on_link_gone(std::uint32_t ifindex);
+    void on_link_gone(std::uint32_t ifindex, std::optional<sys::Elsewhere> moved = {}); // of any device
+    void on_ipv6_changed(std::uint32_t ifindex);
     void on_addresses_changed();
     void stack_may_have_changed(); // what stands on the bond
     void on_forwarding_changed(std::uint32_t ifindex) { applier_.filters().forwarding_changed(ifindex); }
@@ -107,8 +112,10 @@ private:
     void own_device_changed(const sys::LinkInfo &);
     void ask_truth(std::uint32_t ifindex); // of a device that is not as the bond has it
     void on_truth(const sys::LinkInfo &);
+    void peer_is(bool up);
     Task<Result<void>> addresses_set();
     Task<Result<void>> follow_device();
+    Task<Result<void>> leave_to_master(std::uint32_t ifindex);
     Task<Result<void>> follow_address(MacAddr);
     Task<Result<void>> reprogram(ProgramSet);
     Task<Result<void>> open_slave(SlaveOriginal, core::EnslavePlan, core::DeviceFacts &);

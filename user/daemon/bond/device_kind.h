@@ -40,6 +40,8 @@ public:
     virtual Result<void> mark_whole(sys::Netlink &, DeviceEnds, const std::string &bond) const = 0;
     enum class Mark { none, being_made, whole };
     virtual Mark mark(const sys::LinkInfo &peer) const = 0;
+    virtual std::string bond_of(const sys::LinkInfo &marked_peer) const = 0; // its name
+    virtual std::string peer_name(const std::string &bond) const = 0;
 
     virtual bool carrier(const sys::LinkInfo &bond, const sys::LinkInfo &peer) const = 0;
     virtual Result<void> set_carrier(sys::Netlink &, DeviceEnds, bool on) const = 0;

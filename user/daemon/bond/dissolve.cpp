@@ -81,16 +81,18 @@ Result<void> dissolve(sys::Netlink &netlink, const std::filesystem::path &pin_di
         keep_first(netlink.set_up(ifindex, false));
     }
     std::vector<std::uint32_t> devices(slaves.begin(), slaves.end());
-    if (pair.ifindex != 0) {
-        devices.insert(devices.end(), {pair.ifindex, pair.peer});
+    for (const auto end : {pair.ifindex, pair.peer}) {
+        if (end != 0) {
+            devices.push_back(end);
+        }
     }
     loader::remove_pins(pin_dir, devices);
     for (const auto ifindex : slaves) {
         const auto original = original_of(links->at(ifindex), pinned, saved);
         keep_first(restore(netlink, original, original.mac));
     }
-    if (pair.ifindex != 0) {
-        keep_first(netlink.delete_link(pair.ifindex));
+    if (const auto end = pair.ifindex != 0 ? pair.ifindex : pair.peer; end != 0) {
+        keep_first(netlink.delete_link(end)); // either takes the other along, wherever it is
     }
     return first;
 }

@@ -5,6 +5,7 @@
 #include <spdlog/spdlog.h>
 
 #include "user/daemon/bond/controller.h"
+#include "user/sys/netns.h"
 
 namespace xbond::daemon {
 
@@ -18,7 +19,7 @@ Task<Result<void>> BondController::enslave(std::string ifname) {
         if (!link) {
             return fail(ENODEV, "interface " + ifname + " does not exist in this network namespace");
         }
-        return Candidate{facts_of(tools.ethtool, *link), capture(*link)};
+        return Candidate{facts_of(tools.netlink, tools.ethtool, *link), capture(*link)};
     };
     XB_CO_TRY(candidate, co_await host_.hands.call("look at a device", std::move(look)));
     auto &[facts, original] = *candidate;
@@ -150,7 +151,48 @@ SlaveOriginal BondController::take_original(std::uint32_t ifindex) {
     return {};
 }
 
-void BondController::on_link_gone(std::uint32_t ifindex) {
+// Somebody has made it a port of something else: it goes there as it was before, and up, as a port is.
+Task<Result<void>> BondController::leave_to_master(std::uint32_t ifindex) {
+    auto look = [ifindex](Hands::Tools &tools) { return tools.netlink.link(ifindex); };
+    XB_CO_TRY(truth, co_await host_.hands.call("look at a link", std::move(look)));
+    const auto found = std::ranges::find(bond_.slaves, ifindex, &core::Slave::ifindex);
+    if (found == bond_.slaves.end() || truth->master == 0) {
+        co_return Result<void>();
+    }
+    const std::string slave = found->name;
+    const auto *master = host_.links.find(truth->master);
+    spdlog::warn("{}: slave {} was made a port of {}: it leaves the bond", name(), slave,
+                 master == nullptr ? "interface " + std::to_string(truth->master) : master->name);
+    auto done = co_await release(slave);
+    if ((truth->flags & IFF_UP) != 0) {
+        auto up = [ifindex](Hands::Tools &tools) { return tools.netlink.set_up(ifindex, true); };
+        (void)co_await host_.hands.call("set a device", std::move(up));
+    }
+    co_return done;
+}
+
+namespace {
+
+// With its own address, MTU and filters, and without our programs.
+Result<void> restore_elsewhere(sys::Netlink &netlink, const sys::Elsewhere &to, loader::DataPath &path,
+                               const core::Slave &slave, const SlaveOriginal &original,
+                               const std::optional<MacAddr> &mac) {
+    XB_TRY(there, sys::find_netns([&](int netns) {
+               const auto id = netlink.nsid_of(netns);
+               return id && *id == to.nsid;
+           }));
+    return sys::within_netns(there->get(), [&] {
+        (void)path.set_xdp(slave.slot, to.ifindex, XdpPolicy::off, "");
+        if (to.ifindex == slave.ifindex) {
+            path.detach_slave(slave.slot, slave.ifindex);
+        }
+        return restore_moved(original, to.ifindex, mac);
+    });
+}
+
+} // namespace
+
+void BondController::on_link_gone(std::uint32_t ifindex, std::optional<sys::Elsewhere> moved) {
     stack_may_have_changed();
     const auto found = std::ranges::find(bond_.slaves, ifindex, &core::Slave::ifindex);
     if (found == bond_.slaves.end()) {
@@ -158,20 +200,26 @@ void BondController::on_link_gone(std::uint32_t ifindex) {
     }
     const core::Slave gone = *found;
     path_->clear_slot(gone.slot); // first of all: its net_device is being freed
-    std::optional<MacAddr> bond_mac;
+    std::optional<MacAddr> bond_mac, own_mac;
     if (auto plan = core::plan_release(bond_, gone.slot, random_mac())) {
         bond_mac = plan->set_bond_mac;
+        own_mac = plan->restore_mac;
         settle(core::release(bond_, gone.slot, *plan, sys::now()));
     }
     applier_.slave_gone(gone.slot);
     links_.slave_gone(gone.slot);
-    (void)take_original(ifindex);
     host_.hands.run(
-        [path = path_, device = device_, slot = gone.slot, ifindex, bond_mac,
-         forget_filters = applier_.filters().taker()](Hands::Tools &tools) -> Hands::Then {
-            path->detach_slave(slot, ifindex);
-            (void)forget_filters(ifindex); // the number may be another device's next
-            remove_own_vlans(tools.netlink, [ifindex](std::uint32_t below) { return below == 0 || below == ifindex; });
+        [path = path_, device = device_, gone, moved, bond_mac, own_mac, original = take_original(ifindex),
+         take_filters = applier_.filters().taker(), bond = name()](Hands::Tools &tools) mutable -> Hands::Then {
+            original.added = take_filters(gone.ifindex); // the number may be another device's next
+            if (moved) {
+                const auto done = restore_elsewhere(tools.netlink, *moved, *path, gone, original, own_mac);
+                spdlog::warn("{}: slave {} was moved into another network namespace: {}", bond, gone.name,
+                             done ? "it has its own address and MTU again" : "not restored: " + done.error().message);
+            }
+            path->detach_slave(gone.slot, gone.ifindex);
+            remove_own_vlans(tools.netlink,
+                             [&gone](std::uint32_t below) { return below == 0 || below == gone.ifindex; });
             if (bond_mac) {
                 (void)device.set_mac(tools.netlink, *bond_mac);
             }

@@ -3,7 +3,9 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdlib>
 #include <net/if.h>
+#include <spdlog/spdlog.h>
 
 #include "user/sys/device_filter.h"
 #include "user/sys/sysctl.h"
@@ -16,11 +18,27 @@ struct QuietSysctl {
     const char *value;
 };
 
-// A slave never answers for the bond: no ARP replies, no IPv6 of its own.
-constexpr std::array<QuietSysctl, 2> quiet_sysctls{{
+// A slave never answers for the bond: no ARP replies, no IPv6 of its own. Whoever switches IPv6 on for all devices does
+// so for slaves, too: without a way to make up an address they stay silent until it is switched off again.
+constexpr std::array<QuietSysctl, 3> quiet_sysctls{{
     {"ipv4/conf/%/arp_ignore", "8"},
+    {"ipv6/conf/%/addr_gen_mode", "1"},
     {"ipv6/conf/%/disable_ipv6", "1"},
 }};
+
+// A container may have its /proc/sys for reading only.
+bool is_closed(const Error &error) { return error.code == EROFS || error.code == EACCES || error.code == EPERM; }
+
+Result<void> set_by_netlink(sys::Netlink &netlink, std::uint32_t ifindex, std::string_view path,
+                            const std::string &value) {
+    if (path.ends_with("/arp_ignore")) {
+        return netlink.set_arp_ignore(ifindex, static_cast<std::uint32_t>(std::atoi(value.c_str())));
+    }
+    if (path.ends_with("/addr_gen_mode")) {
+        return netlink.set_addrgenmode(ifindex, static_cast<std::uint8_t>(std::atoi(value.c_str())));
+    }
+    return fail(EROFS, "/proc/sys cannot be written");
+}
 
 std::string for_interface(std::string path, const std::string &name) {
     if (auto at = path.find('%'); at != std::string::npos) {
@@ -35,7 +53,37 @@ void keep_first(Result<void> &first, Result<void> next) {
     }
 }
 
+// Nobody comes back to a device that was half looked at or half given back: what failed is tried once more, memory or a
+// descriptor may be there a moment later.
+template <typename Call> auto twice(Call call) {
+    auto done = call();
+    return done ? done : call();
+}
+
 } // namespace
+
+std::string keep_quiet(sys::Netlink &netlink, std::uint32_t ifindex) {
+    std::array<char, IF_NAMESIZE> name{};
+    std::string open;
+    if (::if_indextoname(ifindex, name.data()) == nullptr) {
+        return open;
+    }
+    for (const auto &sysctl : quiet_sysctls) {
+        const auto path = for_interface(sysctl.path, name.data());
+        const auto now = sys::read_sysctl(path);
+        if (!now || *now == sysctl.value) { // not there: no IPv6 in this kernel
+            continue;
+        }
+        auto done = sys::write_sysctl(path, sysctl.value);
+        if (!done && is_closed(done.error())) {
+            done = set_by_netlink(netlink, ifindex, sysctl.path, sysctl.value);
+        }
+        if (!done && done.error().code != ENOENT && done.error().code != ENODEV) {
+            open += (open.empty() ? "" : ", ") + path + " stays " + *now + ": " + done.error().message;
+        }
+    }
+    return open;
+}
 
 SlaveOriginal capture(const sys::LinkInfo &link) {
     SlaveOriginal original;
@@ -53,7 +101,8 @@ SlaveOriginal capture(const sys::LinkInfo &link) {
         }
     }
     for (const auto &sysctl : quiet_sysctls) {
-        if (auto value = sys::read_sysctl(for_interface(sysctl.path, link.name))) {
+        const auto path = for_interface(sysctl.path, link.name);
+        if (auto value = twice([&] { return sys::read_sysctl(path); })) {
             original.sysctls.emplace_back(sysctl.path, *value);
         }
     }
@@ -83,11 +132,8 @@ Result<void> prepare(sys::Netlink &netlink, const SlaveOriginal &original, const
         if (plan.set_mac && *plan.set_mac != original.mac) {
             XB_TRY_VOID(netlink.set_mac(original.ifindex, *plan.set_mac));
         }
-        for (const auto &sysctl : quiet_sysctls) {
-            auto done = sys::write_sysctl(for_interface(sysctl.path, original.name), sysctl.value);
-            if (!done && done.error().code != ENOENT) {
-                return done;
-            }
+        if (const auto open = keep_quiet(netlink, original.ifindex); !open.empty()) {
+            spdlog::warn("{}: not protected from speaking for itself: {}", original.name, open);
         }
         return {};
     };
@@ -132,22 +178,54 @@ void remove_filters(sys::Netlink &netlink, const sys::LinkInfo &link, SlaveFilte
 
 } // namespace
 
-Result<void> restore(sys::Netlink &netlink, const SlaveOriginal &original, const std::optional<MacAddr> &mac) {
-    auto link = netlink.link(original.ifindex);
-    if (!link) {
+Result<void> restore_sysctl(sys::Netlink &netlink, std::uint32_t ifindex, const std::string &name,
+                            const std::string &path, const std::string &value) {
+    const auto now = sys::read_sysctl(for_interface(path, name));
+    if (now && *now == value) {
         return {};
     }
+    auto done = sys::write_sysctl(for_interface(path, name), value);
+    return !done && is_closed(done.error()) ? set_by_netlink(netlink, ifindex, path, value) : done;
+}
+
+Result<void> restore(sys::Netlink &netlink, const SlaveOriginal &original, const std::optional<MacAddr> &mac) {
+    const auto link = twice([&] { return netlink.link(original.ifindex); });
+    if (!link) {
+        return link.error().code == ENODEV ? Result<void>() : tl::unexpected(link.error());
+    }
     Result<void> first;
-    keep_first(first, netlink.set_up(original.ifindex, false));
+    keep_first(first, twice([&] { return netlink.set_up(original.ifindex, false); }));
     remove_filters(netlink, *link, added_filters(original, *link));
     if (mac && *mac != link->mac) {
-        keep_first(first, netlink.set_mac(original.ifindex, *mac));
+        keep_first(first, twice([&] { return netlink.set_mac(original.ifindex, *mac); }));
     }
     if (link->mtu != original.mtu) {
-        keep_first(first, netlink.set_mtu(original.ifindex, original.mtu));
+        keep_first(first, twice([&] { return netlink.set_mtu(original.ifindex, original.mtu); }));
     }
     for (const auto &[path, value] : original.sysctls) {
-        keep_first(first, sys::write_sysctl(for_interface(path, link->name), value));
+        keep_first(first, twice([&] { return restore_sysctl(netlink, original.ifindex, link->name, path, value); }));
+    }
+    return first;
+}
+
+Result<void> restore_moved(const SlaveOriginal &original, std::uint32_t ifindex_there,
+                           const std::optional<MacAddr> &mac) {
+    XB_TRY(netlink, sys::Netlink::open());
+    XB_TRY(link, netlink->link(ifindex_there));
+    const bool up = (link->flags & IFF_UP) != 0;
+    Result<void> first;
+    remove_filters(*netlink, *link, added_filters(original, *link));
+    if (mac && *mac != link->mac) {
+        auto set = netlink->set_mac(ifindex_there, *mac);
+        if (!set && up) { // some drivers want it down for that
+            (void)netlink->set_up(ifindex_there, false);
+            set = netlink->set_mac(ifindex_there, *mac);
+            (void)netlink->set_up(ifindex_there, true);
+        }
+        keep_first(first, std::move(set));
+    }
+    if (link->mtu != original.mtu) {
+        keep_first(first, netlink->set_mtu(ifindex_there, original.mtu));
     }
     return first;
 }
@@ -164,7 +242,7 @@ core::LinkObservation observe_carrier(sys::Ethtool &ethtool, SlotId slot, const 
 
 } // namespace
 
-core::DeviceFacts facts_of(sys::Ethtool &ethtool, const sys::LinkInfo &link) {
+core::DeviceFacts facts_of(sys::Netlink &netlink, sys::Ethtool &ethtool, const sys::LinkInfo &link) {
     core::DeviceFacts facts;
     facts.name = link.name;
     facts.ifindex = link.ifindex;
@@ -176,6 +254,11 @@ core::DeviceFacts facts_of(sys::Ethtool &ethtool, const sys::LinkInfo &link) {
     facts.is_bond = link.kind == "bond";
     facts.mac = link.mac;
     facts.mtu = link.mtu;
+    facts.altnames = link.altnames;
+    if ((link.flags & IFF_UP) == 0 && link.master == 0 && link.mac.is_valid_unicast()) {
+        const auto same = netlink.set_mac(link.ifindex, link.mac);
+        facts.can_set_mac = same || same.error().code != EOPNOTSUPP;
+    }
     auto seen = observe(ethtool, no_slot, link.name);
     facts.carrier = seen.carrier;
     facts.speed = seen.speed;

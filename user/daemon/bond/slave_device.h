@@ -46,6 +46,11 @@ SlaveOriginal guess_original(const sys::LinkInfo &);
 // Whether this is the device that was captured: its number may be another's by now.
 bool is_same_device(const SlaveOriginal &, const sys::LinkInfo &);
 
+// A slave says nothing by itself and answers for nobody: ARP, IPv6. Whatever was written since, to all devices at once
+// for instance, is set right. By netlink where /proc/sys cannot be written; what then stays unprotected is returned,
+// for people, empty where nothing does.
+std::string keep_quiet(sys::Netlink &, std::uint32_t ifindex);
+
 // MTU, MAC, sysctls; the device is still down. On error everything is as captured.
 Result<void> prepare(sys::Netlink &, const SlaveOriginal &, const core::EnslavePlan &);
 
@@ -56,8 +61,12 @@ SlaveFilters added_filters(const SlaveOriginal &, const sys::LinkInfo &now);
 // what could be restored is restored, the first error is returned. A device that is gone is no error.
 Result<void> restore(sys::Netlink &, const SlaveOriginal &, const std::optional<MacAddr> &mac);
 
-// Facts for core::plan_enslave.
-core::DeviceFacts facts_of(sys::Ethtool &, const sys::LinkInfo &);
+// The same of a device that somebody has moved into the network namespace that the calling thread is in. Its sysctls
+// are new ones, and whether it is up is the new owner's choice.
+Result<void> restore_moved(const SlaveOriginal &, std::uint32_t ifindex_there, const std::optional<MacAddr> &mac);
+
+// Facts for core::plan_enslave. A device that is down and nobody's is asked whether it lets its address be set.
+core::DeviceFacts facts_of(sys::Netlink &, sys::Ethtool &, const sys::LinkInfo &);
 
 // Everything of a device's link, asked of the driver.
 core::LinkObservation observe(sys::Ethtool &, SlotId, const std::string &name);

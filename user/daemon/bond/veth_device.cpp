@@ -24,7 +24,7 @@ public:
 
     Result<DeviceEnds> create(sys::Netlink &netlink, const std::string &bond, MacAddr mac,
                               std::uint32_t mtu) const override {
-        const std::string peer = bond + "p";
+        const std::string peer = peer_name(bond);
         for (const auto &wanted : {bond, peer}) {
             if (netlink.link(wanted)) {
                 return fail(EEXIST, "interface " + wanted + " exists already; choose another bond name or delete it");
@@ -59,6 +59,13 @@ public:
         }
         return peer.alias.starts_with(alias_prefix) ? Mark::whole : Mark::none;
     }
+
+    std::string bond_of(const sys::LinkInfo &peer) const override {
+        return mark(peer) == Mark::whole ? peer.alias.substr(alias_prefix.size())
+                                         : peer.name.substr(0, peer.name.size() - 1);
+    }
+
+    std::string peer_name(const std::string &bond) const override { return bond + "p"; }
 
     bool carrier(const sys::LinkInfo & /*bond*/, const sys::LinkInfo &peer) const override {
         return (peer.flags & IFF_UP) != 0;

@@ -101,7 +101,20 @@ Task<Result<Plan>> Daemon::plan(api::Config config) {
         names.push_back(bond.name);
         std::ranges::transform(bond.slaves, std::back_inserter(names), &api::SlaveConfig::name);
     }
-    const auto devices = co_await look_up(std::move(names));
+    auto devices = co_await look_up(std::move(names));
+    // By the names that devices have: others are for people.
+    const auto rename = [&devices](std::string &name) {
+        if (const auto found = devices.find(name); found != devices.end() && found->second.name != name) {
+            auto device = found->second;
+            name = device.name;
+            devices.insert_or_assign(name, std::move(device));
+        }
+    };
+    for (auto &bond : config.bonds) {
+        rename(bond.name);
+        std::ranges::for_each(bond.slaves, rename, &api::SlaveConfig::name);
+        use_real_names(bond.options);
+    }
     co_return plan_all(config, devices);
 }
 

@@ -38,6 +38,7 @@ std::string reply_of(const Rendering &render) {
 
 Task<Result<void>> Daemon::serve_read(api::Request request, ControlServer::Reply answer) {
     host_->catch_up(); // who has just changed a device sees it
+    use_real_names(request);
     auto rendering = co_await prepare(std::move(request));
     if (!rendering) {
         answer(api::encode_error(rendering.error()));

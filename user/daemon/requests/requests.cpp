@@ -4,6 +4,7 @@
 #include <iterator>
 #include <net/if.h>
 #include <nlohmann/json.hpp>
+#include <type_traits>
 
 #include "user/daemon/daemon.h"
 
@@ -34,6 +35,53 @@ BondController *Daemon::bond_of_slave(std::string_view ifname) {
     return nullptr;
 }
 
+std::string Daemon::real_name(const std::string &name) const {
+    const auto *link = host_->links.find(name);
+    return link == nullptr ? name : link->name;
+}
+
+void Daemon::use_real_names(std::vector<core::OptionValue> &options) const {
+    for (auto &[name, value] : options) {
+        if (name == "primary" || name == "active_slave") {
+            value = real_name(value);
+        } else if (name == "queue_id") { // "<slave>:<id>"
+            const auto colon = value.find(':');
+            value = colon == std::string::npos ? value : real_name(value.substr(0, colon)) + value.substr(colon);
+        }
+    }
+}
+
+// People know devices by any of their names.
+void Daemon::use_real_names(api::Request &request) const {
+    std::visit(
+        [this](auto &asked) {
+            const auto real = [this](std::string &name) { name = real_name(name); };
+            if constexpr (requires { asked.name; } && !std::is_same_v<decltype(asked), api::LinkAdd &>) {
+                if constexpr (requires { asked.name.value(); }) {
+                    if (asked.name) {
+                        real(*asked.name);
+                    }
+                } else {
+                    real(asked.name);
+                }
+            }
+            if constexpr (requires { asked.master; }) {
+                if (asked.master) {
+                    real(*asked.master);
+                }
+            }
+            if constexpr (requires { asked.slave.value(); }) {
+                if (asked.slave) {
+                    real(*asked.slave);
+                }
+            }
+            if constexpr (requires { asked.options; }) {
+                use_real_names(asked.options);
+            }
+        },
+        request);
+}
+
 // Changes wait for each other, reads for reads.
 void Daemon::on_request(const api::Request &request, ControlServer::Reply answer) {
     loop_->name_turn(api::command(request));
@@ -45,7 +93,9 @@ void Daemon::on_request(const api::Request &request, ControlServer::Reply answer
 }
 
 Task<Result<void>> Daemon::serve_change(api::Request request, ControlServer::Reply answer) {
-    auto text = co_await change(std::move(request));
+    (void)co_await note_unfinished(request);
+    auto text = co_await change(request);
+    (void)co_await note_finished(request);
     // When the answer comes, what the change set in motion is done too.
     auto nothing = [](Hands::Tools &) { return true; };
     (void)co_await hands_->call("answer", std::move(nothing));
@@ -54,6 +104,8 @@ Task<Result<void>> Daemon::serve_change(api::Request request, ControlServer::Rep
 }
 
 Task<std::string> Daemon::change(api::Request request) {
+    host_->catch_up();
+    use_real_names(request);
     if (const auto *config = std::get_if<api::Apply>(&request)) {
         co_return co_await apply(*config);
     }

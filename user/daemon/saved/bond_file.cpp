@@ -2,8 +2,6 @@
 #include "user/daemon/saved/bond_file.h"
 
 #include <algorithm>
-#include <cstring>
-#include <fstream>
 #include <spdlog/spdlog.h>
 #include <utility>
 
@@ -61,13 +59,9 @@ Result<std::optional<SavedBondFile>> load_bond(const std::filesystem::path &path
     if (!std::filesystem::is_regular_file(path, ignored)) {
         return fail(EINVAL, path.string() + " is no regular file");
     }
-    std::ifstream in(path);
-    if (!in) {
-        const int code = errno;
-        return fail(code, path.string() + ": " + std::strerror(code));
-    }
+    XB_TRY(text, sys::read_own_file(path));
     try {
-        auto j = json::parse(in);
+        auto j = json::parse(*text);
         if (j.at("boot_id") != boot_id()) {
             return std::nullopt;
         }
@@ -113,10 +107,11 @@ std::filesystem::path bond_file(const std::filesystem::path &dir, const std::str
     return bonds_dir(dir) / (bond + ".json");
 }
 
+std::filesystem::path unfinished_file(const std::filesystem::path &dir) { return dir / "unfinished.json"; }
+
 Result<void> make_state_dirs(const std::filesystem::path &dir) {
-    XB_TRY_VOID(sys::make_directories(dir.parent_path()));
-    XB_TRY_VOID(sys::make_directories(dir, 0700));
-    return sys::make_directories(bonds_dir(dir), 0700);
+    XB_TRY_VOID(sys::make_private(dir, 0700));
+    return sys::make_private(bonds_dir(dir), 0700);
 }
 
 std::string text_of(const SavedBondFile &file) {
@@ -182,6 +177,7 @@ void forget_files(const std::filesystem::path &dir) {
     }
     std::filesystem::remove(bonds_dir(dir), none);
     forget_earlier_files(dir);
+    std::filesystem::remove(unfinished_file(dir), none);
     std::filesystem::remove(dir, none);
 }
 

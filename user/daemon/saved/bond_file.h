@@ -23,6 +23,7 @@ struct SavedBondFile {
 };
 
 std::filesystem::path bond_file(const std::filesystem::path &dir, const std::string &bond);
+std::filesystem::path unfinished_file(const std::filesystem::path &dir); // a change that is being carried out
 std::string text_of(const SavedBondFile &);
 Result<void> make_state_dirs(const std::filesystem::path &dir); // 0700
 

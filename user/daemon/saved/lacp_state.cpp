@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "user/daemon/saved/lacp_state.h"
 
-#include <fstream>
-
 #include "user/daemon/saved/lacp_rows.h"
+#include "user/sys/directory.h"
 #include "user/sys/replace_file.h"
 
 namespace xbond::daemon {
@@ -38,12 +37,15 @@ Result<void> save_lacp(const std::filesystem::path &dir, const std::string &bond
 
 Result<std::optional<lacp::SystemState>> load_lacp(const std::filesystem::path &dir, const std::string &bond) {
     const auto path = lacp_file(dir, bond);
-    std::ifstream in(path);
-    if (!in) {
+    const auto text = sys::read_own_file(path);
+    if (!text && text.error().code == ENOENT) {
         return std::nullopt;
     }
+    if (!text) {
+        return tl::unexpected(text.error());
+    }
     try {
-        return system_of(json::parse(in));
+        return system_of(json::parse(*text));
     } catch (const std::exception &e) {
         return fail(EINVAL, path.string() + ": " + e.what());
     }

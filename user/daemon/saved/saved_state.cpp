@@ -42,12 +42,15 @@ Result<SavedState> load_state(const std::filesystem::path &dir) {
     SavedState state;
     state.boot_id = boot_id();
     const auto path = dir / file_name;
-    std::ifstream in(path);
-    if (!in) {
+    const auto text = sys::read_own_file(path);
+    if (!text && text.error().code == ENOENT) {
         return state;
     }
+    if (!text) {
+        return tl::unexpected(text.error());
+    }
     try {
-        const auto j = json::parse(in);
+        const auto j = json::parse(*text);
         if (j.at("boot_id") != state.boot_id) {
             return state;
         }

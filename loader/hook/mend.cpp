@@ -10,11 +10,19 @@
 
 namespace xbond::loader {
 
-// Devices that have gone are left out: an event tells of them.
+namespace {
+
+// One that has gone is left out: an event tells of it.
+bool is_here(const Hook &hook) {
+    std::array<char, IF_NAMESIZE> name{};
+    return if_indextoname(hook.where().ifindex, name.data()) != nullptr;
+}
+
+} // namespace
+
 template <typename Call> void DataPath::Impl::for_each_hook(Call call) {
     const auto visit = [&call](Hook *hook, Fd Programs::*program) {
-        std::array<char, IF_NAMESIZE> name{};
-        if (hook != nullptr && if_indextoname(hook->where().ifindex, name.data()) != nullptr) {
+        if (hook != nullptr) {
             call(*hook, program);
         }
     };
@@ -27,6 +35,9 @@ template <typename Call> void DataPath::Impl::for_each_hook(Call call) {
 
 void DataPath::Impl::mend_taken(std::vector<std::string> &told) {
     for_each_hook([&](Hook &hook, Fd Programs::*program) {
+        if (!is_here(hook)) {
+            return;
+        }
         const auto mended = hook.mend((programs.*program).get());
         if (!mended) {
             told.push_back(mended.error().message);
@@ -41,7 +52,7 @@ void DataPath::Impl::move_to_end(std::vector<std::string> &told) {
     constexpr unsigned longest_pause = 128;
     std::vector<std::string> covered;
     for_each_hook([&](Hook &hook, Fd Programs::*) {
-        if (const auto who = hook.covers(); who && !who->empty()) {
+        if (const auto who = is_here(hook) ? hook.covers() : std::string(); who && !who->empty()) {
             covered.push_back("on " + describe(hook.where()) + " stood " + *who);
         }
     });
@@ -66,6 +77,16 @@ void DataPath::Impl::move_to_end(std::vector<std::string> &told) {
     for (const auto &text : covered) {
         told.push_back(text + " behind xbond's program, where it never ran: it runs before it now");
     }
+}
+
+Result<void> DataPath::move_pins(const std::filesystem::path &pin_dir) {
+    if (impl_->config.pin_dir == pin_dir) {
+        return {};
+    }
+    XB_TRY_VOID(rename_pins(impl_->config.pin_dir, pin_dir));
+    impl_->config.pin_dir = pin_dir;
+    impl_->for_each_hook([&](Hook &hook, Fd Programs::*) { hook.pins_moved(pin_dir); });
+    return {};
 }
 
 bool DataPath::hooks_can_be_taken() const { return impl_->features.hook->can_be_taken(); }

@@ -1,0 +1,304 @@
+// SPDX-License-Identifier: MIT
+// Every call on the way of a change fails once, with each errno that it may have, or is where the controller is killed.
+// Afterwards there is the old state or the new one, never one between; a start works, and --teardown gives back
+// everything.
+#include <algorithm>
+#include <catch2/catch.hpp>
+#include <filesystem>
+#include <functional>
+#include <iostream>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <random>
+#include <sstream>
+
+#include "tests/harness/syscall_fault.h"
+#include "tests/netns/frames.h"
+#include "tests/netns/lab.h"
+
+using namespace xbond::harness;
+using nlohmann::json;
+using Kind = Switch::Kind;
+namespace fs = std::filesystem;
+
+namespace {
+
+#ifdef XB_ALL_FAULTS
+#define XB_FAULTS "all "
+constexpr unsigned one_in = 1;
+#else
+#define XB_FAULTS ""
+constexpr unsigned one_in = 10;
+#endif
+
+// All of the host that a bond of two slaves touches.
+std::string state_of(Lab &lab) {
+    std::ostringstream text;
+    for (const std::string name : {"e0", "e1", "bond0", "bond0p"}) {
+        if (!lab.ns().exists(name)) {
+            continue;
+        }
+        const bool slave = name.front() == 'e';
+        text << name << (lab.ns().is_up(name) ? " up" : " down") << " mtu " << lab.ns().mtu(name);
+        if (slave) { // the bond's own may be random
+            text << " mac " << lab.ns().mac(name).str() << " arp_ignore "
+                 << lab.ns().sysctl("net.ipv4.conf." + name + ".arp_ignore");
+        }
+        text << "\n";
+    }
+    if (const auto pins = lab.daemon().pin_dir() / "bond0"; fs::exists(pins)) {
+        text << "pins of hooks:";
+        for (const std::string hook : {"tx_bond", "tx_peer", "rx_0", "rx_1"}) {
+            text << (fs::exists(pins / hook) ? " " + hook : "");
+        }
+        text << "\n";
+    }
+    text << (fs::exists(lab.daemon().state_dir() / "bonds/bond0.json") ? "saved\n" : "");
+    const auto status = lab.cli()("-j status");
+    if (!status.ok()) {
+        return text.str() + "no controller\n";
+    }
+    const auto all = json::parse(status.out);
+    for (const auto &bond : all.at("bonds")) {
+        text << "bond " << bond.at("name") << " mode " << bond.at("mode") << (bond.at("admin_up") ? " up" : " down");
+        for (const auto &slave : bond.at("slaves")) {
+            text << " " << slave.at("name");
+        }
+        text << "\n";
+    }
+    for (const auto &left : all.at("not_under_control")) {
+        text << "left alone: " << left.at("name") << "\n";
+    }
+    return text.str();
+}
+
+std::string tail(const std::string &log) { return log.size() > 1500 ? log.substr(log.size() - 1500) : log; }
+
+struct Operation {
+    std::string name;
+    std::function<void(Lab &)> prepare, undo; // undo: from the new state to the old one
+    std::function<CommandResult(Lab &)> perform;
+};
+
+const char *const config = R"({"bonds":{"bond0":{"mode":"balance-xor","slaves":["e0","e1"],"mtu":1400}}})";
+
+const std::vector<Operation> operations{
+    {"create", [](Lab &) {}, [](Lab &lab) { lab.cli().ok("link del bond0"); },
+     [](Lab &lab) { return lab.cli()("link add bond0 type bond mode active-backup"); }},
+    {"enslave", [](Lab &lab) { lab.cli().ok("link add bond0 type bond mode active-backup"); },
+     [](Lab &lab) { lab.cli().ok("link set e0 nomaster"); },
+     [](Lab &lab) { return lab.cli()("link set e0 master bond0"); }},
+    {"release",
+     [](Lab &lab) {
+         lab.cli().ok("link add bond0 type bond mode active-backup");
+         lab.cli().ok("link set e0 master bond0");
+         lab.cli().ok("link set e1 master bond0");
+     },
+     [](Lab &lab) { lab.cli().ok("link set e1 master bond0"); },
+     [](Lab &lab) { return lab.cli()("link set e1 nomaster"); }},
+    {"apply", [](Lab &) {}, [](Lab &lab) { lab.cli().ok("link del bond0"); },
+     [](Lab &lab) {
+         return lab.cli().run({"apply", "-"}, config);
+     }},
+    {"delete",
+     [](Lab &lab) {
+         lab.cli().ok("link add bond0 type bond mode active-backup");
+         lab.cli().ok("link set e0 master bond0");
+     },
+     [](Lab &lab) {
+         lab.cli().ok("link add bond0 type bond mode active-backup");
+         lab.cli().ok("link set e0 master bond0");
+     },
+     [](Lab &lab) { return lab.cli()("link del bond0"); }},
+};
+
+struct Fault {
+    std::size_t nth;
+    int how;
+    std::string what;
+};
+
+std::vector<Fault> faults_of(const std::vector<SyscallFault::Point> &points, std::mt19937 &random) {
+    std::vector<Fault> all;
+    for (std::size_t n = 0; n < points.size(); ++n) {
+        all.push_back({n, SyscallFault::kill, "killed at " + std::to_string(n) + ", " + points[n].what});
+        for (const int code : points[n].errnos) {
+            all.push_back(
+                {n, code, std::string(strerrorname_np(code)) + " at " + std::to_string(n) + ", " + points[n].what});
+        }
+    }
+    std::erase_if(all, [&](const Fault &) { return random() % one_in != 0; });
+    return all;
+}
+
+class Trial {
+public:
+    explicit Trial(Lab &lab) : lab_(lab) {}
+
+    void run(const Operation &operation, std::mt19937 &random) {
+        operation.prepare(lab_);
+        old_ = state_of(lab_);
+        fault_ = std::make_unique<SyscallFault>(lab_.daemon().pid());
+        fault_->count();
+        REQUIRE(operation.perform(lab_).ok());
+        const auto points = fault_->disarm();
+        new_ = state_of(lab_);
+        REQUIRE(old_ != new_);
+        back(operation);
+        for (const auto &fault : faults_of(points, random)) {
+            inject(operation, fault);
+        }
+        std::cout << operation.name << ": " << points.size() << " calls, " << tried_ << " faults tried so far\n";
+        fault_.reset();
+    }
+    unsigned tried() const { return tried_; }
+
+private:
+    void inject(const Operation &operation, const Fault &fault) {
+        INFO(operation.name << ": " << fault.what);
+        fault_->arm(fault.nth, fault.how);
+        const auto done = operation.perform(lab_);
+        (void)fault_->disarm();
+        ++tried_;
+        if (fault.how == SyscallFault::kill && fault_->met()) {
+            restart();
+        }
+        std::string now;
+        const bool whole = wait_until(
+            [&] {
+                now = state_of(lab_);
+                return now == old_ || now == new_;
+            },
+            3s, 20ms);
+        INFO("before:\n"
+             << old_ << "expected:\n"
+             << new_ << "is:\n"
+             << now << done.err << "log:\n"
+             << tail(lab_.daemon().log()));
+        CHECK(whole);
+        if (whole && fault.how != SyscallFault::kill) {
+            CHECK((now == new_) == done.ok());
+        }
+        if (whole && now == new_) {
+            back(operation);
+        } else if (!whole) {
+            from_scratch(operation);
+        }
+    }
+
+    void restart() {
+        fault_.reset();
+        end();
+        lab_.daemon().start();
+        fault_ = std::make_unique<SyscallFault>(lab_.daemon().pid());
+    }
+
+    void back(const Operation &operation) {
+        operation.undo(lab_);
+        const auto now = state_of(lab_);
+        if (now != old_) {
+            INFO("was:\n" << old_ << "is:\n" << now);
+            CHECK(now == old_);
+            from_scratch(operation);
+        }
+    }
+
+    void from_scratch(const Operation &operation) {
+        fault_.reset();
+        end();
+        const auto torn = lab_.daemon().run_to_end({"--teardown"});
+        untouch();
+        INFO(torn.err);
+        REQUIRE(torn.ok());
+        lab_.daemon().start();
+        operation.prepare(lab_);
+        REQUIRE(state_of(lab_) == old_);
+        fault_ = std::make_unique<SyscallFault>(lab_.daemon().pid());
+    }
+
+    void untouch() const { // what was damaged harms no later trial
+        for (const std::string name : {"e0", "e1"}) {
+            lab_.ns().ip("link set " + name + " down mtu 1500 address " + macs_.at(name).str());
+            lab_.ns().set_sysctl("net.ipv4.conf." + name + ".arp_ignore", "0");
+        }
+    }
+
+    void end() const {
+        if (lab_.daemon().running()) {
+            lab_.daemon().kill9();
+        }
+    }
+
+    Lab &lab_;
+    std::map<std::string, xbond::MacAddr> macs_{{"e0", lab_.ns().mac("e0")}, {"e1", lab_.ns().mac("e1")}};
+    std::unique_ptr<SyscallFault> fault_;
+    std::string old_, new_;
+    unsigned tried_ = 0;
+};
+
+} // namespace
+
+TEST_CASE(XB_FAULTS "faults: a change is done whole or not at all, whichever call fails or is the last") {
+    Lab lab(Kind::wires, 2);
+    const auto untouched = state_of(lab);
+    const auto mac = lab.ns().mac("e0");
+    std::mt19937 random(13); // NOLINT: the same faults every time
+    Trial trial(lab);
+    for (const auto &operation : operations) {
+        trial.run(operation, random);
+        (void)lab.cli()("link del bond0");
+        REQUIRE(state_of(lab) == untouched);
+    }
+    CHECK(trial.tried() > 0);
+    lab.daemon().kill9();
+    CHECK(lab.daemon().run_to_end({"--teardown"}).ok());
+    CHECK(lab.ns().mac("e0") == mac);
+}
+
+TEST_CASE(XB_FAULTS "faults: a bond is adopted or goes on as it was, whichever call of a start fails or is the last") {
+    Lab lab(Kind::wires, 2);
+    lab.cli().ok("link add bond0 type bond mode active-backup");
+    for (const auto *slave : {"e0", "e1"}) {
+        lab.cli().ok("link set " + std::string(slave) + " master bond0");
+    }
+    lab.cli().ok("link set bond0 up");
+    REQUIRE(lab.wait_link("e1", "up"));
+    const auto whole = state_of(lab);
+    std::mt19937 random(14); // NOLINT: the same faults every time
+    const auto start = [&](std::size_t nth, int how) {
+        if (lab.daemon().running()) {
+            lab.daemon().kill9();
+        }
+        std::unique_ptr<SyscallFault> fault;
+        (void)lab.daemon().start_watched([&](pid_t pid) {
+            fault = std::make_unique<SyscallFault>(pid);
+            fault->arm(nth, how);
+        });
+        return fault->disarm();
+    };
+    auto faults = faults_of(start(SIZE_MAX, 0), random);
+    std::erase_if(faults, [&](const Fault &) { return one_in > 1 && random() % 4 != 0; }); // a second each
+    REQUIRE(wait_until([&] { return state_of(lab) == whole; }));
+    for (const auto &fault : faults) {
+        INFO(fault.what);
+        (void)start(fault.nth, fault.how);
+        const bool forwards = [&] {
+            const Wires wires(lab, 2);
+            Injector(lab.ns(), "bond0").send(udp_frame(0));
+            return wires.wait_total(numbered_udp(), 1);
+        }();
+        CHECK(forwards);
+        if (!lab.daemon().running()) {
+            lab.daemon().start();
+        }
+        std::string now;
+        const bool adopted = wait_until([&] { return (now = state_of(lab)) == whole; }, 8s, 50ms);
+        INFO("expected:\n" << whole << "is:\n" << now << lab.daemon().log());
+        REQUIRE(adopted);
+    }
+    std::cout << "start: " << faults.size() << " faults tried\n";
+    lab.daemon().kill9();
+    CHECK(lab.daemon().run_to_end({"--teardown"}).ok());
+    CHECK_FALSE(lab.ns().exists("bond0"));
+}

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: MIT
+// A change of several steps is on record while it is carried out: a successor of a controller that was killed in
+// between goes through with it, so that nobody finds half of it.
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <spdlog/spdlog.h>
+
+#include "user/daemon/daemon.h"
+#include "user/daemon/saved/bond_file.h"
+#include "user/sys/directory.h"
+#include "user/sys/replace_file.h"
+
+namespace xbond::daemon {
+namespace {
+
+using nlohmann::json;
+
+// A single one is whole by itself: what it changes is on record before the device is changed.
+bool has_steps(const api::Request &request) {
+    if (const auto *config = std::get_if<api::Apply>(&request)) {
+        return !config->dry_run;
+    }
+    if (const auto *set = std::get_if<api::LinkSet>(&request)) {
+        return (set->master ? 1 : 0) + (set->options.empty() ? 0 : 1) + (set->slave_options.empty() ? 0 : 1) +
+                   (set->up ? 1 : 0) + (set->address ? 1 : 0) + (set->mtu ? 1 : 0) >
+               1;
+    }
+    return std::holds_alternative<api::LinkDel>(request);
+}
+
+// None: there is none, or it is of another boot or network namespace.
+std::optional<api::Request> read(const std::filesystem::path &path, const std::string &boot, std::uint64_t netns) {
+    const auto text = sys::read_own_file(path);
+    const auto all = text ? json::parse(*text, nullptr, false) : json();
+    if (!all.is_object() || all.value("boot_id", "") != boot || all.value("netns", std::uint64_t{0}) != netns) {
+        return std::nullopt;
+    }
+    auto request = api::parse_request(all.value("request", ""));
+    return request ? std::optional(std::move(*request)) : std::nullopt;
+}
+
+} // namespace
+
+// Where it cannot be written the change is carried out all the same.
+Task<Result<void>> Daemon::note_unfinished(const api::Request &request) {
+    if (!has_steps(request)) {
+        co_return Result<void>();
+    }
+    const json all{
+        {"boot_id", host_->boot_id}, {"netns", host_->netns_cookie}, {"request", api::encode_request(request)}};
+    auto text = all.dump(1, ' ', false, json::error_handler_t::replace);
+    auto write = [path = unfinished_file(settings_.state_dir), text = std::move(text)](Hands::Tools &) {
+        return sys::replace_file(path, text, sys::Durable::no);
+    };
+    co_return co_await hands_->call("note a change", std::move(write));
+}
+
+Task<Result<void>> Daemon::note_finished(const api::Request &request) {
+    if (has_steps(request)) {
+        auto remove = [path = unfinished_file(settings_.state_dir)](Hands::Tools &) {
+            std::error_code ignored;
+            std::filesystem::remove(path, ignored);
+            return true;
+        };
+        (void)co_await hands_->call("note a change", std::move(remove));
+    }
+    co_return Result<void>();
+}
+
+Task<Result<void>> Daemon::finish_unfinished() {
+    auto look = [path = unfinished_file(settings_.state_dir), boot = host_->boot_id,
+                 netns = host_->netns_cookie](Hands::Tools &) { return read(path, boot, netns); };
+    const auto request = co_await hands_->call("note a change", std::move(look));
+    if (request) {
+        spdlog::warn("the last controller ended in the middle of '{}': gone through with", api::command(*request));
+        const auto reply = co_await change(*request);
+        spdlog::info("{}: {}", api::command(*request), reply);
+        (void)co_await note_finished(*request);
+    }
+    co_return Result<void>();
+}
+
+} // namespace xbond::daemon
