@@ -71,7 +71,7 @@ int xb_look(struct __sk_buff *ctx)
 /* The first look at a slot is a change from 0 too: the controller hears of a carrier that is on from the start. */
 __noinline int xb_watch_slot(__u32 id)
 {
-	const struct xb_slot *slot;
+	struct xb_slot *slot;
 	struct xb_event event = { .type = XB_EVENT_CARRIER, .slot = id };
 	__u32 key = 0;
 	struct xb_watch *watch = bpf_map_lookup_elem(&xb_watch, &key);
@@ -83,7 +83,11 @@ __noinline int xb_watch_slot(__u32 id)
 	if (!event.ifindex || !slot->dev)
 		return 0;
 	event.carrier = xb_carrier_on(slot);
-	if (event.carrier != watch->carrier[id] && !xb_emit(&event))
+	if (event.carrier == watch->carrier[id])
+		return 0;
+	if (!event.carrier)
+		slot->latched = 1;
+	if (!xb_emit(&event))
 		watch->carrier[id] = event.carrier; /* not told (ring full): the next tick tries again */
 	return 0;
 }

@@ -271,6 +271,8 @@ std::uint64_t DataPath::watch_runs() const {
 
 void DataPath::set_lease(Time until) { impl_->table.set_lease(static_cast<std::uint64_t>(until.count())); }
 
+bool DataPath::latched(SlotId slot) const { return check_slot(slot) && impl_->table.latched(slot); }
+
 void DataPath::clear_latch(SlotId slot) {
     if (check_slot(slot)) {
         impl_->table.clear_latch(slot);
@@ -301,6 +303,25 @@ Counters DataPath::counters() const {
 CarrierCheck DataPath::carrier_check() const { return impl_->features.carrier; }
 
 std::string_view DataPath::hook() const { return impl_->features.hook->name(); }
+
+Result<void> DataPath::move_pins(const std::filesystem::path &pin_dir) {
+    std::error_code error;
+    std::filesystem::rename(impl_->config.pin_dir, pin_dir, error);
+    if (error) {
+        return kernel_error(error.value(),
+                            "cannot rename the pins " + impl_->config.pin_dir.string() + " to " + pin_dir.string());
+    }
+    impl_->config.pin_dir = pin_dir;
+    for (auto *const hook : {impl_->tx_bond.get(), impl_->tx_peer.get()}) {
+        hook->moved(pin_dir);
+    }
+    for (const auto &hook : impl_->rx) {
+        if (hook) {
+            hook->moved(pin_dir);
+        }
+    }
+    return {};
+}
 
 void DataPath::teardown() {
     const std::filesystem::path pin_dir = impl_->config.pin_dir;

@@ -116,7 +116,9 @@ public:
     // The slots whose device has carrier at this moment, bit i = slot i, read without any lock of the kernel. ENOTSUP:
     // this kernel offers no carrier check.
     Result<std::uint32_t> carriers() const;
-    // Lets the next packet that meets this slot without carrier tell again.
+    // A slot that was met without carrier is used no more while another one can send, until its latch is cleared: then
+    // the next packet that meets it so tells again.
+    bool latched(SlotId) const;
     void clear_latch(SlotId);
 
     // With XB_BANK_LEASED: nothing is sent after this (CLOCK_MONOTONIC).
@@ -143,6 +145,9 @@ public:
     Counters counters() const;
     CarrierCheck carrier_check() const; // the variant in use
     std::string_view hook() const;      // the name of the kind in use: "tcx", "clsact"
+
+    // The pins go to another directory, which is not there yet: the bond has another name.
+    Result<void> move_pins(const std::filesystem::path &pin_dir);
 
     // Removes links, programs, pins. Frames then stay on the slaves. Nothing but the destructor may follow.
     void teardown();

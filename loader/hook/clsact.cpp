@@ -17,10 +17,7 @@
 namespace xbond::loader {
 namespace {
 
-// Ours on every hook, for ever: --teardown of a later version must find the filter. Far behind the priorities that
-// people write by hand, before those that the kernel gives by itself (49152), so that policers come first.
-constexpr std::uint32_t filter_handle = 0x7862; // "xb"
-constexpr std::uint32_t filter_priority = 0x7862;
+constexpr std::uint32_t filter_handle = filter_priority;
 
 bpf_tc_hook tc_hook(HookPoint where) {
     bpf_tc_hook hook{};
@@ -154,6 +151,7 @@ public:
         return attach_filter(where(), mark_, prog_fd).map([] { return true; });
     }
 
+    void moved(const std::filesystem::path &pin_dir) override { mark_ = pin_dir / mark_.filename(); }
     std::uint32_t prog_id() const override { return filter_prog_id(where()); }
     Result<void> update(int prog_fd) override { return set_filter(where(), prog_fd); }
     void detach() override { remove_filter(where(), mark_); }
