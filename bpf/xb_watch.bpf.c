@@ -95,8 +95,12 @@ __noinline int xb_watch_slot(__u32 id)
 		return 1;
 	lives = xb_device_lives(slot, xb_home);
 	event.carrier = lives && xb_carrier_on(slot);
-	if (event.carrier != watch->carrier[id] && !xb_emit(&event))
-		watch->carrier[id] = event.carrier; /* not told (ring full): the next tick tries again */
+	if (event.carrier != watch->carrier[id]) {
+		if (!event.carrier)
+			slot->latched = 1;
+		if (!xb_emit(&event))
+			watch->carrier[id] = event.carrier; /* not told (ring full): the next tick tries again */
+	}
 	if (!lives && !watch->carrier[id])
 		__sync_val_compare_and_swap(&slot->ifindex, event.ifindex, XB_IFINDEX_GONE);
 	return lives ? 1 + XB_ON * event.carrier : 0;

@@ -244,6 +244,8 @@ std::uint64_t DataPath::watch_runs() const {
 
 void DataPath::set_lease(Time until) { impl_->table.set_lease(static_cast<std::uint64_t>(until.count())); }
 
+bool DataPath::latched(SlotId slot) const { return check_slot(slot) && impl_->table.latched(slot); }
+
 void DataPath::clear_latch(SlotId slot) {
     if (check_slot(slot)) {
         impl_->table.clear_latch(slot);

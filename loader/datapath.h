@@ -117,7 +117,9 @@ public:
     // The slots whose device has carrier at this moment, bit i = slot i, read without any lock of the kernel. ENOTSUP:
     // this kernel offers no carrier check.
     Result<std::uint32_t> carriers() const;
-    // Lets the next packet that meets this slot without carrier tell again.
+    // A slot that was met without carrier is used no more while another one can send, until its latch is cleared: then
+    // the next packet that meets it so tells again.
+    bool latched(SlotId) const;
     void clear_latch(SlotId);
 
     // With XB_BANK_LEASED: nothing is sent after this (CLOCK_MONOTONIC).

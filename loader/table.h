@@ -37,6 +37,7 @@ public:
     void name_slot(SlotId slot,
                    std::uint32_t ifindex); // after xb_learn wrote the device; without: carrier counts as on
     void clear_slot(SlotId slot);
+    bool latched(SlotId slot) const;
     void clear_latch(SlotId slot);
     void set_lease(std::uint64_t until);
 

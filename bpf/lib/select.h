@@ -43,6 +43,18 @@ static __always_inline int xb_link_carrier(const struct xb_links *table, __u32 i
 	return xb_carrier_on(&table->slot[id]);
 }
 
+/* A slot that lost its carrier is out until the controller takes it back: the other end of a link that has just returned
+ * is not ready. */
+static __always_inline int xb_slot_ready(const struct xb_slot *slot)
+{
+	return !slot->latched && xb_carrier_on(slot);
+}
+
+static __always_inline int xb_link_ready(const struct xb_links *table, __u32 id)
+{
+	return xb_slot_ready(&table->slot[id]);
+}
+
 static __always_inline void xb_link_lost(struct xb_links *table, __u32 id)
 {
 	(void)table; /* the only one there is */
@@ -62,12 +74,12 @@ static __always_inline struct xb_choice xb_checked(struct xb_table *table, struc
 		return choice;
 	slot = &table->slot[id];
 	XB_KEEP(slot);
-	if (!xb_carrier_on(slot)) {
+	if (!xb_slot_ready(slot)) {
 		other = xb_fallback(table, bank, id);
 		if (other < XB_MAX_SLAVES) {
 			slot = &table->slot[other];
 			choice.slot = other;
-			choice.failover = 1;
+			choice.failover = other != id;
 		} else if (!insist) {
 			choice.slot = XB_NO_SLOT;
 		}
@@ -168,7 +180,7 @@ static __always_inline struct xb_choice xb_select(struct xb_table *table, struct
 }
 
 /* Broadcast: 1 = the list position may send (and its slot is in *id). A slave without carrier is left out, not
- * replaced: the others carry a copy anyway. */
+ * replaced: the others carry a copy anyway, which is why one that has just returned may send at once. */
 static __always_inline int xb_broadcast_member(struct xb_table *table, const struct xb_bank *bank, __u32 position,
 					       __u32 *id)
 {
@@ -190,7 +202,7 @@ static __noinline __u32 xb_override(struct xb_table *table, struct xb_bank *bank
 		if (i >= n)
 			break;
 		if (bank->slot[i].queue_id == queue)
-			return xb_carrier_on(&table->slot[i]) ? i : XB_NO_SLOT;
+			return xb_slot_ready(&table->slot[i]) ? i : XB_NO_SLOT;
 	}
 	return XB_NO_SLOT;
 }

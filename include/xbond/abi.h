@@ -61,7 +61,8 @@ struct xb_config {
 struct xb_slot {
 	__u64 dev;     /* struct net_device *, learned by xb_learn; 0 = not known: carrier counts as on */
 	__u32 ifindex;
-	__u32 latched; /* set by the first packet that found no carrier and told so; cleared by the controller */
+	__u32 latched; /* set by the first packet that found no carrier, or by the watch, which told so: nothing is sent here
+			* while another slot can send, until the controller takes the link back and clears this */
 };
 
 /* xb_bank_slot.flags */

@@ -48,6 +48,8 @@ inline int xb_link_carrier(const xb_links *links, std::uint32_t id) {
     return id < links->carrier.size() && links->carrier[id];
 }
 
+inline int xb_link_ready(const xb_links *links, std::uint32_t id) { return xb_link_carrier(links, id); }
+
 inline void xb_link_lost(xb_links *links, std::uint32_t id) { links->last_lost = id; }
 
 #define XB_OUTLINE XB_FN

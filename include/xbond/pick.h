@@ -5,6 +5,7 @@
  *
  *   struct xb_links                                           the devices of the slots
  *   int xb_link_carrier(const struct xb_links *, __u32 id)    whether a slot's device can send
+ *   int xb_link_ready(const struct xb_links *, __u32 id)      and has been able to for long enough
  *   void xb_link_lost(struct xb_links *, __u32 id)            called for each slot that is left since its device cannot
  */
 #ifndef XBOND_PICK_H
@@ -19,20 +20,26 @@ XB_FN __u32 xb_pick_index(__u32 n, __u32 number)
 	return n & (n - 1) ? number % n : number & (n - 1);
 }
 
-/* The first slave with carrier on the fallback chain of a slave without, or XB_NO_SLOT. */
+/* The first slave that is ready on the fallback chain of one that is not; where none is, the first one with carrier,
+ * that one among them; or XB_NO_SLOT. */
 XB_OUTLINE __u32 xb_fallback(struct xb_links *links, const struct xb_bank *bank, __u32 id)
 {
+	__u32 unready = XB_NO_SLOT;
+
 	for (__u32 i = 0; i < XB_MAX_SLAVES; i++) {
 		if (id >= XB_MAX_SLAVES)
 			break;
-		xb_link_lost(links, id);
+		if (!xb_link_carrier(links, id))
+			xb_link_lost(links, id);
+		else if (unready >= XB_MAX_SLAVES)
+			unready = id;
 		id = bank->slot[id].fallback;
 		if (id >= XB_MAX_SLAVES)
 			break;
-		if (xb_link_carrier(links, id))
+		if (xb_link_ready(links, id))
 			return id;
 	}
-	return XB_NO_SLOT;
+	return unready;
 }
 
 #endif

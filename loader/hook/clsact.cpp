@@ -17,10 +17,7 @@
 namespace xbond::loader {
 namespace {
 
-// Ours on every hook, for ever: --teardown of a later version must find the filter. Far behind the priorities that
-// people write by hand, before those that the kernel gives by itself (49152), so that policers come first.
-constexpr std::uint32_t filter_handle = 0x7862; // "xb"
-constexpr std::uint32_t filter_priority = 0x7862;
+constexpr std::uint32_t filter_handle = filter_priority;
 
 bpf_tc_hook tc_hook(HookPoint where) {
     bpf_tc_hook hook{};

@@ -9,6 +9,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "loader/bpf_calls.h"
 #include "xbond/result.h"
@@ -67,6 +68,9 @@ public:
     // Tries it with a TC program, without touching a device; the kernel's errno where the feature is missing.
     virtual Result<void> probe(int /*prog_fd*/) const { return {}; }
 
+    // Names of the programs that stand behind ours on a hook: they see nothing of what ours redirects.
+    virtual std::vector<std::string> behind_ours(HookPoint) const { return {}; }
+
     // Whether anybody may take a hook away with a common tool and without us hearing of it.
     virtual bool can_be_taken() const { return false; }
     // How often mend() and covers() are to be called: nobody tells us.
@@ -88,6 +92,14 @@ public:
 
 // Best first; the last is one that every kernel has.
 std::span<const HookKind *const> hook_kinds();
+
+// Priority of our filter where the hook is a clsact qdisc, on every device, for ever: --teardown of a later version
+// must find it. Far behind the priorities that people write by hand, before those that the kernel gives by itself
+// (49152), so that policers come first.
+inline constexpr std::uint32_t filter_priority = 0x7862; // "xb"
+
+// On hooks of any kind; empty as well where ours is not there or the kernel does not tell.
+std::vector<std::string> programs_behind_ours(HookPoint);
 
 // The kind that attached what is at this place. EPROTO: none of ours.
 Result<const HookKind *> find_hook_kind(const HookPlace &, std::uint32_t table_id);

@@ -21,6 +21,15 @@ std::span<const HookKind *const> hook_kinds() {
     return kinds;
 }
 
+std::vector<std::string> programs_behind_ours(HookPoint where) {
+    std::vector<std::string> all;
+    for (const HookKind *kind : hook_kinds()) {
+        const auto here = kind->behind_ours(where);
+        all.insert(all.end(), here.begin(), here.end());
+    }
+    return all;
+}
+
 Result<const HookKind *> find_hook_kind(const HookPlace &place, std::uint32_t table_id) {
     std::string refusals;
     for (const HookKind *kind : hook_kinds()) {

@@ -216,6 +216,26 @@ public:
         return {};
     }
 
+    std::vector<std::string> behind_ours(HookPoint where) const override {
+        const auto here = attached_on(where);
+        drop_complaints(); // a kernel without tcx
+        std::vector<std::string> names;
+        if (!here || here->size() < 2) {
+            return names;
+        }
+        bool behind = false;
+        for (const Attached &program : *here) {
+            if (is_of_xbond(program.prog_id)) {
+                behind = true;
+            } else if (behind) {
+                const auto info = program_info_by_id(program.prog_id);
+                names.push_back(info && !info->name.empty() ? info->name : std::to_string(program.prog_id));
+            }
+        }
+        drop_complaints();
+        return names;
+    }
+
     Result<std::unique_ptr<Hook>> attach(const HookPlace &place, int prog_fd) const override {
         std::filesystem::path path = place.pin_dir / place.name;
         XB_TRY(link, create_link(prog_fd, place.where));

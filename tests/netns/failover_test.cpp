@@ -7,10 +7,10 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
-#include "tests/harness/rtnl_holder.h"
-#include "tests/harness/slow_directory.h"
 #include "tests/harness/traffic/udp_stream.h"
 #include "tests/harness/traffic/wire_counter.h"
+#include "tests/harness/trouble/rtnl_holder.h"
+#include "tests/harness/trouble/slow_directory.h"
 #include "tests/netns/frames.h"
 #include "tests/netns/lab.h"
 

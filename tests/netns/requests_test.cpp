@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 #include <thread>
 
-#include "tests/harness/syscall_watch.h"
+#include "tests/harness/trouble/syscall_watch.h"
 #include "tests/netns/frames.h"
 #include "tests/netns/lab.h"
 

@@ -100,6 +100,7 @@ ordered_json port_json(const BondView &bond, const lacp::Port &port) {
             {"aggregator_id", port.aggregator == 0 ? ordered_json() : ordered_json(port.aggregator)},
             {"collecting", lacp::collecting(state, port)},
             {"distributing", lacp::distributing(state, port)},
+            {"sending", lacp::sending(state, port)},
             {"individual", aggregator != nullptr && aggregator->individual},
             {"loop", port.loop},
             {"lacp_enabled", port.lacp_enabled()},

@@ -44,6 +44,8 @@ TEST_CASE("monitors all: a slave is up only if carrier and answers are there") {
         CHECK(lab.slave("e0").arp == Link::up);
         lab.carrier("e0", true);
         lab.tell();
+        CHECK(lab.slave("e0").link == Link::down);
+        lab.walk(lab.now + Ms(2 * lab.bond.options.miimon_ms));
         CHECK(lab.slave("e0").link == Link::up);
     }
     SECTION("answers lost: when the window is over") {

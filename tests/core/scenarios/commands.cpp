@@ -54,7 +54,7 @@ const std::map<std::string, World::Verb> &World::verbs() {
         {"option", {&World::option, 2}},         // [SLAVE] NAME VALUE ..., one request; "" is the empty value
         {"mac", {&World::mac, 1}},               // the user sets the bond's address, or of a slave: SLAVE M
         {"refuse-mac", {&World::refuse_mac, 2}}, // SLAVE does not take the address M
-        {"carrier", {&World::carrier, 2}},       // SLAVE up|down [unnoticed]: until the monitor looks
+        {"carrier", {&World::carrier, 2}},       // SLAVE up|down [unnoticed], until the monitor looks; or blinks
         {"speed", {&World::speed, 3}},           // SLAVE N|unknown DUPLEX
         {"path", {&World::path, 2}},             // SLAVE open|dead: whether the targets are reached behind it
         {"target", {&World::target, 2}},         // N answers|silent: the N-th of arp_ip_target, from 1
@@ -131,6 +131,13 @@ void World::refuse_mac(Bond &bond, const Words &words) {
 }
 
 void World::carrier(Bond &bond, const Words &words) {
+    if (words[1] == "blinks") { // it was away for a moment; who looks sees it on
+        auto seen = bond.lab.observe();
+        std::erase_if(seen.links, [&](const auto &link) { return link.slot != bond.lab.slot(words[0]); });
+        seen.links.at(0).lost = true;
+        bond.lab.handle(seen);
+        return;
+    }
     bond.lab.carrier(bond.lab.slave(words[0]).name, is(words[1], "up", "down"));
     if (!bond.stopped && (words.size() < 3 || words[2] != "unnoticed")) {
         observe(bond, words[0]);

@@ -6,7 +6,7 @@
 #include <iostream>
 #include <thread>
 
-#include "tests/harness/rtnl_holder.h"
+#include "tests/harness/trouble/rtnl_holder.h"
 #include "tests/netns/lacp/partner.h"
 
 using namespace xbond::harness;

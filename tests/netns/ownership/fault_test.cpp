@@ -13,7 +13,7 @@
 #include <random>
 #include <sstream>
 
-#include "tests/harness/syscall_fault.h"
+#include "tests/harness/trouble/syscall_fault.h"
 #include "tests/netns/frames.h"
 #include "tests/netns/lab.h"
 

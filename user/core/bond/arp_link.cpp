@@ -189,6 +189,7 @@ void sync_monitors(BondState &bond, Step &step, const Options &before, const std
         forgive_silence(bond, step.now);
         restart_arp(bond, step.now);
     }
+    trust_links(bond, step.now);
     commit(bond, step, Causes(bond.slaves.size(), cause));
 }
 

@@ -61,6 +61,9 @@ BondState restore(const SavedBond &saved, std::uint32_t mtu, Time now) {
     for (const Slave &slave : saved.slaves) {
         if (slave.slot < XB_MAX_SLAVES && find_slave(bond, slave.slot) == nullptr) {
             bond.slaves.push_back(slave);
+            if (slave.up() && slave.link == Link::down) { // it waited to be taken back
+                bond.slaves.back().unsteady_since = now;
+            }
         }
     }
     const auto known = [&](SlotId slot) { return find_slave(bond, slot) == nullptr ? no_slot : slot; };

@@ -48,7 +48,7 @@ Result<void> set_active_slave(BondState &bond, Step &step, std::string_view name
         select(bond, step, "active_slave cleared by user");
         return {};
     }
-    const Slave *target = find_slave(bond, name);
+    Slave *target = const_cast<Slave *>(find_slave(bond, name));
     const std::string who = "option active_slave: " + quoted(name);
     if (target == nullptr) {
         return fail(EINVAL, who + " is not a slave of bond " + bond.name + "; enslave it first");
@@ -58,6 +58,13 @@ Result<void> set_active_slave(BondState &bond, Step &step, std::string_view name
     }
     if (bond.active == no_slot) {
         return fail(EINVAL, who + ": there is no active slave at present; wait until a slave is up");
+    }
+    if (target->up() && target->unsteady_since) { // the user wants it at once
+        target->unsteady_since.reset();
+        look_again(bond, step);
+    }
+    if (target->slot == bond.active) {
+        return {};
     }
     if (target->link != Link::up || !target->up()) {
         return fail(EINVAL, who + " is not up (link " + std::string(link_text(target->link)) +
@@ -111,7 +118,11 @@ Result<void> apply_slave_option(BondState &bond, Step &step, SlotId slot, const 
     }
     const SlaveOptionRow *row = find_slave_option(option.name);
     if (row == nullptr) {
-        return fail(EINVAL, "unknown slave option " + quoted(option.name) + ": expected " + slave_option_names());
+        std::vector<std::string_view> known;
+        std::ranges::transform(slave_option_table(), std::back_inserter(known), &SlaveOptionRow::name);
+        const std::string guess = meant(option.name, known);
+        return fail(EINVAL, "unknown slave option " + quoted(option.name) +
+                                (guess.empty() ? ": expected " + slave_option_names() : guess));
     }
     return set_slave_option(bond, step, *target, *row, option.value);
 }

@@ -214,6 +214,9 @@ Effects release(BondState &bond, SlotId slot, const ReleasePlan &plan, Time now)
     }
     std::erase_if(bond.slaves, [&](const Slave &slave) { return slave.slot == slot; });
     step.report("slave", leaving.name, std::string(state_text(leaving)), "released", "released");
+    if (std::ranges::any_of(bond.slaves, [](const Slave &slave) { return slave.unsteady_since.has_value(); })) {
+        look_again(bond, step); // it may be the only one that is left
+    }
     if (was_active) {
         select(bond, step, cause);
     }

@@ -22,6 +22,8 @@ struct LinkObservation {
     std::uint32_t speed = speed_unknown;
     std::uint8_t duplex = duplex_unknown;
     Stamps stamps; // of the data path
+    // It has been without carrier since it was last looked at, though it may have one now.
+    bool lost = false;
 };
 // State of some slaves, just read. The daemon sends it when the deadline is reached (then with every slave) and
 // whenever the data path or netlink tells of a change (then with those concerned). If the monitor's tick is due it runs

@@ -35,7 +35,7 @@ lacp::PortLink wanted_link(const BondState &bond, const Slave &slave, lacp::Port
 
 enum class Joining { later, now };
 
-// True when a port has begun to distribute.
+// True when a port has begun to send.
 bool follow_lacp(BondState &bond, Step &step, Joining joining) {
     const lacp::System &system = *bond.lacp;
     bool joined = false;
@@ -44,12 +44,12 @@ bool follow_lacp(BondState &bond, Step &step, Joining joining) {
         if (slave == nullptr) {
             continue;
         }
-        const bool distributes = system.distributing(port.slot) && (joining == Joining::now || !slave->backup);
+        const bool sends = system.sending(port.slot) && (joining == Joining::now || !slave->backup);
         const bool collects = system.collecting(port.slot);
-        joined = joined || (slave->backup && distributes);
+        joined = joined || (slave->backup && sends);
         change_flags(step, *slave, "LACP", [&](Slave &s) {
             set_backup_flags(s, bond.options.all_slaves_active);
-            s.backup = !distributes;
+            s.backup = !sends;
             s.suppressed = s.suppressed && !collects; // 1.3: as it is with all_slaves_active
         });
     }

@@ -30,6 +30,21 @@ bool covers_all(const BondState &bond, const LinksObserved &event) {
     });
 }
 
+Time monitor_interval(const BondState &bond) { // of whose ticks a link is taken back at
+    return Ms(bond.options.miimon_ms > 0 ? bond.options.miimon_ms : bond.options.arp_interval_ms);
+}
+
+const std::optional<Time> &monitor_tick(const BondState &bond) {
+    return bond.options.miimon_ms > 0 ? bond.next_tick : bond.next_arp;
+}
+
+bool is_tick(const BondState &bond, Time now) { return monitor_tick(bond) && now >= *monitor_tick(bond); }
+
+// When a carrier has come that is seen now. A tick that is a little late does not make the next one too early.
+Time seen_since(const BondState &bond, Time now) {
+    return is_tick(bond, now) ? std::max(*monitor_tick(bond), now - monitor_interval(bond) / 10) : now;
+}
+
 void observe(BondState &bond, Step &step, const LinkObservation &link) {
     Slave *slave = find_slave(bond, link.slot);
     if (slave == nullptr) {
@@ -38,8 +53,15 @@ void observe(BondState &bond, Step &step, const LinkObservation &link) {
     if (slave->up() != (link.running && link.carrier)) {
         step.report("carrier", slave->name, on_off(slave->up()), on_off(!slave->up()), "observed");
     }
+    const bool was_up = slave->up();
     slave->running = link.running;
     slave->carrier = link.carrier;
+    if (!slave->up()) {
+        slave->unsteady_since.reset();
+    } else if (!was_up && monitor_interval(bond) > Time(0)) {
+        slave->unsteady_since = seen_since(bond, step.now);
+        slave->reason = slave->link == Link::down ? "carrier is on, but not for a whole interval yet" : slave->reason;
+    }
     slave->speed = link.speed;
     slave->duplex = link.duplex;
     observe_stamps(bond, *slave, link.stamps);
@@ -86,16 +108,17 @@ Time tick_after(Time last, Time interval, Time now) {
     return (next + interval - Time(1)) / interval * interval;
 }
 
-void run_mii(BondState &bond, Step &step) {
-    const bool tick = step.now >= *bond.next_tick;
+void run_mii(BondState &bond, Step &step, monitor::PassKind kind) {
+    const bool tick = kind == monitor::PassKind::tick;
     const bool had_carrier = bond.carrier;
-    monitor::MiiPass pass({.kind = tick ? monitor::PassKind::tick : monitor::PassKind::event,
+    monitor::MiiPass pass({.kind = kind,
                            .updelay_ticks = bond.options.updelay_ticks,
                            .downdelay_ticks = bond.options.downdelay_ticks,
                            .ignore_updelay = policy(bond).ignores_updelay(view(bond))});
     Causes causes;
     for (Slave &slave : bond.slaves) {
-        const auto proposal = pass.inspect(slave.mii, slave.up(), slave.delay);
+        const bool waits = slave.up() && slave.unsteady_since; // in DOWN, or in FAIL with the delay standing still
+        const auto proposal = waits ? std::nullopt : pass.inspect(slave.mii, slave.up(), slave.delay);
         causes.push_back(proposal ? mii_cause(slave, *proposal) : "");
         slave.mii = proposal.value_or(slave.mii);
     }
@@ -109,17 +132,59 @@ void run_mii(BondState &bond, Step &step) {
     }
 }
 
+// A link that was lost and has its carrier back is lost first.
+void observe_losses(BondState &bond, Step &step, const LinksObserved &event) {
+    bool any = false;
+    for (LinkObservation link : event.links) {
+        if (link.lost && link.carrier) {
+            link.carrier = false;
+            observe(bond, step, link);
+            any = true;
+        }
+    }
+    if (any && bond.next_tick) {
+        run_mii(bond, step, monitor::PassKind::event);
+    }
+}
+
+bool another_is_ready(const BondState &bond, const Slave &slave) {
+    return std::ranges::any_of(bond.slaves, [&](const Slave &other) {
+        return other.slot != slave.slot && other.ready() && other.link == Link::up;
+    });
+}
+
 } // namespace
 
+void trust_links(BondState &bond, Time now) {
+    const Time interval = monitor_interval(bond);
+    for (Slave &slave : bond.slaves) {
+        const bool steady = interval == Time(0) ||
+                            (slave.unsteady_since && is_tick(bond, now) && now - *slave.unsteady_since >= interval);
+        if (steady || !another_is_ready(bond, slave)) {
+            slave.unsteady_since.reset();
+        }
+    }
+}
+
+void look_again(BondState &bond, Step &step) {
+    trust_links(bond, step.now);
+    if (bond.next_tick) {
+        run_mii(bond, step, monitor::PassKind::event);
+    }
+}
+
 void on(BondState &bond, const LinksObserved &event, Step &step) {
+    observe_losses(bond, step, event);
     for (const LinkObservation &link : event.links) {
         observe(bond, step, link);
     }
+    trust_links(bond, step.now);
     if (bond.next_tick) {
-        run_mii(bond, step);
+        run_mii(bond, step, step.now >= *bond.next_tick ? monitor::PassKind::tick : monitor::PassKind::event);
     }
     if (bond.next_arp && step.now >= *bond.next_arp && covers_all(bond, event)) {
         run_arp(bond, step);
+        trust_links(bond, step.now);
     }
     run_rejoin(bond, step);
 }

@@ -50,6 +50,10 @@ void restart_monitor(BondState &, Time first_tick);
 // link.cpp
 using Causes = std::vector<std::string>;          // of what a monitor says, a slave each
 void commit(BondState &, Step &, const Causes &); // the links follow what the monitors say
+// A link is left at once and taken back slowly, because the other end is not ready in the first millisecond: at a tick
+// of the monitor that has seen its carrier for a whole interval, or at once when no other one is ready.
+void trust_links(BondState &, Time now);
+void look_again(BondState &, Step &); // at the links as they were last observed
 void on(BondState &, const LinksObserved &, Step &);
 void on(BondState &, const BondAdmin &, Step &);
 void on(BondState &, const SlaveRenamed &, Step &);

@@ -130,6 +130,14 @@ bool collecting(const SystemState &system, const Port &port) {
 
 bool distributing(const SystemState &system, const Port &port) { return usable(system, port, mux_distributes(port)); }
 
+bool sending(const SystemState &system, const Port &port) {
+    const auto reaches = [&](const Port *member) {
+        return member->partner.has(flag::collecting) && distributing(system, *member);
+    };
+    return distributing(system, port) &&
+           (port.partner.has(flag::collecting) || std::ranges::none_of(system.members(port.aggregator), reaches));
+}
+
 bool carrier(const SystemState &system) {
     std::uint64_t links = 0;
     for (const auto &port : system.ports) {

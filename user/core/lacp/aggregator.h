@@ -20,6 +20,9 @@ Figures figures_of(const SystemState &, const Aggregator &);
 
 bool collecting(const SystemState &, const Port &);
 bool distributing(const SystemState &, const Port &);
+// Distributing, and its partner collects, unless no other one's does: the coupled machine goes on where the partner has
+// expired us, and what is sent there is lost.
+bool sending(const SystemState &, const Port &);
 bool carrier(const SystemState &);
 
 } // namespace xbond::lacp

@@ -254,6 +254,11 @@ bool System::distributing(SlotId slot) const {
     return found != nullptr && lacp::distributing(state_, *found);
 }
 
+bool System::sending(SlotId slot) const {
+    const auto *found = port(slot);
+    return found != nullptr && lacp::sending(state_, *found);
+}
+
 Counters System::totals() const {
     Counters sum;
     for (const auto &port : state_.ports) {

@@ -9,12 +9,12 @@
 //                    deadlines, so a controller that was held up never lets a healthy partner expire.
 //   After each call: carry out the effects, then arm the timer for deadline(), which may be past already.
 //
-// How to carry out effects. With `old` the distributing set in the data path and `collecting()`,
-// `distributing()` as they are after the call:
-//   1. publish the RX set `collecting` and the TX set `old` without those that no longer distribute,
+// How to carry out effects. With `old` the sending set in the data path and `collecting()`,
+// `sending()` as they are after the call:
+//   1. publish the RX set `collecting` and the TX set `old` without those that no longer send,
 //   2. send the frames in order,
-//   3. publish the TX set `distributing`.
-// Step 3 is needed only if a port began to distribute, step 1 only if anything else changed.
+//   3. publish the TX set `sending`.
+// Step 3 is needed only if a port began to send, step 1 only if anything else changed.
 #pragma once
 
 #include <map>
@@ -79,6 +79,7 @@ public:
     Figures figures(const Aggregator &aggregator) const { return figures_of(state_, aggregator); }
     bool collecting(SlotId) const;
     bool distributing(SlotId) const;
+    bool sending(SlotId) const; // what the data path goes by
     bool carrier() const { return lacp::carrier(state_); }
     Counters totals() const; // over the ports there are
     const History &received(SlotId) const;

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "user/core/link/link.h"
@@ -28,6 +29,9 @@ struct Slave {
     bool carrier = false;
     std::uint32_t speed = speed_unknown;
     std::uint8_t duplex = duplex_unknown;
+    // The carrier has come at that time and is not trusted yet: nothing is sent here while another link can send. None:
+    // trusted, or there is no carrier.
+    std::optional<Time> unsteady_since{};
     // monitor
     Link link = Link::down; // what follows from the monitors that run
     Link mii = Link::down;  // what each of them says: with one alone, the same as `link`
@@ -50,8 +54,9 @@ struct Slave {
 
     bool operator==(const Slave &) const = default;
     std::uint32_t known_speed() const { return speed == speed_unknown ? 0 : speed; }
-    bool up() const { return running && carrier; }                      // up(s)
-    bool can_tx() const { return up() && link == Link::up && !backup; } // can_tx(s)
+    bool up() const { return running && carrier; }         // up(s)
+    bool ready() const { return up() && !unsteady_since; } // and its other end has had time to be ready, too
+    bool can_tx() const { return ready() && link == Link::up && !backup; } // can_tx(s)
 };
 
 } // namespace xbond::core

@@ -26,7 +26,7 @@ public:
         }
         SlotId last = view.active->slot;
         for (const Slave *next : by_preference(view.slaves, view.primary)) {
-            if (next != view.active && next->up()) {
+            if (next != view.active && next->ready()) {
                 table.at(last) = next->slot;
                 last = next->slot;
             }

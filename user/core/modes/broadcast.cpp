@@ -13,7 +13,7 @@ public:
         std::vector<SlotId> positions;
         bool any = false;
         for (const Slave &slave : view.slaves) {
-            const bool sends = slave.up() && slave.link == Link::up;
+            const bool sends = slave.ready() && slave.link == Link::up;
             positions.push_back(sends ? slave.slot : no_slot);
             any = any || sends;
         }

@@ -114,7 +114,13 @@ Result<void> check_applicable(const Options &options, const OptionContext &conte
                               std::span<const OptionRow> table) {
     const OptionRow *row = find_option(name, table);
     if (row == nullptr) {
-        return fail(EINVAL, "unknown bond option " + quoted(name) + ": see the option table of xbond");
+        std::vector<std::string_view> known;
+        for (const OptionRow &each : table) {
+            known.push_back(each.name);
+            std::ranges::copy(aliases(each), std::back_inserter(known));
+        }
+        return fail(EINVAL, "unknown bond option " + quoted(name) + meant(name, known) +
+                                (meant(name, known).empty() ? ": see the option table of xbond" : ""));
     }
     const bool shared = row->any_mode_with_monitors && options.monitors != Monitors::exclusive;
     if (!row->modes.contains(options.mode) && !shared) {

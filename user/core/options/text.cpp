@@ -3,6 +3,9 @@
 
 #include <algorithm>
 #include <charconv>
+#include <numeric>
+#include <utility>
+#include <vector>
 
 namespace xbond::core {
 namespace {
@@ -50,6 +53,38 @@ std::string_view without_newline(std::string_view text) {
         text.remove_suffix(1);
     }
     return text;
+}
+
+namespace {
+
+// Letters to add, to take away or to change.
+std::size_t distance(std::string_view a, std::string_view b) {
+    std::vector<std::size_t> row(b.size() + 1);
+    std::iota(row.begin(), row.end(), std::size_t{0});
+    for (std::size_t i = 1; i <= a.size(); ++i) {
+        std::size_t diagonal = std::exchange(row[0], i);
+        for (std::size_t j = 1; j <= b.size(); ++j) {
+            const std::size_t change = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
+            diagonal = std::exchange(row[j], std::min({row[j] + 1, row[j - 1] + 1, change}));
+        }
+    }
+    return row.back();
+}
+
+} // namespace
+
+std::string meant(std::string_view word, std::span<const std::string_view> known) {
+    constexpr std::size_t longest = 32; // of what is worth a guess
+    std::string_view nearest;
+    std::size_t best = std::max<std::size_t>(2, word.size() / 3) + 1;
+    for (const auto candidate : known) {
+        const auto far = word.size() > longest ? best : distance(word, candidate);
+        if (far < best && far < candidate.size()) {
+            best = far;
+            nearest = candidate;
+        }
+    }
+    return nearest.empty() ? "" : "; did you mean " + std::string(nearest) + "?";
 }
 
 } // namespace xbond::core

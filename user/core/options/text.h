@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -22,5 +23,9 @@ std::optional<std::uint64_t> plain_number(std::string_view);
 std::optional<std::int64_t> signed_number(std::string_view);
 
 std::string_view without_newline(std::string_view);
+
+// Which of the words somebody may have meant by one that is none of them: "; did you mean miimon?", or nothing where
+// none is near.
+std::string meant(std::string_view word, std::span<const std::string_view> known);
 
 } // namespace xbond::core

@@ -269,11 +269,12 @@ void BondController::on_driver_answered(SlotId slot) {
 void BondController::handle_links(core::LinksObserved observed) {
     for (auto &link : observed.links) {
         link.stamps = path_->stamps(link.slot);
+        link.lost = link.running && link.carrier && path_->latched(link.slot);
     }
     settle(observed);
-    // The data path tells once of a lost carrier; it may tell again when the carrier has been back.
+    // The data path keeps away from a slot that lost its carrier. From here on the published tables do.
     for (const auto &link : observed.links) {
-        if (link.running && link.carrier) {
+        if (link.lost) {
             path_->clear_latch(link.slot);
         }
     }

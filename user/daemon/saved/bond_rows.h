@@ -31,6 +31,8 @@ inline constexpr auto rows<core::Slave> =
                field("last_link_up", &core::Slave::last_link_up), field("last_rx", &core::Slave::last_rx),
                field("last_tx", &core::Slave::last_tx), field("target_rx", &core::Slave::target_rx),
                field("backup", &core::Slave::backup), field("inactive", &core::Slave::suppressed),
+               // A link whose carrier has just come waits anew.
+               unsaved(&core::Slave::unsteady_since),
                // Its options have rows of their own.
                unsaved(&core::Slave::prio), unsaved(&core::Slave::queue_id), unsaved(&core::Slave::actor_port_prio)};
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "tests/harness/slow_directory.h"
+#include "tests/harness/trouble/slow_directory.h"
 
 #include <fcntl.h>
 #include <poll.h>

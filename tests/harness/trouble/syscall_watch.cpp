@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "tests/harness/syscall_watch.h"
+#include "tests/harness/trouble/syscall_watch.h"
 
 #include <algorithm>
 #include <array>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "tests/harness/syscall_fault.h"
+#include "tests/harness/trouble/syscall_fault.h"
 
 #include <algorithm>
 #include <cerrno>

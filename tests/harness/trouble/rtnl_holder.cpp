@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "tests/harness/rtnl_holder.h"
+#include "tests/harness/trouble/rtnl_holder.h"
 
 #include <cstring>
 #include <fcntl.h>

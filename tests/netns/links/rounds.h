@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: MIT
+// A stream across a link that is lost and taken back, round after round.
+#pragma once
+
+#include <catch2/catch.hpp>
+#include <cstdlib>
+#include <functional>
+#include <iostream>
+#include <string>
+
+#include "tests/harness/traffic/udp_stream.h"
+#include "tests/harness/wait.h"
+
+namespace xbond::harness {
+
+inline constexpr unsigned stream_rate = 8000;
+
+// A few; XBOND_TEST_ROUNDS for more.
+inline int rounds() {
+    const char *wanted = std::getenv("XBOND_TEST_ROUNDS");
+    return wanted == nullptr ? 2 : std::max(1, std::atoi(wanted));
+}
+
+struct Crossing { // what the stream goes across
+    const NetNs &from, &to;
+    std::string address;                 // of `to`
+    std::function<void(bool on)> toggle; // the link
+    std::function<bool(bool on)> seen;   // by the bond: it is out, it is in use
+};
+
+// What is lost outbound while the link changes: 250 ms of traffic before, and 250 ms after the bond has followed.
+inline StreamReport across(const Crossing &crossing, bool on) {
+    UdpEcho echo(crossing.from, crossing.to, crossing.address, stream_rate);
+    REQUIRE(wait_until([&] { return echo.sent() >= stream_rate / 4; }, 10s));
+    crossing.toggle(on);
+    REQUIRE(wait_until([&] { return crossing.seen(on); }, 15s));
+    const auto followed = echo.sent();
+    REQUIRE(wait_until([&] { return echo.sent() >= followed + stream_rate / 4; }, 10s));
+    return echo.finish().outbound;
+}
+
+inline void expect_slow_return(const std::string &what, const Crossing &crossing) {
+    for (int round = 0; round < rounds(); ++round) {
+        const auto drops = backlog_drops();
+        const auto loss = across(crossing, false);
+        const auto back = across(crossing, true);
+        std::cout << what << ", lost: " << loss.text() << "; back: " << back.text() << "\n";
+        INFO(what << ", round " << round << "; dropped by the kernel's backlog: " << backlog_drops() - drops);
+        CHECK(loss.lost <= 2);
+        CHECK(back.lost == 0);
+    }
+}
+
+} // namespace xbond::harness
