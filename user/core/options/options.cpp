@@ -52,7 +52,8 @@ Result<void> store_value(Options &options, const OptionRow &row, std::string_vie
     }
     const auto value = parse_value(row, text);
     if (!value) {
-        return fail(EINVAL, "bad value " + quoted(text) + ": expected " + std::string(row.values) + ", or default");
+        return fail(EINVAL,
+                    "bad value " + core::quoted(text) + ": expected " + std::string(row.values) + ", or default");
     }
     if (row.storage.set != nullptr) {
         return row.storage.set(options, *value, warnings);
@@ -114,7 +115,7 @@ Result<void> check_applicable(const Options &options, const OptionContext &conte
                               std::span<const OptionRow> table) {
     const OptionRow *row = find_option(name, table);
     if (row == nullptr) {
-        return fail(EINVAL, "unknown bond option " + quoted(name) + ": see the option table of xbond");
+        return fail(EINVAL, "unknown bond option " + core::quoted(name) + ": see the option table of xbond");
     }
     const bool shared = row->any_mode_with_monitors && options.monitors != Monitors::exclusive;
     if (!row->modes.contains(options.mode) && !shared) {
