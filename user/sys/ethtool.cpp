@@ -119,13 +119,24 @@ Result<MacAddr> Ethtool::permanent_mac(std::string_view ifname) const {
     return mac;
 }
 
-std::string Ethtool::driver(std::string_view ifname) const {
+namespace {
+
+ethtool_drvinfo driver_info(int fd, std::string_view ifname) {
     ethtool_drvinfo info{};
     info.cmd = ETHTOOL_GDRVINFO;
-    if (!ask(fd_.get(), ifname, info)) {
-        return {};
-    }
+    return ask(fd, ifname, info) ? info : ethtool_drvinfo{};
+}
+
+} // namespace
+
+std::string Ethtool::driver(std::string_view ifname) const {
+    const auto info = driver_info(fd_.get(), ifname);
     return {info.driver, ::strnlen(info.driver, sizeof info.driver)};
+}
+
+std::string Ethtool::bus(std::string_view ifname) const {
+    const auto info = driver_info(fd_.get(), ifname);
+    return {info.bus_info, ::strnlen(info.bus_info, sizeof info.bus_info)};
 }
 
 } // namespace xbond::sys

@@ -26,6 +26,7 @@ public:
     SpeedDuplex speed(std::string_view ifname) const;    // unknown where the driver cannot tell
     Result<MacAddr> permanent_mac(std::string_view ifname) const;
     std::string driver(std::string_view ifname) const; // "" if unknown
+    std::string bus(std::string_view ifname) const;    // "0000:03:00.0"; "" if unknown
 private:
     Fd fd_;
 };

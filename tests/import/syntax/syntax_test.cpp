@@ -39,7 +39,7 @@ TEST_CASE("import: systemd's lines that go on, with comments between them") {
     const auto entries = import::parse_systemd("[A]\nk = one \\\n# no\n  two\n;x=y\n[B]\nodd\nk=\n", "f", notes);
     REQUIRE(entries);
     REQUIRE(entries->size() == 2);
-    CHECK((*entries)[0].value == "one   two");
+    CHECK((*entries)[0].value == "one  two");
     CHECK((*entries)[0].at.line == 2);
     CHECK((*entries)[1].section == "B");
     CHECK(notes.size() == 1);
