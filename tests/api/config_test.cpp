@@ -140,3 +140,45 @@ TEST_CASE("config: 3,000 broken files each give an error or a config that is sou
     CHECK(refused > 1'500);
     CHECK(accepted > 20);
 }
+
+TEST_CASE("config: slaves by what they are") {
+    const auto c = parse_config(
+        bond(
+            R"("slaves":[{"mac":"52:54:00:aa:bb:02","prio":3},{"name":"e0","mac":"52:54:00:aa:bb:03"},{"match":"en*","driver":"ix*"},{"path":"pci-0000:03:00.0"}])"),
+        "f");
+    REQUIRE(c);
+    const auto &slaves = c->bonds[0].slaves;
+    CHECK(slaves[0].text() == "mac 52:54:00:aa:bb:02");
+    CHECK(slaves[2].text() == "match en* driver ix*");
+    const Nic nic{"en0", {"uplink"}, *MacAddr::parse("52:54:00:aa:bb:03"), "ixgbe", "pci-0000:03:00.0", false};
+    CHECK_FALSE(fits(slaves[0], nic));
+    CHECK(fits(slaves[1], nic)); // under another name
+    CHECK(fits(slaves[2], nic));
+    CHECK(fits(slaves[3], nic));
+    SlaveConfig by_name;
+    by_name.name = "uplink";
+    CHECK(fits(by_name, nic));
+    Nic vlan = nic;
+    vlan.virtual_above = true; // has its parent's address
+    CHECK_FALSE(fits(slaves[1], vlan));
+    CHECK(fits(by_name, vlan));
+
+    for (const auto *bad :
+         {R"("slaves":[{}])", R"("slaves":[{"mac":"no"}])", R"("slaves":[{"mac":"01:00:5e:00:00:01"}])",
+          R"("slaves":[{"match":""}])", R"("slaves":[{"prio":1}])", R"("slaves":[{"colour":"red"}])",
+          R"("slaves":[{"mac":"52:54:00:aa:bb:02"},{"mac":"52:54:00:aa:bb:02"}])"}) {
+        INFO(bad);
+        CHECK_FALSE(parse_config(bond(bad), "f"));
+    }
+}
+
+TEST_CASE("config: globs") {
+    CHECK(glob_fits("e*0", "enp0"));
+    CHECK_FALSE(glob_fits("e*0", "enp1"));
+    CHECK(glob_fits("en[a-p]?[!3]", "enp02"));
+    CHECK_FALSE(glob_fits("en[a-p]?[!3]", "enp03"));
+    CHECK(glob_fits("[", "["));
+    CHECK(glob_fits("*", ""));
+    CHECK_FALSE(glob_fits("", "x"));
+    CHECK_FALSE(glob_fits(std::string(2000, '*') + "x", std::string(2000, 'a')));
+}

@@ -50,6 +50,9 @@ LAYERS = {
     "user/sys": Layer(("include/xbond", "common", "user/core/wire", "user/sys")),
     "user/sys/link_info": Layer(("include/xbond",), pure=True),
     "user/api": Layer(("include/xbond", CORE, "user/api"), json=True),
+    # Reads what it is handed; libyaml is the one thing below it that is not the standard library's.
+    "user/import": Layer(("include/xbond", CORE, "user/api", "user/import"), pure=True, json=True),
+    "user/import/syntax/yaml": Layer(("include/xbond", "user/import")),
     "user/show": Layer(("include/xbond", CORE, "user/sys/link_info", "user/show"), json=True),
     "user/daemon": Layer(("include/xbond", "common", "user", "loader"), json=True, log=True),
     "user/daemon/bond/encode": Layer(("include/xbond", CORE, "user/daemon/bond/encode"), pure=True),

@@ -1,4 +1,4 @@
 // SPDX-License-Identifier: MIT
-// Catch's main, compiled once.
+// Catch's main, compiled once; version 3 brings it along.
 #define CATCH_CONFIG_MAIN
 #include <catch2/catch.hpp>

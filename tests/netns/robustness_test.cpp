@@ -213,7 +213,6 @@ TEST_CASE("robustness: broken config files: an error with file and reason, nothi
         {R"({"bonds":{"bond0":{"mode":"active-backup","colour":"red"}}})", "colour"},
         {R"({"bonds":{"bond0":{"mode":"active-back","slaves":["e0"]}}})", "active-back"},
         {R"({"bonds":{"bond0":{"miimon":-1,"slaves":["e0"]}}})", "miimon"},
-        {R"({"bonds":{"bond0":{"mode":"balance-rr","slaves":["e0","no-such"]}}})", "no-such"},
         {R"({"bonds":{"bond0":{"slaves":["e0"]},"bond1":{"slaves":["e0"]}}})", "e0"},
     };
     for (const auto &[config, named] : cases) {

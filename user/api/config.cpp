@@ -108,7 +108,7 @@ private:
                 return;
             }
             for (const auto &[name, value] : slave.options) {
-                if (name == "queue_id" && value != "0" && !queue_ids.emplace(value, slave.name).second) {
+                if (name == "queue_id" && value != "0" && !queue_ids.emplace(value, slave.text()).second) {
                     return in.refuse(key, "queue_id " + value + " is already that of " + queue_ids[value]);
                 }
             }
@@ -121,23 +121,41 @@ private:
             out.name = value.get<std::string>();
         } else {
             ObjectReader slave(value, in.path_of(key));
-            slave.require("name");
-            out.name = slave.text("name").value_or("");
+            read_identity(slave, out);
             for (const char *option : {"prio", "queue_id"}) {
                 if (const auto *number = slave.any(option)) {
                     add_number(slave, *core::find_slave_option(option), *number, out);
                 }
             }
-            if (auto ok = slave.finish("name, prio, queue_id"); !ok) {
+            if (auto ok = slave.finish("name, mac, match, path, driver, prio, queue_id"); !ok) {
                 in.refuse_with(ok.error());
                 return false;
             }
+        }
+        if (out.name.empty() && value.is_object()) {
+            return true;
         }
         if (auto ok = check_any_name(out.name); !ok) {
             in.refuse(key, ok.error().message);
             return false;
         }
         return true;
+    }
+
+    static void read_identity(ObjectReader &slave, SlaveConfig &out) {
+        constexpr std::size_t longest = 256; // a path; names and drivers are shorter
+        out.mac = slave.unicast_mac("mac");
+        for (const auto &[key, to] : {std::pair("name", &out.name), std::pair("match", &out.match),
+                                      std::pair("path", &out.path), std::pair("driver", &out.driver)}) {
+            const auto text = slave.text(key);
+            if (text && (text->empty() || text->size() > longest)) {
+                return slave.refuse(key, "expected a text of 1 to 256 bytes");
+            }
+            *to = text.value_or("");
+        }
+        if (!out.names_one() && out.match.empty() && out.path.empty() && out.driver.empty()) {
+            slave.require("name");
+        }
     }
 
     static void add_number(ObjectReader &in, const core::SlaveOptionRow &row, const ordered_json &value,
@@ -166,7 +184,9 @@ private:
         }
         for (const auto &b : config_.bonds) {
             for (const auto &s : b.slaves) {
-                take(s.name, "a slave of " + b.name);
+                if (s.names_one()) {
+                    take(s.mac ? s.mac->str() : s.name, "a slave of " + b.name);
+                }
             }
         }
     }

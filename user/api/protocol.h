@@ -92,10 +92,27 @@ Result<void> check_any_name(std::string_view name); // also an alternative one: 
 Result<void> check_bond_name(std::string_view name);
 
 // ---- the config file: {"bonds":{"bond0":{"mode":"active-backup","miimon":100,"slaves":["eth0","eth1"],…}}} ----
+// A slave by what it is. A MAC, the permanent one, tells which device it is, and a name beside it only what it was
+// called; everything else that is given has to fit.
 struct SlaveConfig {
-    std::string name;
+    std::string name; // or an alternative name
     std::vector<core::OptionValue> options;
+    std::optional<MacAddr> mac;
+    std::string match, path, driver; // a glob of names; udev's ID_PATH, or a glob of it; the driver's name, or a glob
+
+    bool names_one() const { return mac.has_value() || !name.empty(); } // else every device that fits
+    std::string text() const; // "eth0", "mac 52:...", "driver ixgbe match en*"
 };
+// What is known of a network device.
+struct Nic {
+    std::string name;
+    std::vector<std::string> altnames;
+    MacAddr mac; // the permanent one, as far as it has one
+    std::string driver, path;
+    bool virtual_above = false; // a VLAN, a bridge: a slave by its name only
+};
+bool fits(const SlaveConfig &, const Nic &);
+bool glob_fits(std::string_view pattern, std::string_view text); // * ? [a-z] [!a-z]
 struct BondConfig {
     std::string name;
     std::vector<core::OptionValue> options;

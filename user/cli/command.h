@@ -47,18 +47,31 @@ struct ExplainOffline {
 struct LacpCapture { // the last LACP frames of a bond, into a file
     std::string bond, path;
 };
+struct ImportFiles { // configurations of other tools
+    std::string root = "/";
+    std::string format; // empty: all
+};
+struct Ifenslave { // the tool of that name
+    std::string bond;
+    std::vector<std::string> slaves;
+    std::string root = "/"; // where the options of the module are looked up
+    bool all = false, change = false, detach = false, verbose = false, force = false;
+};
 struct Doctor {};
 struct OptionTable {
     bool markdown = false;
 };
 struct Help {
-    std::string topic; // "", "link", "bond"
+    std::string topic; // "", "link", "bond", "manual"
+    std::string page;  // of the manual: "xbond.8"
 };
 struct Version {};
 
 struct Invocation {
     Globals globals;
-    std::variant<api::Request, ApplyFile, ExplainOffline, LacpCapture, Doctor, OptionTable, Help, Version> action;
+    std::variant<api::Request, ApplyFile, ExplainOffline, LacpCapture, ImportFiles, Ifenslave, Doctor, OptionTable,
+                 Help, Version>
+        action;
     ShowFilter filter;
 };
 

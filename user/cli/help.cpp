@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "user/cli/command.h"
+#include "user/cli/manual.h"
 #include "user/core/bond/slave_options.h"
 
 namespace xbond::cli {
@@ -24,9 +25,21 @@ OPTIONS := -n NETNS | -j (JSON) | -p (pretty JSON) | -d (details) | -s (statisti
   lacp BOND history [SLAVE]  its last frames, decoded; lacp BOND pcap FILE writes them to a file
   doctor                     what this kernel and these NICs can do
   apply FILE [--dry-run]     make the bonds of a config file, all or nothing
+  import [--root DIR] [FORMAT] [-j]   the config that other tools' files, or a bond of the kernel, amount to;
+                             FORMAT: ifcfg, suse, modprobe, interfaces, netplan, networkd, networkmanager, teamd, live
+  ifenslave [-c | -d] BOND SLAVE...                    the tool of that name, also if this program is called so
   options [--markdown]       every bond option
   help [link | bond]
 Exit code: 0 done, 1 refused, 2 usage, 3 no daemon, or no answer from it, 4 permission denied
+)";
+
+constexpr const char *ifenslave_help =
+    R"(Usage: ifenslave BOND SLAVE...       make them slaves; the bond is made if it is not there, with the options
+                                     that etc/modprobe.d has for it
+       ifenslave -d BOND SLAVE...    release them
+       ifenslave -c BOND SLAVE       make this one the active slave
+       ifenslave -a                  show all interfaces;  ifenslave BOND: show one
+       -v says what is done, -V tells the version, -f is taken and does nothing
 )";
 
 std::string bond_help() { return "... type bond [OPTION VALUE]..., where OPTION is\n" + option_table_text({}); }
@@ -84,6 +97,12 @@ std::string option_table_text(const OptionTable &wanted, std::span<const core::O
 std::string help_text(const Help &wanted) {
     if (wanted.topic == "bond") {
         return bond_help();
+    }
+    if (wanted.topic == "manual") {
+        return manual(wanted.page).value_or("no page " + wanted.page + " in the manual\n");
+    }
+    if (wanted.topic == "ifenslave") {
+        return ifenslave_help;
     }
     if (wanted.topic == "bond_slave") {
         return slave_help();

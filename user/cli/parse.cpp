@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: MIT
 // Global options and the commands that are xbond's own.
+#include <algorithm>
 #include <array>
 #include <charconv>
 
 #include "user/cli/args.h"
+#include "user/cli/ifenslave.h"
+#include "user/import/machine.h"
 
 namespace xbond::cli {
 
@@ -71,6 +74,29 @@ Result<Invocation> parse_apply(Args args, Invocation out) {
     return out;
 }
 
+Result<Invocation> parse_import(Args args, Invocation out) {
+    ImportFiles what;
+    while (!args.empty()) {
+        if (args.peek() == "--root") {
+            args.take();
+            XB_TRY(root, args.value("--root"));
+            what.root = *root;
+            continue;
+        }
+        XB_TRY(global, take_global(args, out.globals));
+        if (*global) {
+            continue;
+        }
+        const auto known = import::format_names();
+        if (!what.format.empty() || std::find(known.begin(), known.end(), args.peek()) == known.end()) {
+            return unexpected_word("import", args.peek(), "import [--root DIR] [FORMAT] [-j]");
+        }
+        what.format = args.take();
+    }
+    out.action = what;
+    return out;
+}
+
 // lacp BOND [history [SLAVE] | pcap FILE], with global options anywhere.
 Result<Invocation> parse_lacp(Args args, Invocation out) {
     std::vector<std::string> words;
@@ -130,7 +156,12 @@ Result<Invocation> parse_options(Args args, Invocation out) {
 }
 
 Result<Invocation> parse_help(Args args, Invocation out) {
-    out.action = Help{args.empty() ? "" : args.take()};
+    Help help{args.empty() ? "" : args.take(), ""};
+    if (help.topic == "manual") {
+        XB_TRY(page, args.value("help manual"));
+        help.page = *page;
+    }
+    out.action = help;
     return out;
 }
 
@@ -140,7 +171,7 @@ struct Object {
 };
 
 // A prefix finds the first that fits, as in ip: "l" and "li" are link.
-constexpr std::array<Object, 10> objects{{{"link", parse_link},
+constexpr std::array<Object, 12> objects{{{"link", parse_link},
                                           {"status", parse_status},
                                           {"monitor", parse_monitor},
                                           {"proc", parse_proc},
@@ -148,6 +179,8 @@ constexpr std::array<Object, 10> objects{{{"link", parse_link},
                                           {"doctor", parse_doctor},
                                           {"apply", parse_apply},
                                           {"lacp", parse_lacp},
+                                          {"import", parse_import},
+                                          {"ifenslave", parse_ifenslave},
                                           {"options", parse_options},
                                           {"help", parse_help}}};
 

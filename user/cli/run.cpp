@@ -11,6 +11,8 @@
 
 #include "user/cli/client.h"
 #include "user/cli/doctor.h"
+#include "user/cli/ifenslave.h"
+#include "user/cli/import_files.h"
 #include "user/show/explain.h"
 #include "user/show/lacp_render.h"
 #include "user/show/render.h"
@@ -110,7 +112,11 @@ std::string changes_text(const ordered_json &result, bool dry_run) {
     for (const auto &change : result.value("changes", ordered_json::array())) {
         out += (dry_run ? "would: " : "") + (change.is_string() ? change.get<std::string>() : change.dump()) + "\n";
     }
-    return out.empty() ? "nothing to change\n" : out;
+    out = out.empty() ? "nothing to change\n" : out;
+    for (const auto &note : result.value("notes", ordered_json::array())) {
+        out += "note: " + (note.is_string() ? note.get<std::string>() : note.dump()) + "\n";
+    }
+    return out;
 }
 
 void print_result(const Invocation &in, const api::Request &request, const ordered_json &result) {
@@ -242,6 +248,21 @@ int doctor(const Invocation &in) {
     return usable(findings) ? exit_ok : exit_refused;
 }
 
+int ifenslave(const Invocation &in, const Ifenslave &what) {
+    auto client = connect(in.globals);
+    if (!client) {
+        return client.error();
+    }
+    const auto done = ifenslave(
+        what,
+        [&](const api::Request &request) {
+            client->set_patience(patience(in.globals, request));
+            return call(*client, request);
+        },
+        std::cout, std::cerr);
+    return done ? exit_ok : failed(done.error());
+}
+
 struct Runner {
     const Invocation &in;
 
@@ -255,6 +276,11 @@ struct Runner {
         return exit_ok;
     }
     int operator()(const LacpCapture &c) const { return capture(in, c); }
+    int operator()(const ImportFiles &i) const {
+        const auto done = import_files(i, in.globals.json, in.globals.pretty);
+        return done ? exit_ok : refused(done.error());
+    }
+    int operator()(const Ifenslave &i) const { return ifenslave(in, i); }
     int operator()(const Doctor &) const { return doctor(in); }
     int operator()(const OptionTable &t) const {
         std::cout << option_table_text(t);

@@ -138,6 +138,7 @@ Result<int> Daemon::run() {
     sigint_ = loop_->on_signal(SIGINT, [this] { loop_->stop(0); });
     sighup_ = loop_->on_signal(SIGHUP, [this] { reread_config(); });
     XB_TRY_VOID(recover());
+    load_applied();
     netlink_source_ = loop_->on_readable(
         netlink_->event_fd(),
         [this] {
@@ -202,7 +203,9 @@ Task<Result<void>> Daemon::start_serving(std::optional<api::Config> config, std:
     (void)co_await finish_unfinished();
     Result<void> done;
     if (config) {
-        done = co_await apply(*config);
+        done = co_await apply_at_start(*config);
+    } else {
+        take_in_soon();
     }
     if (done) {
         auto server = ControlServer::listen(
@@ -256,19 +259,6 @@ void Daemon::reread_config() {
     changes_.add([this] { return apply_file(); });
 }
 
-Task<Result<void>> Daemon::apply_file() {
-    Result<void> done;
-    auto read = [this](Hands::Tools &) { return read_config(); }; // of the settings, which never change
-    if (auto config = co_await hands_->call("config file", std::move(read))) {
-        done = co_await apply(*config);
-    } else {
-        done = tl::unexpected(config.error());
-    }
-    done ? spdlog::info("SIGHUP: {} is applied", settings_.config->string())
-         : spdlog::error("SIGHUP: nothing was changed: {}", done.error().message);
-    co_return done;
-}
-
 // The table first and whole, so that what a message leads to knows all that has happened; then the bonds, in order.
 void Daemon::read_netlink() {
     netlink_->drain([this](sys::NetlinkEvent &&event) {
@@ -305,6 +295,9 @@ void Daemon::on_netlink(const sys::NetlinkEvent &event) {
     if (const auto *changed = std::get_if<sys::LinkChanged>(&event)) {
         for (auto &[name, controller] : bonds_) {
             controller->on_link_changed(changed->link);
+        }
+        if (may_be_wanted(changed->link)) {
+            take_in_soon();
         }
     } else if (const auto *gone = std::get_if<sys::LinkGone>(&event)) {
         on_link_gone(*gone);
@@ -371,6 +364,8 @@ void Daemon::on_resync(Result<LinkTable::Dump> dump) {
 }
 
 void Daemon::on_link_gone(const sys::LinkGone &gone) {
+    let_go_.erase(gone.ifindex); // the number may be another device's next
+    std::erase_if(passed_over_, [&](const auto &seen) { return seen.first == gone.ifindex; });
     for (auto &[name, controller] : bonds_) {
         if (controller->ifindex() == gone.ifindex || controller->peer() == gone.ifindex) {
             const bool was_up = controller->core().admin_up;

@@ -8,6 +8,8 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
+#include <span>
 #include <string>
 
 #include "user/api/protocol.h"
@@ -21,6 +23,8 @@
 #include "user/show/snapshot.h"
 
 namespace xbond::daemon {
+
+struct FoundNic;
 
 struct Settings {
     std::optional<std::filesystem::path> config;
@@ -65,26 +69,54 @@ private:
     Task<Result<void>> start_serving(std::optional<api::Config>, std::optional<gid_t> writers);
     Task<Result<void>> destroy_all();
     // apply_config.cpp
-    using Devices = std::map<std::string, sys::LinkInfo>; // by the names that were asked for; those that exist
+    using Devices = std::map<std::string, sys::LinkInfo>; // by name; those that exist
     using BondStep = std::function<Task<Result<void>>(BondController &)>;
+    struct Wanted {
+        api::Config config; // each slave by the name of its device; those that are not there left out
+        Devices devices;
+        std::vector<std::string> notes; // what is waited for, what is left as it is
+    };
+    Result<std::string> read_config_text();
     Result<api::Config> read_config();
-    Task<Result<void>> apply(api::Config);
-    Task<Result<void>> apply_file(); // SIGHUP
-    Task<Result<Plan>> plan(api::Config);
+    Task<Result<void>> apply_at_start(api::Config);
+    Task<Result<void>> apply_file();            // SIGHUP
+    enum class Missing { waited_for, refused }; // a slave that is one device and is not there
+    Task<Result<Wanted>> resolve(api::Config, Missing);
+    Result<void> resolve_bond(api::BondConfig &, Wanted &, std::span<const FoundNic>, std::set<std::string> &taken,
+                              Missing);
+    bool is_waited_for(const std::string &bond, const api::SlaveConfig &) const;
+    Task<Result<Plan>> plan(const Wanted &);
     Task<Devices> look_up(std::vector<std::string> names);
+    // config_plan.cpp
     Result<void> check(const api::Config &, const Devices &);
     Result<Plan> plan_all(const api::Config &, const Devices &);
+    Result<Plan> plan_bond(const api::BondConfig &, const Devices &);
+    Plan plan_ends(const api::Config &);
     Result<Plan> plan_new(const api::BondConfig &, const Devices &);
     Result<Plan> plan_change(const BondController &, const api::BondConfig &, const Devices &);
-    Result<Plan> plan_slaves(const BondController &, const api::BondConfig &, const Devices &);
+    Result<void> plan_options(const BondController &, const api::BondConfig &, Plan &, bool &rebuilt, bool &down);
+    Result<Plan> plan_slaves(const BondController &, const api::BondConfig &, const Devices &, bool rebuilt);
     Change plan_enslave(const std::string &bond, const sys::LinkInfo &slave);
+    Change plan_release(const std::string &bond, const core::Slave &slave);
     Task<Result<void>> enslave(std::string bond, std::string slave, std::uint32_t ifindex, bool was_up,
                                std::string from);
     Task<Result<void>> give_back(std::string slave, std::uint32_t ifindex, bool was_up, std::string to);
     Change plan_slave_options(const std::string &bond, const api::SlaveConfig &, std::vector<core::OptionValue> before);
     Change plan_up(const std::string &bond, bool up);
     Change on_bond(const std::string &name, std::string text, BondStep carry_out, BondStep undo);
-    static std::vector<core::OptionValue> changed_options(const BondController &, const api::BondConfig &);
+    core::Options wanted_options(const BondController &, const api::BondConfig &) const;
+    const api::BondConfig *applied_bond(const std::string &name) const;
+    // applied.cpp
+    void remember(api::Config);
+    void save_applied();
+    void load_applied();
+    void ended_by_hand(const std::string &bond);
+    void moved_by_hand(std::uint32_t ifindex, bool released);
+    bool may_be_wanted(const sys::LinkInfo &) const;
+    void take_in_soon();
+    void take_in_later();
+    Task<Result<void>> take_in();
+    Task<bool> take_in(const api::BondConfig &, const Devices &);
 
     void remove_leftovers();
     void take_leave();
@@ -149,6 +181,13 @@ private:
     Fd instance_lock_;
     std::unique_ptr<ControlServer> server_;
     std::map<std::string, std::unique_ptr<BondController>> bonds_;
+    std::optional<api::Config> applied_; // the last config, its slaves by what they are; without bonds ended by hand
+    std::set<std::uint32_t> let_go_;     // devices released by hand since: they are not taken in
+    std::set<std::string> unmade_;       // bonds of it that could not be made at start
+    std::set<std::pair<std::uint32_t, std::string>> passed_over_; // looked at, and no slave of it
+    bool taking_in_ = false;                                      // take_in() waits for its turn
+    Time take_in_pause_{};
+    sys::EventLoop::Source take_in_again_;
     std::map<std::string, std::string> left_alone_; // bonds that cannot be adopted, and why: nobody touches them
     Time pause_{};                                  // until the next attempt at those
     sys::EventLoop::Source again_, hooks_again_, dead_again_;

@@ -141,12 +141,18 @@ Result<MacAddr> Ethtool::permanent_mac(std::string_view ifname) const {
     return mac;
 }
 
-std::string Ethtool::driver(std::string_view ifname) const {
+namespace {
+
+ethtool_drvinfo driver_info(int fd, std::string_view ifname) {
     ethtool_drvinfo info{};
     info.cmd = ETHTOOL_GDRVINFO;
-    if (!ask(fd_.get(), ifname, info)) {
-        return {};
-    }
+    return ask(fd, ifname, info) ? info : ethtool_drvinfo{};
+}
+
+} // namespace
+
+std::string Ethtool::driver(std::string_view ifname) const {
+    const auto info = driver_info(fd_.get(), ifname);
     return {info.driver, ::strnlen(info.driver, sizeof info.driver)};
 }
 
@@ -224,6 +230,11 @@ Result<void> Ethtool::set_offload(std::string_view ifname, std::string_view name
     }
     XB_TRY(now, offloads(ifname, {&name, 1})); // a driver may have its own mind, which is no error to the kernel
     return now->front().on == on ? Result<void>() : fail(EOPNOTSUPP, about(ifname, what + ": the driver keeps it"));
+}
+
+std::string Ethtool::bus(std::string_view ifname) const {
+    const auto info = driver_info(fd_.get(), ifname);
+    return {info.bus_info, ::strnlen(info.bus_info, sizeof info.bus_info)};
 }
 
 } // namespace xbond::sys

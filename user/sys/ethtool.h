@@ -35,6 +35,7 @@ public:
     SpeedDuplex speed(std::string_view ifname) const;    // unknown where the driver cannot tell
     Result<MacAddr> permanent_mac(std::string_view ifname) const;
     std::string driver(std::string_view ifname) const; // "" if unknown
+    std::string bus(std::string_view ifname) const;    // "0000:03:00.0"; "" if unknown
 
     // By the kernel's names ("rx-vlan-filter"), one for each; off and fixed where the kernel does not know the name.
     Result<std::vector<Offload>> offloads(std::string_view ifname, std::span<const std::string_view> names) const;

@@ -14,10 +14,10 @@ namespace xbond::sys {
 struct LinkInfo { // of one RTM_NEWLINK
     std::uint32_t ifindex = 0;
     std::string name;
-    std::vector<std::string> altnames;
-    std::uint16_t arp_type = 0; // ARPHRD_*
-    std::uint32_t flags = 0;    // IFF_*
-    bool carrier = false;       // IFLA_CARRIER
+    std::vector<std::string> altnames; // IFLA_ALT_IFNAME
+    std::uint16_t arp_type = 0;        // ARPHRD_*
+    std::uint32_t flags = 0;           // IFF_*
+    bool carrier = false;              // IFLA_CARRIER
     std::uint32_t mtu = 0;
     std::uint32_t min_mtu = 0, max_mtu = 0;
     std::uint32_t master = 0;         // IFLA_MASTER, 0 if none

@@ -49,7 +49,7 @@ Result<void> set_active_slave(BondState &bond, Step &step, std::string_view name
         return {};
     }
     Slave *target = const_cast<Slave *>(find_slave(bond, name));
-    const std::string who = "option active_slave: " + quoted(name);
+    const std::string who = "option active_slave: " + core::quoted(name);
     if (target == nullptr) {
         return fail(EINVAL, who + " is not a slave of bond " + bond.name + "; enslave it first");
     }
@@ -121,7 +121,7 @@ Result<void> apply_slave_option(BondState &bond, Step &step, SlotId slot, const 
         std::vector<std::string_view> known;
         std::ranges::transform(slave_option_table(), std::back_inserter(known), &SlaveOptionRow::name);
         const std::string guess = meant(option.name, known);
-        return fail(EINVAL, "unknown slave option " + quoted(option.name) +
+        return fail(EINVAL, "unknown slave option " + core::quoted(option.name) +
                                 (guess.empty() ? ": expected " + slave_option_names() : guess));
     }
     return set_slave_option(bond, step, *target, *row, option.value);
@@ -166,7 +166,7 @@ Result<void> apply_option(BondState &bond, Step &step, const OptionValue &option
     const auto colon = text.find(':');
     const Slave *target = colon == std::string_view::npos ? nullptr : find_slave(bond, text.substr(0, colon));
     if (target == nullptr) {
-        return fail(EPERM, "option queue_id: bad value " + quoted(option.value) +
+        return fail(EPERM, "option queue_id: bad value " + core::quoted(option.value) +
                                ": expected SLAVE:0..16 with a slave of this bond");
     }
     return set_slave_option(bond, step, *find_slave(bond, target->slot), *find_slave_option("queue_id"),

@@ -15,7 +15,7 @@ constexpr std::uint32_t iff_up = 1;
 
 // 1.5: first match wins.
 Result<void> check_device(const DeviceFacts &device, bool has_slaves) {
-    const std::string who = "interface " + quoted(device.name);
+    const std::string who = "interface " + core::quoted(device.name);
     if (device.arp_type == arphrd_can) {
         return fail(EPERM, who + " is a CAN device; a slave must be an Ethernet device");
     }
@@ -93,14 +93,14 @@ Result<EnslavePlan> plan_enslave(const BondState &bond, const DeviceFacts &devic
     if (policy(bond).traits().balances_load) {
         auto own = balance::address_for(bond.slaves, bond_mac, device.mac);
         if (!own) {
-            return fail(own.error().code, "interface " + quoted(device.name) + ": " + own.error().message);
+            return fail(own.error().code, "interface " + core::quoted(device.name) + ": " + own.error().message);
         }
         plan.set_mac = *own;
     }
     const bool keeps_mac = slave_keeps_mac(bond) && bond.options.fail_over_mac == FailOverMac::active;
     if (!device.can_set_mac && !keeps_mac) {
         if (!policy(bond).traits().address_follows_active || !bond.slaves.empty()) {
-            return fail(EOPNOTSUPP, "interface " + quoted(device.name) + " cannot change its MAC address; only " +
+            return fail(EOPNOTSUPP, "interface " + core::quoted(device.name) + " cannot change its MAC address; only " +
                                         "active-backup with fail_over_mac active can use it");
         }
         plan.switch_fail_over_mac_active = true;
@@ -110,7 +110,7 @@ Result<EnslavePlan> plan_enslave(const BondState &bond, const DeviceFacts &devic
         plan.set_mac.reset();
     }
     if (plan.slot == no_slot) {
-        return fail(ENOSPC, "interface " + quoted(device.name) + ": bond " + bond.name + " has " +
+        return fail(ENOSPC, "interface " + core::quoted(device.name) + ": bond " + bond.name + " has " +
                                 std::to_string(bond.slaves.size()) +
                                 " slaves, which is the most it can have; release one first");
     }

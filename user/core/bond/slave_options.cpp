@@ -47,7 +47,7 @@ Result<std::int64_t> check_slave_option(const SlaveOptionRow &row, Mode mode, st
     const auto value = signed_number(text);
     if (!value || *value < row.first || *value > row.last) {
         return fail(row.bad_value,
-                    title(row) + ": bad value " + quoted(text) + ": expected " + std::string(row.values));
+                    title(row) + ": bad value " + core::quoted(text) + ": expected " + std::string(row.values));
     }
     return *value;
 }

@@ -175,7 +175,7 @@ Result<void> store_primary(Options &options, std::string_view text) {
     const std::string_view name = without_newline(text);
     const bool printable = std::ranges::all_of(name, [](char c) { return c > ' ' && c <= '~' && c != '/'; });
     if (name.size() > longest || !printable) {
-        return fail(EINVAL, "bad value " + quoted(text) +
+        return fail(EINVAL, "bad value " + core::quoted(text) +
                                 ": expected an interface name (at most 127 characters, no blanks, no '/'), or nothing");
     }
     options.primary = name;
@@ -185,7 +185,7 @@ Result<void> store_primary(Options &options, std::string_view text) {
 Result<void> store_actor_system(Options &options, std::string_view text) {
     const auto mac = first_word(text) == "default" ? std::optional(MacAddr{}) : MacAddr::parse(without_newline(text));
     if (!mac || mac->is_multicast()) {
-        return fail(EINVAL, "bad value " + quoted(text) +
+        return fail(EINVAL, "bad value " + core::quoted(text) +
                                 ": expected a MAC address aa:bb:cc:dd:ee:ff that is not multicast; all zeroes: the "
                                 "bond's");
     }

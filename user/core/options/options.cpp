@@ -52,7 +52,8 @@ Result<void> store_value(Options &options, const OptionRow &row, std::string_vie
     }
     const auto value = parse_value(row, text);
     if (!value) {
-        return fail(EINVAL, "bad value " + quoted(text) + ": expected " + std::string(row.values) + ", or default");
+        return fail(EINVAL,
+                    "bad value " + core::quoted(text) + ": expected " + std::string(row.values) + ", or default");
     }
     if (row.storage.set != nullptr) {
         return row.storage.set(options, *value, warnings);
@@ -119,7 +120,7 @@ Result<void> check_applicable(const Options &options, const OptionContext &conte
             known.push_back(each.name);
             std::ranges::copy(aliases(each), std::back_inserter(known));
         }
-        return fail(EINVAL, "unknown bond option " + quoted(name) + meant(name, known) +
+        return fail(EINVAL, "unknown bond option " + core::quoted(name) + meant(name, known) +
                                 (meant(name, known).empty() ? ": see the option table of xbond" : ""));
     }
     const bool shared = row->any_mode_with_monitors && options.monitors != Monitors::exclusive;

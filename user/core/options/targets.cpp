@@ -85,7 +85,7 @@ Result<void> replace(std::vector<Addr> &targets, std::string_view text, Parse pa
         split(text, ',', [&](std::string_view piece) {
             const auto target = parse(piece);
             done = target ? add(fresh, *target)
-                          : fail(EINVAL, "bad value " + quoted(piece) + ": expected " + std::string(expected));
+                          : fail(EINVAL, "bad value " + core::quoted(piece) + ": expected " + std::string(expected));
             return done.has_value();
         });
     }
@@ -185,7 +185,7 @@ Result<void> set_arp_targets(Options &options, std::string_view typed) {
     }
     const auto target = parse_ipv4(text.substr(1));
     if (!target) {
-        return fail(EPERM, "bad value " + quoted(text) + ": expected +a.b.c.d or -a.b.c.d");
+        return fail(EPERM, "bad value " + core::quoted(text) + ": expected +a.b.c.d or -a.b.c.d");
     }
     if (text.front() == '+') {
         return add(targets, *target);

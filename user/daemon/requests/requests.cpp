@@ -125,18 +125,31 @@ Task<std::string> Daemon::apply(api::Apply request) {
     if (!config) {
         co_return api::encode_error(config.error());
     }
-    auto changes = co_await plan(std::move(*config));
+    auto wanted = co_await resolve(*config, Missing::refused);
+    if (!wanted) {
+        co_return api::encode_error(wanted.error());
+    }
+    auto changes = co_await plan(*wanted);
     if (!changes) {
         co_return api::encode_error(changes.error());
     }
     std::vector<std::string> texts;
     std::ranges::transform(*changes, std::back_inserter(texts), &Change::text);
-    auto done = api::encode_ok({{"changes", texts}});
+    nlohmann::ordered_json result;
+    result["changes"] = std::move(texts);
+    if (!wanted->notes.empty()) {
+        result["notes"] = wanted->notes;
+    }
+    const auto done = api::encode_ok(result);
     if (request.dry_run) {
         co_return done;
     }
     auto outcome = co_await carry_out(*loop_, std::move(*changes));
-    co_return outcome ? done : api::encode_error(outcome.error());
+    if (!outcome) {
+        co_return api::encode_error(outcome.error());
+    }
+    remember(std::move(*config));
+    co_return done;
 }
 
 Task<Result<void>> Daemon::link_add(api::LinkAdd request) {
@@ -168,6 +181,7 @@ Task<Result<void>> Daemon::forget(std::string name) {
 }
 
 Task<Result<void>> Daemon::link_del(std::string name) {
+    ended_by_hand(name);
     if (left_alone_.contains(name)) {
         co_return co_await end_left_alone(name);
     }
@@ -186,7 +200,11 @@ Task<Result<void>> Daemon::link_set(api::LinkSet request) {
         co_return fail(ENODEV, "Cannot find device \"" + request.name + "\"");
     }
     XB_CO_TRY(plan, plan_set_slave(devices.begin()->second, request));
-    co_return co_await carry_out(*loop_, std::move(*plan));
+    auto done = co_await carry_out(*loop_, std::move(*plan));
+    if (done && request.master) {
+        moved_by_hand(devices.begin()->second.ifindex, request.master->empty());
+    }
+    co_return done;
 }
 
 // What can be refused without trying is refused first; what a device refuses takes back what was done before it.

@@ -176,6 +176,7 @@ void forget_files(const std::filesystem::path &dir) {
         }
     }
     std::filesystem::remove(bonds_dir(dir), none);
+    std::filesystem::remove(applied_file(dir), none);
     forget_earlier_files(dir);
     std::filesystem::remove(unfinished_file(dir), none);
     std::filesystem::remove(dir, none);

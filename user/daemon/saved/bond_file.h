@@ -43,6 +43,8 @@ SavedBonds load_bonds(const std::filesystem::path &dir, std::uint64_t netns);
 // A file that cannot be understood makes room for another and is kept: <name>.json.broken, or with a number behind it.
 Result<std::filesystem::path> set_aside(const std::filesystem::path &file);
 void forget_earlier_files(const std::filesystem::path &dir); // when all bonds have files of their own
-void forget_files(const std::filesystem::path &dir);         // the directories go, too, if nothing else is in them
+// What was applied last (requests/applied.cpp).
+inline std::filesystem::path applied_file(const std::filesystem::path &dir) { return dir / "applied"; }
+void forget_files(const std::filesystem::path &dir); // the directories go, too, if nothing else is in them
 
 } // namespace xbond::daemon
