@@ -139,14 +139,6 @@ void parse_altnames(Bytes nest, LinkInfo &link) {
     }
 }
 
-void parse_properties(Bytes nest, LinkInfo &link) {
-    while (const auto a = take_attribute(nest)) {
-        if (a->type == IFLA_ALT_IFNAME) {
-            link.altnames.push_back(text_of(a->value));
-        }
-    }
-}
-
 struct NumberAttribute {
     std::uint16_t type;
     std::uint32_t LinkInfo::*member;
@@ -200,9 +192,6 @@ void parse_link_attribute(const Attribute &a, LinkInfo &link) {
         break;
     case IFLA_LINKINFO:
         parse_linkinfo(a.value, link);
-        break;
-    case IFLA_PROP_LIST:
-        parse_properties(a.value, link);
         break;
     default:
         break;
