@@ -25,7 +25,7 @@ public:
     using Listener = std::shared_ptr<const Changed>; // told for as long as it lives
 
     GroupWatch(sys::EventLoop &loop, Hands &hands, bool kernel_tells)
-        : loop_(loop), hands_(hands), interval_(kernel_tells ? 500 : 15) {}
+        : loop_(loop), hands_(hands), kernel_tells_(kernel_tells) {}
 
     [[nodiscard]] Listener listen(Changed);
     void kernel_told(); // that some device's list has changed
@@ -42,11 +42,11 @@ public:
 
 private:
     void look();
-    void seen(const Devices &changed);
+    void seen(const Devices &changed, Time took);
 
     sys::EventLoop &loop_;
     Hands &hands_;
-    Ms interval_;
+    bool kernel_tells_;
     std::vector<std::weak_ptr<const Changed>> listeners_;
     std::shared_ptr<Lists> lists_ = std::make_shared<Lists>(); // hands' alone
     sys::EventLoop::Source next_look_;
