@@ -94,7 +94,7 @@ TEST_CASE("status JSON: speed and duplex of the bond are those of the slaves tha
     CHECK(speed() == 1000);
     bond.slaves[1].slave.backup = false;
     CHECK(speed() == 3500);
-    CHECK(status_text(status_json(shown)).find(", 3500 Mb/s full duplex,") != std::string::npos);
+    CHECK(status_text(status_json(shown)).find(", 3500 Mb/s full duplex\n") != std::string::npos);
     bond.options.mode = Mode::broadcast;
     CHECK(speed() == 1000);
     bond.slaves[0].slave.link = core::Link::down;

@@ -109,6 +109,30 @@ mode() { # LABEL MODE
     put_back 0
 }
 
+neighbour_is() { # MAC: what the peer has learned for the bridge's address
+    ip -n sw neigh show 10.0.10.9 | grep -q "lladdr $1" || { ip -n sw neigh show; return 1; }
+}
+
+# A bridge that filters VLANs above the bond: its own tag goes through the slaves' filters, and is on what is announced.
+bridged() { # LABEL
+    local i label="$1: bridge with VLANs"
+    make_peer active-backup
+    check "$label: created" eval 'xbond link add bond0 type bond mode active-backup miimon 100 fail_over_mac active &&
+        xbond link set "${slaves[0]}" master bond0 && xbond link set "${slaves[1]}" master bond0 &&
+        xbond link set bond0 up && ip link add br9 type bridge vlan_filtering 1 vlan_default_pvid 0 &&
+        ip link set bond0 master br9 && bridge vlan add dev bond0 vid 10 &&
+        bridge vlan add dev br9 vid 10 pvid untagged self && ip link set br9 up && ip addr add 10.0.10.9/24 dev br9'
+    check "$label: tagged" until_ok 40 ping -c 1 -W 1 10.0.10.2
+    check "$label: the peer knows it by ${slaves[0]}" until_ok 20 neighbour_is "$(cat "/sys/class/net/${slaves[0]}/address")"
+    pull 0
+    check "$label: announced with the tag and the address of ${slaves[1]}" until_ok 20 \
+        neighbour_is "$(cat "/sys/class/net/${slaves[1]}/address")"
+    put_back 0
+    ip link del br9
+    check "$label: deleted" xbond link del bond0
+    ip -n sw link del up0
+}
+
 driver() { # DRIVER PEERS
     local m i
     mapfile -t slaves < <(nics_of "$1")
@@ -144,6 +168,7 @@ driver() { # DRIVER PEERS
         check "$1: $m: the NICs are as before" until_ok 30 nothing_left
         ip -n sw link del up0
     done
+    bridged "$1"
     ip netns del sw # the NICs come back
     until_ok 20 eval "[ \$(ls -d /sys/class/net/eth* | wc -l) = $all ]"
 }

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Tells whose multicast list has changed: hands read the lists of all devices, once for all bonds. Kernels since 6.14
 // tell when a group is joined, and the lists are read twice a second for what else puts addresses there. Others tell
-// nobody; there they are read as often as a stream may wait for its receiver, but where the lists are so long that this
-// would keep a core busy.
+// nobody; there they are read as often as a stream may wait for its receiver.
 #pragma once
 
 #include <cstdint>
@@ -44,7 +43,6 @@ public:
 private:
     void look();
     void seen(const Devices &changed, Time took);
-    Time interval(Time took) const;
 
     sys::EventLoop &loop_;
     Hands &hands_;

@@ -127,7 +127,7 @@ std::string bond_text(const ordered_json &bond, std::int64_t now) {
     const auto yes = [](const ordered_json &v, const char *on, const char *off) { return v == true ? on : off; };
     std::string out = show(bond.at("name")) + ": " + show(bond.at("mode")) + ", " +
                       yes(bond.at("admin_up"), "up", "down") + ", carrier " + yes(bond.at("carrier"), "on", "off") +
-                      rate_text(bond) + ", " + show(bond.at("mac")) + ", mtu " + show(bond.at("mtu")) + "\n";
+                      ", " + show(bond.at("mac")) + ", mtu " + show(bond.at("mtu")) + rate_text(bond) + "\n";
     out += "  miimon " + show(o.at("miimon")) + " ms, arp_interval " + show(o.at("arp_interval")) +
            " ms, active slave " + show(bond.at("active_slave")) + ", primary " + show(bond.at("primary")) + "\n";
     out += "  data path: " + show(path.at("hook")) + ", carrier check " + show(path.at("carrier_check")) + ", watch " +
