@@ -26,6 +26,8 @@ public:
     SpeedDuplex speed(std::string_view ifname) const;    // unknown where the driver cannot tell
     Result<MacAddr> permanent_mac(std::string_view ifname) const;
     std::string driver(std::string_view ifname) const; // "" if unknown
+    Result<void> set_gro(std::string_view ifname, bool on) const;
+
 private:
     Fd fd_;
 };

@@ -34,6 +34,7 @@ struct LinkInfo { // of one RTM_NEWLINK
     std::uint32_t txqlen = 0;
     std::string qdisc, operstate; // as ip prints them: "noqueue", "UP"
     std::uint8_t linkmode = 0;
+    bool native_xdp = false; // an XDP program in its driver
 };
 
 } // namespace xbond::sys

@@ -96,6 +96,15 @@ void parse_linkinfo(Bytes nest, LinkInfo &link) {
     }
 }
 
+void parse_xdp(Bytes nest, LinkInfo &link) {
+    while (const auto a = take_attribute(nest)) {
+        if (a->type == IFLA_XDP_ATTACHED) {
+            const auto how = peek<std::uint8_t>(a->value).value_or(XDP_ATTACHED_NONE);
+            link.native_xdp = how == XDP_ATTACHED_DRV || how == XDP_ATTACHED_MULTI;
+        }
+    }
+}
+
 struct NumberAttribute {
     std::uint16_t type;
     std::uint32_t LinkInfo::*member;
@@ -146,6 +155,9 @@ void parse_link_attribute(const Attribute &a, LinkInfo &link) {
     case IFLA_LINKINFO:
         parse_linkinfo(a.value, link);
         break;
+    case IFLA_XDP:
+        parse_xdp(a.value, link);
+        break;
     default:
         break;
     }
@@ -180,6 +192,20 @@ std::optional<LinkInfo> parse_link(Bytes payload) {
         return std::nullopt; // e.g. wireless events: a header and one attribute
     }
     return link;
+}
+
+std::optional<FilterInfo> parse_filter(Bytes payload) {
+    const auto header = peek<tcmsg>(payload);
+    if (!header) {
+        return std::nullopt;
+    }
+    FilterInfo filter{.kind = {}, .priority = header->tcm_info >> 16, .handle = header->tcm_handle};
+    for (Bytes rest = skip(payload, sizeof(tcmsg)); const auto a = take_attribute(rest);) {
+        if (a->type == TCA_KIND) {
+            filter.kind = text_of(a->value);
+        }
+    }
+    return filter;
 }
 
 std::optional<AddressInfo> parse_address(Bytes payload) {
@@ -227,6 +253,8 @@ std::optional<RouteInfo> parse_route(Bytes payload) {
         } else if (a->type == RTA_PREFSRC && a->value.size() == size) {
             route.source.emplace();
             std::copy(a->value.begin(), a->value.end(), route.source->begin());
+        } else if (a->type == RTA_GATEWAY || a->type == RTA_VIA) {
+            route.on_link = false;
         }
     }
     return route.ifindex == 0 ? std::nullopt : std::optional(route);
@@ -272,6 +300,11 @@ std::vector<NetlinkEvent> parse_events(Bytes datagram) {
                 events.emplace_back(LinkChanged{std::move(*link)});
             } else if (link) {
                 events.emplace_back(LinkGone{link->ifindex, std::move(link->name)});
+            }
+        } else if (m->type == RTM_NEWQDISC || m->type == RTM_DELQDISC || m->type == RTM_NEWTFILTER ||
+                   m->type == RTM_DELTFILTER) {
+            if (const auto header = peek<tcmsg>(m->payload); header && header->tcm_ifindex > 0) {
+                events.emplace_back(TrafficControlChanged{static_cast<std::uint32_t>(header->tcm_ifindex)});
             }
         }
     }

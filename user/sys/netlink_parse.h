@@ -37,6 +37,8 @@ std::optional<LinkInfo> parse_link(Bytes payload);
 
 std::optional<AddressInfo> parse_address(Bytes payload);
 
+std::optional<FilterInfo> parse_filter(Bytes payload); // of RTM_NEWTFILTER
+
 // Payload of RTM_NEWROUTE; none without an outgoing interface.
 std::optional<RouteInfo> parse_route(Bytes payload);
 
