@@ -76,15 +76,19 @@ void check_variant(Carrier carrier) {
     set_carrier("e0", false);
     CHECK(s.send() == Slots{1});
     set_carrier("e0", true);
+    CHECK(s.send() == Slots{1}); // until the controller takes it back
+    s.path->table().slot[0].latched = 0;
     CHECK(s.send() == Slots{0});
     ip("link set e0 down"); // administratively down is not running either
     CHECK(s.send() == Slots{1});
     ip("link set e0 up");
+    s.path->table().slot[0].latched = 0;
     CHECK(s.send() == Slots{0});
-    CHECK(s.path->counters(1).failover_tx == 2);
+    CHECK(s.path->counters(1).failover_tx == 3);
     s.path->table().slot[0].ifindex += 100; // the pointer is another device's
     CHECK(s.send() == Slots{1});
     s.path->table().slot[0].dev = 0; // not learned: counts as on
+    s.path->table().slot[0].latched = 0;
     CHECK(s.send() == Slots{0});
 }
 
@@ -122,6 +126,29 @@ TEST_CASE("3 the fallback chain is walked to the first carrier and ends in a dro
         CHECK(s.path->counters(XB_STATS_BOND).tx_dropped == 1);
         s.path->bank().slot[2].fallback = 0; // a loop: ends all the same
         CHECK(s.send().empty());
+    }
+}
+
+TEST_CASE("3 a slot that had lost its carrier and has it again is used where no other one can send, and nowhere else") {
+    for (const __u32 mode : {XB_MODE_ROUNDROBIN, XB_MODE_XOR, XB_MODE_ACTIVEBACKUP}) {
+        Slaves s(mode);
+        for (const char *slave : {"e0", "e1"}) {
+            set_carrier(slave, false);
+        }
+        CHECK(s.send() == Slots{2});
+        for (const char *slave : {"e0", "e1"}) {
+            set_carrier(slave, true);
+        }
+        CHECK(s.send() == Slots{2}); // the one that was never lost
+        set_carrier("e2", false);
+        const auto before = s.path->counters(0).failover_tx;
+        CHECK(s.send() == Slots{0});
+        CHECK(s.path->counters(0).failover_tx == before);
+        set_carrier("e0", false);
+        CHECK(s.send() == Slots{1});
+        for (const char *slave : {"e0", "e2"}) {
+            set_carrier(slave, true);
+        }
     }
 }
 

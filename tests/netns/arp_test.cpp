@@ -92,6 +92,85 @@ TEST_CASE("P14 no route: probes from 0.0.0.0; a route elsewhere: no probe; sever
     CHECK(as_arp(wires.wire(0).frames(probe_to(ip(10, 99, 0, 9))).back())->sender_ip == ip(10, 99, 0, 1));
 }
 
+namespace {
+
+// A way out that is none to a target on the bond.
+void add_default_route(const Lab &lab) {
+    lab.ns().ip("link add mgmt0 type veth peer name mgmt1\nlink set mgmt0 up\nlink set mgmt1 up\n"
+                "addr add 198.51.100.2/24 dev mgmt0\nroute add default via 198.51.100.1");
+}
+
+} // namespace
+
+TEST_CASE("P14 a default route elsewhere is no route to a target: a bond without address asks from 0.0.0.0") {
+    Lab lab(Kind::wires, 1);
+    add_default_route(lab);
+    probe_with(lab, 1, "mode active-backup arp_ip_target 10.99.0.9");
+    const Wires wires(lab, 1);
+    REQUIRE(wires.wait_total(probe_to(ip(10, 99, 0, 9)), 4));
+    const ArpView arp = as_arp(wires.wire(0).frames(probe_to(ip(10, 99, 0, 9))).back()).value();
+    CHECK(arp.sender_ip == 0);
+    CHECK_FALSE(arp.vlan);
+}
+
+TEST_CASE("P14 a route by a gateway hides neither the bond's own subnet nor another device's") {
+    Lab lab(Kind::wires, 1);
+    add_default_route(lab);
+    lab.ns().ip("route add 198.51.100.9/32 via 198.51.100.1\nroute add 10.99.0.9/32 via 198.51.100.1");
+    probe_with(lab, 1, "mode active-backup arp_ip_target 10.99.0.9,198.51.100.9");
+    lab.ns().ip("addr add 10.99.0.1/24 dev bond0");
+    const Wires wires(lab, 1);
+    REQUIRE(wires.wait_total(probe_to(ip(10, 99, 0, 9)), 4));
+    CHECK(as_arp(wires.wire(0).frames(probe_to(ip(10, 99, 0, 9))).back())->sender_ip == ip(10, 99, 0, 1));
+    CHECK(wires.total(probe_to(ip(198, 51, 100, 9))) == 0);
+}
+
+TEST_CASE("P14 without carrier the bond's route may go, and the default route take its place: the search goes on") {
+    Lab lab(Kind::wires, 2);
+    add_default_route(lab);
+    probe_with(lab, 2, "mode active-backup primary e0 arp_ip_target 10.99.0.9");
+    lab.ns().ip("addr add 10.99.0.1/24 dev bond0");
+    lab.ns().set_sysctl("net.ipv4.conf.bond0.ignore_routes_with_linkdown", "1");
+    REQUIRE(wait_until([&] { return !lab.status().carrier; })); // nobody answers
+    const Wires wires(lab, 2);
+    REQUIRE(wires.wait_total(probe_to(ip(10, 99, 0, 9)), 4));
+    const Injector answers(lab.switch_ns(), "s0");
+    CHECK(wait_until([&] {
+        answers.send(udp_frame(1));
+        return lab.status().active_slave == "e0";
+    }));
+}
+
+TEST_CASE("P14 a bond in a VRF asks, as the kernel's: what is in its table is not looked up") {
+    Lab lab(Kind::wires, 1);
+    add_default_route(lab);
+    if (!lab.ns().run(split("ip link add blue type vrf table 42")).ok()) {
+        std::cout << "SKIPPED: this kernel has no VRF devices\n";
+        return;
+    }
+    probe_with(lab, 1, "mode active-backup arp_ip_target 10.99.0.9");
+    lab.ns().ip("link set blue up\nlink set bond0 master blue\naddr add 10.99.0.1/24 dev bond0");
+    const Wires wires(lab, 1);
+    REQUIRE(wires.wait_total(probe_to(ip(10, 99, 0, 9)), 4));
+    CHECK(as_arp(wires.wire(0).frames(probe_to(ip(10, 99, 0, 9))).back())->sender_ip == 0);
+}
+
+TEST_CASE("4.7 a link-local NS target is asked on the bond, whatever else is on a link of that prefix") {
+    Lab lab(Kind::wires, 1);
+    lab.ns().set_sysctl("net.ipv6.conf.all.disable_ipv6", "0");
+    lab.ns().ip("link add other type veth peer name other1\nlink set other up\nlink set other1 up\n"
+                "addr add fe80::5/64 dev other nodad");
+    probe_with(lab, 1, "mode active-backup ns_ip6_target fe80::99");
+    const Wires wires(lab, 1);
+    REQUIRE(wires.wait_total(any_solicitation(), 4));
+    lab.ns().set_sysctl("net.ipv6.conf.bond0.disable_ipv6", "0");
+    lab.ns().ip("addr add fe80::1/64 dev bond0 nodad");
+    const auto from_bond = [](const Frame &f) {
+        return any_solicitation()(f) && f.bytes[22] == 0xfe && f.bytes[37] == 1; // source fe80::1
+    };
+    CHECK(wires.wait_total(from_bond, 2));
+}
+
 TEST_CASE("P13 a target behind a VLAN on the bond is probed with its tag and the VLAN's address") {
     Lab lab(Kind::wires, 1);
     probe_with(lab, 1, "mode active-backup arp_ip_target 10.96.0.9");

@@ -141,6 +141,14 @@ Result<MacAddr> Ethtool::permanent_mac(std::string_view ifname) const {
     return mac;
 }
 
+Result<void> Ethtool::set_gro(std::string_view ifname, bool on) const {
+    ethtool_value value{ETHTOOL_SGRO, on ? 1U : 0U};
+    if (!ask(fd_.get(), ifname, value)) {
+        return fail_errno(about(ifname, "cannot switch GRO"));
+    }
+    return {};
+}
+
 namespace {
 
 ethtool_drvinfo driver_info(int fd, std::string_view ifname) {

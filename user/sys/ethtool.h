@@ -41,6 +41,7 @@ public:
     Result<std::vector<Offload>> offloads(std::string_view ifname, std::span<const std::string_view> names) const;
     // An error, too, when the driver keeps it as it was.
     Result<void> set_offload(std::string_view ifname, std::string_view name, bool on) const;
+    Result<void> set_gro(std::string_view ifname, bool on) const;
 
 private:
     Result<std::size_t> offload_bit(std::string_view ifname, std::string_view name) const; // ENOENT: no such name

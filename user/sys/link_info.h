@@ -38,6 +38,7 @@ struct LinkInfo { // of one RTM_NEWLINK
     std::uint32_t txqlen = 0;
     std::string qdisc, operstate; // as ip prints them: "noqueue", "UP"
     std::uint8_t linkmode = 0;
+    bool native_xdp = false; // an XDP program in its driver
 };
 
 // What a bridge that filters VLANs does with them at one of its ports, or at the bridge's own device.

@@ -9,6 +9,7 @@
 #include <linux/neighbour.h>
 #include <linux/net_namespace.h>
 #include <linux/netlink.h>
+#include <linux/pkt_sched.h>
 #include <linux/rtnetlink.h>
 #include <linux/veth.h>
 #include <netinet/in.h>
@@ -238,7 +239,7 @@ Result<Netlink> Netlink::open() {
         ::setsockopt(nl.events_.get(), SOL_SOCKET, SO_RCVBUF, &event_buffer_bytes, sizeof(int));
     }
     for (const int group : {RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR, RTNLGRP_IPV4_NETCONF,
-                            RTNLGRP_IPV6_NETCONF, RTNLGRP_IPV6_IFINFO}) {
+                            RTNLGRP_IPV6_NETCONF, RTNLGRP_IPV6_IFINFO, RTNLGRP_TC}) {
         if (::setsockopt(nl.events_.get(), SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group, sizeof group) != 0) {
             return fail_errno("cannot subscribe to netlink group " + std::to_string(group));
         }
@@ -328,6 +329,20 @@ Result<std::vector<MacAddr>> Netlink::unicast_filter(std::uint32_t ifindex) {
     return found;
 }
 
+Result<std::vector<FilterInfo>> Netlink::filters(std::uint32_t ifindex, Side side) {
+    const auto fill = [&](Request &request) {
+        auto *message = request.extra<tcmsg>();
+        message->tcm_ifindex = static_cast<int>(ifindex);
+        message->tcm_parent = TC_H_MAKE(TC_H_CLSACT, side == Side::ingress ? TC_H_MIN_INGRESS : TC_H_MIN_EGRESS);
+    };
+    auto found = dump<FilterInfo>(requests_.get(), seq_, "list the filters of " + interface(ifindex), fill,
+                                  RTM_GETTFILTER, RTM_NEWTFILTER, parse_filter);
+    if (!found && (found.error().code == EINVAL || found.error().code == ENOENT)) {
+        return std::vector<FilterInfo>{}; // it has no such qdisc
+    }
+    return found;
+}
+
 Result<RouteInfo> Netlink::route(const Ipv4Addr &to) { return get_route(requests_.get(), ++seq_, AF_INET, to); }
 
 Result<RouteInfo> Netlink::route(const Ipv6Addr &to) { return get_route(requests_.get(), ++seq_, AF_INET6, to); }
@@ -411,6 +426,31 @@ Result<void> Netlink::delete_link(std::uint32_t ifindex) {
     Request request(RTM_DELLINK, NLM_F_ACK);
     put_link(request, ifindex);
     return change(requests_.get(), request, ++seq_, "delete " + interface(ifindex));
+}
+
+Result<void> Netlink::change_link(std::uint32_t ifindex, const LinkChange &to) {
+    Request request(RTM_NEWLINK, NLM_F_ACK);
+    auto *link = put_link(request, ifindex);
+    link->ifi_flags = to.flags;
+    link->ifi_change = to.mask;
+    if (to.name) {
+        XB_TRY_VOID(check_name(*to.name));
+        request.text(IFLA_IFNAME, *to.name);
+    }
+    if (to.alias) {
+        if (to.alias->size() >= IFALIASZ) {
+            return fail(EINVAL, "alias of " + interface(ifindex) + ": longer than " + std::to_string(IFALIASZ - 1));
+        }
+        // Without its NUL: an empty one takes the alias away.
+        mnl_attr_put(request.header(), IFLA_IFALIAS, to.alias->size(), to.alias->data());
+    }
+    for (const auto &[type, number] :
+         {std::pair(IFLA_MASTER, to.master), std::pair(IFLA_TXQLEN, to.txqueuelen), std::pair(IFLA_GROUP, to.group)}) {
+        if (number) {
+            request.u32(static_cast<std::uint16_t>(type), *number);
+        }
+    }
+    return change(requests_.get(), request, ++seq_, "change " + interface(ifindex));
 }
 
 Result<void> Netlink::set_up(std::uint32_t ifindex, bool up) {

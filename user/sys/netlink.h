@@ -32,6 +32,14 @@ struct AddressInfo {
 struct RouteInfo {                                      // of one RTM_NEWROUTE
     std::uint32_t ifindex = 0;                          // RTA_OIF
     std::optional<std::array<std::uint8_t, 16>> source; // RTA_PREFSRC, as AddressInfo::addr
+    bool on_link = true;                                // no gateway
+};
+
+struct FilterInfo {   // a classic tc filter
+    std::string kind; // "bpf", "matchall", ...
+    std::uint32_t priority = 0, handle = 0;
+
+    bool operator==(const FilterInfo &) const = default;
 };
 
 struct LinkChanged {
@@ -65,15 +73,24 @@ struct GroupsChanged { // a multicast group was joined or left on a device; kern
 struct BridgeVlansChanged {
     BridgeVlans vlans;
 };
+struct TrafficControlChanged { // a qdisc or a filter
+    std::uint32_t ifindex = 0;
+};
 struct Overrun {}; // ENOBUFS: everything may have changed, dump again
 using NetlinkEvent = std::variant<LinkChanged, LinkGone, AddressChanged, AddressGone, Ipv6Changed, ForwardingChanged,
-                                  GroupsChanged, BridgeVlansChanged, Overrun>;
+                                  GroupsChanged, BridgeVlansChanged, TrafficControlChanged, Overrun>;
+
+struct LinkChange { // what is to become of a link; what is not named stays
+    std::optional<std::string> name, alias;
+    std::optional<std::uint32_t> master, txqueuelen, group; // master 0: none
+    std::uint32_t flags = 0, mask = 0;                      // IFF_*
+};
 
 class Netlink {
 public:
     static Result<Netlink> open(); // in the calling thread's network namespace
 
-    // -- subscription (RTNLGRP_LINK, IPV4_IFADDR, IPV6_IFADDR, IPV4_NETCONF, IPV6_NETCONF, IPV6_IFINFO) --
+    // -- subscription (RTNLGRP_LINK, IPV4_IFADDR, IPV6_IFADDR, IPV4_NETCONF, IPV6_NETCONF, IPV6_IFINFO, TC) --
     int event_fd() const;
     bool tells_of_groups() const { return tells_of_groups_; }
     void drain(const std::function<void(NetlinkEvent &&)> &);
@@ -94,6 +111,10 @@ public:
     // The id that this network namespace has for another one, by a descriptor of that; -1: it has none.
     Result<std::int32_t> nsid_of(int netns_fd);
 
+    // Classic filters of the device's clsact qdisc, in their order; none without one.
+    enum class Side { ingress, egress };
+    Result<std::vector<FilterInfo>> filters(std::uint32_t ifindex, Side);
+
     // -- changes --
     // Both ends in this netns, both down, with `queues` receive and transmit queues each; `mac` is the first end's
     // (random without one). The peer gets no IPv6 link-local address by itself; it is in `peer_group` from the start.
@@ -103,6 +124,7 @@ public:
     Result<void> create_vlan(std::string_view name, std::uint32_t below, std::uint16_t proto, std::uint16_t id,
                              std::uint32_t group);
     Result<void> delete_link(std::uint32_t ifindex);
+    Result<void> change_link(std::uint32_t ifindex, const LinkChange &); // in one request
     Result<void> set_up(std::uint32_t ifindex, bool up);
     Result<void> set_mac(std::uint32_t ifindex, MacAddr);
     Result<void> set_mtu(std::uint32_t ifindex, std::uint32_t mtu);

@@ -139,6 +139,15 @@ void parse_altnames(Bytes nest, LinkInfo &link) {
     }
 }
 
+void parse_xdp(Bytes nest, LinkInfo &link) {
+    while (const auto a = take_attribute(nest)) {
+        if (a->type == IFLA_XDP_ATTACHED) {
+            const auto how = peek<std::uint8_t>(a->value).value_or(XDP_ATTACHED_NONE);
+            link.native_xdp = how == XDP_ATTACHED_DRV || how == XDP_ATTACHED_MULTI;
+        }
+    }
+}
+
 struct NumberAttribute {
     std::uint16_t type;
     std::uint32_t LinkInfo::*member;
@@ -192,6 +201,9 @@ void parse_link_attribute(const Attribute &a, LinkInfo &link) {
         break;
     case IFLA_LINKINFO:
         parse_linkinfo(a.value, link);
+        break;
+    case IFLA_XDP:
+        parse_xdp(a.value, link);
         break;
     default:
         break;
@@ -248,6 +260,20 @@ std::optional<BridgeVlans> parse_bridge_vlans(Bytes payload) {
         }
     }
     return found;
+}
+
+std::optional<FilterInfo> parse_filter(Bytes payload) {
+    const auto header = peek<tcmsg>(payload);
+    if (!header) {
+        return std::nullopt;
+    }
+    FilterInfo filter{.kind = {}, .priority = header->tcm_info >> 16, .handle = header->tcm_handle};
+    for (Bytes rest = skip(payload, sizeof(tcmsg)); const auto a = take_attribute(rest);) {
+        if (a->type == TCA_KIND) {
+            filter.kind = text_of(a->value);
+        }
+    }
+    return filter;
 }
 
 std::optional<AddressInfo> parse_address(Bytes payload) {
@@ -322,6 +348,8 @@ std::optional<RouteInfo> parse_route(Bytes payload) {
         } else if (a->type == RTA_PREFSRC && a->value.size() == size) {
             route.source.emplace();
             std::copy(a->value.begin(), a->value.end(), route.source->begin());
+        } else if (a->type == RTA_GATEWAY || a->type == RTA_VIA) {
+            route.on_link = false;
         }
     }
     return route.ifindex == 0 ? std::nullopt : std::optional(route);
@@ -417,6 +445,11 @@ std::vector<NetlinkEvent> parse_events(Bytes datagram) {
                 events.emplace_back(LinkGone{link->ifindex, std::move(link->name), parse_new_place(m->payload)});
             } else if (const auto ipv6 = parse_ipv6_change(m->payload); ipv6 && m->type == RTM_NEWLINK) {
                 events.emplace_back(*ipv6);
+            }
+        } else if (m->type == RTM_NEWQDISC || m->type == RTM_DELQDISC || m->type == RTM_NEWTFILTER ||
+                   m->type == RTM_DELTFILTER) {
+            if (const auto header = peek<tcmsg>(m->payload); header && header->tcm_ifindex > 0) {
+                events.emplace_back(TrafficControlChanged{static_cast<std::uint32_t>(header->tcm_ifindex)});
             }
         }
     }

@@ -50,6 +50,8 @@ struct FilterEntry {
 };
 std::optional<FilterEntry> parse_filter_entry(Bytes payload);
 
+std::optional<FilterInfo> parse_filter(Bytes payload); // of RTM_NEWTFILTER
+
 // Payload of RTM_NEWROUTE; none without an outgoing interface.
 std::optional<RouteInfo> parse_route(Bytes payload);
 

@@ -6,6 +6,7 @@
 #include <map>
 #include <optional>
 #include <system_error>
+#include <utility>
 
 #include "tests/harness/traffic/bpf_program.h"
 #include "tests/harness/traffic/udp_stream.h"
@@ -76,7 +77,7 @@ TEST_CASE("802.3ad: LACPDUs to the partner get lost while the carrier stays: at 
     right.ns().ip("addr add 10.99.0.2/24 dev bond0");
     REQUIRE(wait_until([&] { return left.ns().run(split("ping -c1 -W1 10.99.0.2")).ok(); }, 10s));
 
-    UdpEcho echo(left.ns(), right.ns(), "10.99.0.2", rate);
+    std::optional<UdpEcho> echo(std::in_place, left.ns(), right.ns(), "10.99.0.2", rate);
     const auto sent = [&](const std::string &slave) {
         for (const auto &s : left.status().at("slaves")) {
             if (s.at("name") == slave) {
@@ -86,16 +87,17 @@ TEST_CASE("802.3ad: LACPDUs to the partner get lost while the carrier stays: at 
         return std::uint64_t{0};
     };
     const auto before = std::pair(sent("e0"), sent("e1"));
-    REQUIRE(wait_until([&] { return echo.sent() >= rate / 2; }, 5s));
+    REQUIRE(wait_until([&] { return echo->sent() >= rate / 2; }, 5s));
     const std::string busy = sent("e0") - before.first > sent("e1") - before.second ? "e0" : "e1";
     cables.lose_from_left(busy.substr(1), true);
     REQUIRE(wait_until([&] { return !distributes(left, busy); }, 15s));
-    const auto left_it = echo.sent();
-    REQUIRE(wait_until([&] { return echo.sent() >= left_it + 4 * rate; }, 20s)); // past its next timeouts
+    const auto left_it = echo->sent();
+    REQUIRE(wait_until([&] { return echo->sent() >= left_it + 4 * rate; }, 20s)); // past its next timeouts
     CHECK_FALSE(distributes(left, busy));
-    const auto lost = echo.finish().outbound;
+    const auto lost = echo->finish().outbound;
     std::cout << "LACPDUs lost: " << lost.text() << "\n";
     CHECK(lost.lost <= rate * 12 / 10);
+    echo.reset();
 
     UdpEcho again(left.ns(), right.ns(), "10.99.0.2", rate);
     cables.lose_from_left(busy.substr(1), false);

@@ -2,6 +2,7 @@
 #include "user/daemon/traffic/prober.h"
 
 #include <algorithm>
+#include <net/if.h>
 #include <spdlog/spdlog.h>
 
 #include "user/core/wire/arp.h"
@@ -16,36 +17,93 @@ Ipv4Addr first_four(const std::array<std::uint8_t, 16> &address) {
     return v4;
 }
 
-bool same_subnet(const sys::AddressInfo &own, const Ipv4Addr &other) {
-    for (unsigned bit = 0; bit < own.prefix && bit < 32; ++bit) {
-        if (((own.addr[bit / 8] ^ other[bit / 8]) & (0x80U >> (bit % 8))) != 0) {
+bool same_subnet(const sys::AddressInfo &own, const sys::AddressInfo &other) {
+    if (own.v6 != other.v6) {
+        return false;
+    }
+    for (unsigned bit = 0; bit < own.prefix && bit < 8 * own.addr.size(); ++bit) {
+        if (((own.addr[bit / 8] ^ other.addr[bit / 8]) & (0x80U >> (bit % 8))) != 0) {
             return false;
         }
     }
     return true;
 }
 
+sys::AddressInfo as_address(std::span<const std::uint8_t> bytes) {
+    sys::AddressInfo address;
+    address.v6 = bytes.size() == address.addr.size();
+    std::ranges::copy(bytes, address.addr.begin());
+    return address;
+}
+
+bool is_link_local(const Ipv6Addr &address) { return address[0] == 0xfe && (address[1] & 0xc0) == 0x80; }
+
+bool is_good_source(const sys::AddressInfo &address) { return !address.tentative && !address.deprecated; }
+
+// Whose routes are in a table that is asked only for what is bound to it.
+bool is_in_vrf(const LinkTable &links, const sys::LinkInfo &device) {
+    const auto *master = device.master == 0 ? nullptr : links.find(device.master);
+    return master != nullptr && (master->kind == "vrf" || is_in_vrf(links, *master));
+}
+
 } // namespace
 
-std::optional<Prober::Way> Prober::way_through(const Result<sys::RouteInfo> &route, std::uint32_t bond_ifindex) const {
-    if (!route) {
-        return Way{};
-    }
-    for (auto &device : devices_on_top(host_.links, bond_ifindex)) {
-        if (device.link->ifindex == route->ifindex) {
-            return Way{std::move(device.tags), route->source, route->ifindex};
+// From the device's address in the target's subnet, or none.
+std::optional<Prober::Way> Prober::way_on(std::uint32_t device, const sys::AddressInfo &target,
+                                          std::uint32_t bond_ifindex) const {
+    for (auto &upper : devices_on_top(host_.links, bond_ifindex)) {
+        if (upper.link->ifindex == device) {
+            const auto own = host_.links.addresses(device);
+            const auto source = std::ranges::find_if(
+                own, [&](const auto &address) { return same_subnet(address, target) && is_good_source(address); });
+            return Way{std::move(upper.tags), source == own.end() ? decltype(Way::source){} : source->addr};
         }
     }
     return std::nullopt;
 }
 
-Ipv4Addr Prober::source_for(const Way &way, const Ipv4Addr &target) const {
-    for (const auto &address : host_.links.addresses(way.device)) {
-        if (!address.v6 && same_subnet(address, target)) {
-            return first_four(address.addr);
+// Where no route says that the target is on a link: the kernel's bonding looks routes up in the scope of links, to
+// which a default route or any other by a gateway is none. What it would find behind those are the subnets of
+// addresses.
+std::optional<Prober::Way> Prober::way_by_subnet(const sys::AddressInfo &target, std::uint32_t bond_ifindex) const {
+    std::optional<std::uint32_t> nearest;
+    unsigned longest = 0;
+    for (const auto &[ifindex, link] : host_.links.all()) {
+        const bool works = (link.flags & IFF_UP) != 0 && link.carrier;
+        // The bond asks also, and all the more, without a carrier.
+        if ((!works && ifindex != bond_ifindex) || is_in_vrf(host_.links, link)) {
+            continue;
+        }
+        for (const auto &address : host_.links.addresses(ifindex)) {
+            if (same_subnet(address, target) && (!nearest || address.prefix > longest)) {
+                nearest = ifindex;
+                longest = address.prefix;
+            }
         }
     }
-    return {};
+    return nearest ? way_on(*nearest, target, bond_ifindex) : Way{};
+}
+
+std::optional<Prober::Way> Prober::way_to(const Ipv4Addr &target, std::uint32_t bond_ifindex) const {
+    const auto route = host_.netlink.route(target);
+    return route && route->on_link ? way_on(route->ifindex, as_address(target), bond_ifindex)
+                                   : way_by_subnet(as_address(target), bond_ifindex);
+}
+
+// A link-local address is on every link: the bond is asked for.
+std::optional<Prober::Way> Prober::way_to(const Ipv6Addr &target, std::uint32_t bond_ifindex) const {
+    if (is_link_local(target)) {
+        return way_on(bond_ifindex, as_address(target), bond_ifindex);
+    }
+    const auto route = host_.netlink.route(target);
+    if (!route || !route->on_link) {
+        return way_by_subnet(as_address(target), bond_ifindex);
+    }
+    auto way = way_on(route->ifindex, as_address(target), bond_ifindex);
+    if (way && route->source) {
+        way->source = *route->source;
+    }
+    return way;
 }
 
 bool Prober::send(const core::Slave &slave, std::size_t target, std::span<const std::uint8_t> frame) {
@@ -63,15 +121,14 @@ bool Prober::probe(const core::Slave &slave, std::uint32_t bond_ifindex, const c
     bool queued = false;
     for (std::size_t i = 0; i < options.arp_ip_targets.size(); ++i) {
         const auto &target = options.arp_ip_targets[i];
-        if (const auto way = way_through(host_.netlink.route(target), bond_ifindex)) {
-            queued |= send(slave, i, wire::arp_request(slave.mac, source_for(*way, target), target, way->tags));
+        if (const auto way = way_to(target, bond_ifindex)) {
+            queued |= send(slave, i, wire::arp_request(slave.mac, first_four(way->source), target, way->tags));
         }
     }
     for (std::size_t i = 0; i < options.ns_ip6_targets.size(); ++i) {
         const auto &target = options.ns_ip6_targets[i];
-        if (const auto way = way_through(host_.netlink.route(target), bond_ifindex)) {
-            const auto source = way->preferred_source.value_or(Ipv6Addr{});
-            queued |= send(slave, i, wire::neighbour_solicitation(slave.mac, source, target, way->tags));
+        if (const auto way = way_to(target, bond_ifindex)) {
+            queued |= send(slave, i, wire::neighbour_solicitation(slave.mac, way->source, target, way->tags));
         }
     }
     return queued;

@@ -27,14 +27,15 @@ public:
     std::optional<Time> round_trip(const core::Slave &, std::size_t target) const;
 
 private:
-    // A way out through the bond; tags empty and source zero where there is no route. None: it leaves elsewhere.
+    // A way out through the bond, source zero where there is none. None: a target that is on a link elsewhere.
     struct Way {
         std::vector<wire::VlanTag> tags;
-        std::optional<std::array<std::uint8_t, 16>> preferred_source;
-        std::uint32_t device = 0; // 0: no route
+        std::array<std::uint8_t, 16> source{}; // as AddressInfo::addr
     };
-    std::optional<Way> way_through(const Result<sys::RouteInfo> &, std::uint32_t bond_ifindex) const;
-    Ipv4Addr source_for(const Way &, const Ipv4Addr &target) const;
+    std::optional<Way> way_to(const Ipv4Addr &, std::uint32_t bond_ifindex) const;
+    std::optional<Way> way_to(const Ipv6Addr &, std::uint32_t bond_ifindex) const;
+    std::optional<Way> way_on(std::uint32_t device, const sys::AddressInfo &target, std::uint32_t bond_ifindex) const;
+    std::optional<Way> way_by_subnet(const sys::AddressInfo &target, std::uint32_t bond_ifindex) const;
     bool send(const core::Slave &, std::size_t target, std::span<const std::uint8_t> frame);
 
     Host &host_;
