@@ -80,3 +80,41 @@ TEST_CASE("cli: the option table has every option, and its markdown has no broke
     CHECK(help_text({"bond"}).find("miimon") != std::string::npos);
     CHECK(help_text({}).find("link add") != std::string::npos);
 }
+
+TEST_CASE("words: import and ifenslave") {
+    const auto parse = [](std::vector<std::string> words) { return parse_command(words); };
+    const auto import = parse({"import", "--root", "/x", "netplan", "--json"});
+    REQUIRE(import);
+    CHECK(import->globals.json);
+    CHECK(std::get<ImportFiles>(import->action).root == "/x");
+    CHECK(std::get<ImportFiles>(import->action).format == "netplan");
+    CHECK_FALSE(parse({"import", "netplan", "teamd"}));
+    CHECK_FALSE(parse({"import", "yaml"}));
+    CHECK_FALSE(parse({"import", "--root"}));
+
+    const auto enslave = parse({"ifenslave", "-v", "bond0", "eth0", "eth1"});
+    REQUIRE(enslave);
+    CHECK(std::get<Ifenslave>(enslave->action).slaves == std::vector<std::string>{"eth0", "eth1"});
+    CHECK(std::get<Ifenslave>(enslave->action).verbose);
+    for (const std::vector<std::string> &bad :
+         std::vector<std::vector<std::string>>{{"ifenslave"},
+                                               {"ifenslave", "-d", "bond0"},
+                                               {"ifenslave", "-c", "bond0", "a", "b"},
+                                               {"ifenslave", "-q", "bond0"},
+                                               {"ifenslave", "a/b", "c"}}) {
+        CHECK_FALSE(parse(bad));
+    }
+}
+
+TEST_CASE("words: every page of the manual is there, and completion knows every option") {
+    for (const char *page : {"xbond.8", "xbondd.8", "ifenslave.8", "xbond.conf.5"}) {
+        CHECK(help_text({"manual", page}).starts_with(".TH "));
+    }
+    for (const char *shell : {"completion.bash", "completion.zsh"}) {
+        const auto text = help_text({"manual", shell});
+        for (const auto &row : core::option_table()) {
+            CHECK(text.find(std::string(row.name)) != std::string::npos);
+        }
+        CHECK(text.find("layer3+4") != std::string::npos);
+    }
+}
