@@ -111,7 +111,7 @@ TEST_CASE("G5 many groups are split over frames that fit an MTU of 1500") {
 TEST_CASE("G5 MLDv2 report has one record per group, a router alert and a checksum") {
     const Ipv6Addr source{0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0, 0x11, 0x22, 0xff, 0xfe, 0x33, 0x44, 0x55};
     const Ipv6Addr group{0xff, 0x05, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x42, 0x42};
-    const auto frames = mld_reports(2, mac, source, std::array{group});
+    const auto frames = mld_reports(2, mac, source, std::array<Ipv6Addr, 1>{group});
     REQUIRE(frames.size() == 1);
     const Frame &frame = frames.front();
     CHECK(frame.size() == 14 + 40 + 8 + 8 + 20);
