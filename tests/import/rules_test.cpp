@@ -174,3 +174,22 @@ TEST_CASE("import: netplan refuses keys and values that it does not know, and fi
     CHECK(bonds["bond0"]["updelay"] == "1000");
     CHECK(bonds["bond0"]["miimon"] == "50");
 }
+
+TEST_CASE("import: several link watches of a team are monitors that share, with one interval") {
+    const std::string watches = R"("link_watch":[{"name":"ethtool","delay_up":200},
+{"name":"arp_ping","interval":200,"target_host":"192.0.2.1","validate_active":true,"validate_inactive":true},
+{"name":"nsna_ping","target_host":"2001:db8::1"}])";
+    const auto with = [&](const std::string &runner, const std::string &more) {
+        return test::Contents{
+            {"etc/teamd/t.conf", R"({"device":"team0","runner":{"name":")" + runner + "\"}," + watches + more + "}"}};
+    };
+    const auto any = config_of(with("lacp", ""))["team0"];
+    CHECK(any["monitors"] == "any");
+    CHECK(any["arp_interval"] == "200");
+    CHECK(any["arp_ip_target"] == "192.0.2.1");
+    CHECK(any["ns_ip6_target"] == "2001:db8::1");
+    CHECK(any["arp_validate"] == "all");
+    CHECK(any["updelay"] == "200");
+    CHECK(config_of(with("activebackup", R"(,"link_watch_policy":"all")"))["team0"]["monitors"] == "all");
+    CHECK(notes_of(with("lacp", "")).find("etc/teamd/t.conf:3: interval:") != std::string::npos);
+}

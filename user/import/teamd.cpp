@@ -219,8 +219,14 @@ private:
             return;
         }
         const auto *interval = watch.find("interval");
-        set("arp_interval", interval == nullptr ? "1000" : interval->value->text,
-            interval == nullptr ? watch.line : interval->line, "interval");
+        const std::string milliseconds = interval == nullptr ? "1000" : interval->value->text;
+        const auto line = interval == nullptr ? watch.line : interval->line;
+        const auto before = std::ranges::find(bond_.settings, "arp_interval", &Setting::name);
+        if (before == bond_.settings.end()) {
+            set("arp_interval", milliseconds, line, "interval");
+        } else if (before->value != milliseconds) {
+            notes_.push_back({{at_.file, line}, "interval: a bond has one for all targets, " + before->value + " ms"});
+        }
         std::string validate;
         for (const auto &part : watch.members) {
             if (part.key == "missed_max") {
