@@ -41,7 +41,7 @@ std::string keys(const ordered_json &object) {
 
 TEST_CASE("status JSON: every key of the schema, in its order") {
     const auto status = status_json(snapshot());
-    CHECK(keys(status) == "version xbond kernel netns pid now_ns started_ns features turns hands disk bonds "
+    CHECK(keys(status) == "version xbond kernel netns pid now_ns started_ns features turns hands bonds "
                           "not_under_control ");
     CHECK(status["version"] == 1);
     CHECK(status["features"][1].dump() == R"({"name":"freplace","available":false,"detail":"refused"})");

@@ -262,6 +262,7 @@ ordered_json status_json(const Snapshot &snapshot) {
     hands["waiting"] = snapshot.hands_waiting;
     auto disk = timing_json(snapshot.disk);
     disk["waiting"] = snapshot.disk_waiting;
+    hands["disk"] = disk;
     return {{"version", 1},
             {"xbond", snapshot.version},
             {"kernel", snapshot.kernel},
@@ -272,7 +273,6 @@ ordered_json status_json(const Snapshot &snapshot) {
             {"features", features},
             {"turns", timing_json(snapshot.turns)},
             {"hands", hands},
-            {"disk", disk},
             {"bonds", bonds},
             {"not_under_control", not_under_control}};
 }

@@ -75,6 +75,9 @@ Result<void> check_shared(const fs::path &directory) {
     if (::stat(directory.c_str(), &st) != 0) {
         return fail_errno("cannot look at " + directory.string());
     }
+    if (!S_ISDIR(st.st_mode)) {
+        return fail(ENOTDIR, directory.string() + " is no directory");
+    }
     const bool only_root = st.st_uid == 0 || st.st_uid == ::geteuid();
     if (!only_root || ((st.st_mode & (S_IWGRP | S_IWOTH)) != 0 && (st.st_mode & S_ISVTX) == 0)) {
         return fail(EPERM, directory.string() + " belongs to uid " + std::to_string(st.st_uid) +

@@ -217,7 +217,9 @@ public:
         Host fresh(*this);
         fresh.cable_ = [](std::size_t, const wire::Frame &) {};
         fresh.succeed_controller();
-        for (const Time end = now + 5s; fresh.now < end; fresh.now = std::max(fresh.now, next(fresh.bond_, end))) {
+        const Time patience = bond_.lacp ? Time(1500ms) : Time(5s); // a partner that it cannot hear expires in 3 s
+        for (const Time end = now + patience; fresh.now < end;
+             fresh.now = std::max(fresh.now, next(fresh.bond_, end))) {
             fresh.hear_arp();
             fresh.run_due();
         }
