@@ -44,7 +44,7 @@ Lost lost_while(Lab &lab, const Server &server, const std::function<void()> &cha
 
 } // namespace
 
-TEST_CASE("apply under traffic: nothing is lost but where the mode changes, and there less than a second's worth") {
+TEST_CASE("apply under traffic: nothing is lost but where the mode changes, and there less than two seconds' worth") {
     Lab lab(Kind::bridge, 2);
     const Server server(lab.network(), "10.99.0.2/24");
     lab.cli().ok("apply " + write_config(lab, bond({{"updelay", 100}, {"resend_igmp", 3}})));
@@ -67,7 +67,7 @@ TEST_CASE("apply under traffic: nothing is lost but where the mode changes, and 
     const auto mode = lost_while(lab, server, apply(bond({{"mode", "balance-xor"}})));
     WARN("a changed mode lost " << mode.there << " packets there and " << mode.back << " back of " << rate
                                 << " a second");
-    CHECK(mode.there + mode.back < rate);
+    CHECK(mode.there + mode.back < 2 * rate); // neighbours may have to be asked again, which takes a second
 }
 
 TEST_CASE("a backup slave that is unplugged and comes back costs no packet") {
