@@ -189,7 +189,10 @@ TEST_CASE("slow socket: tells on which device a frame came, and hears nothing of
     };
     both();
     CHECK(heard() == std::set{lab.pair.x0, lab.pair.x1});
-    REQUIRE(socket->mute(std::array{lab.pair.x1}));
+    REQUIRE(socket->mute(std::array{SlowSocket::Muted{lab.pair.x1, 2}})); // another kind than what comes
+    both();
+    CHECK(heard() == std::set{lab.pair.x0, lab.pair.x1});
+    REQUIRE(socket->mute(std::array{SlowSocket::Muted{lab.pair.x1, 2}, SlowSocket::Muted{lab.pair.x1, 1}}));
     both();
     CHECK(heard() == std::set{lab.pair.x0});
     REQUIRE(socket->mute({}));

@@ -29,13 +29,14 @@ template <typename T> bool set_option(const Fd &fd, int level, int name, const T
     return ::setsockopt(fd.get(), level, name, &value, sizeof value) == 0;
 }
 
-// Received for this host, to the group: not outgoing, not of a VLAN, not on a muted device.
-bool set_filter(const Fd &fd, std::span<const std::uint32_t> muted) {
-    std::vector<sock_filter> code{
-        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, static_cast<std::uint32_t>(SKF_AD_OFF + SKF_AD_IFINDEX)),
-    };
-    for (const std::uint32_t ifindex : muted) {
-        code.push_back(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ifindex, 0, 1));
+// Received for this host, to the group: not outgoing, not of a VLAN, not muted.
+bool set_filter(const Fd &fd, std::span<const SlowSocket::Muted> muted) {
+    std::vector<sock_filter> code;
+    for (const auto &[ifindex, subtype] : muted) {
+        code.push_back(BPF_STMT(BPF_LD | BPF_W | BPF_ABS, static_cast<std::uint32_t>(SKF_AD_OFF + SKF_AD_IFINDEX)));
+        code.push_back(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ifindex, 0, 3));
+        code.push_back(BPF_STMT(BPF_LD | BPF_B | BPF_ABS, SlowSocket::subtype_at));
+        code.push_back(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, subtype, 0, 1));
         code.push_back(BPF_STMT(BPF_RET | BPF_K, 0));
     }
     const std::array<sock_filter, 9> slow{{
@@ -112,8 +113,8 @@ Result<void> SlowSocket::join(std::uint32_t ifindex) const {
 
 void SlowSocket::leave(std::uint32_t ifindex) const { (void)membership(fd_, PACKET_DROP_MEMBERSHIP, ifindex); }
 
-Result<void> SlowSocket::mute(std::span<const std::uint32_t> devices) const {
-    if (!set_filter(fd_, devices.first(std::min(devices.size(), max_muted)))) {
+Result<void> SlowSocket::mute(std::span<const Muted> muted) const {
+    if (!set_filter(fd_, muted.first(std::min(muted.size(), max_muted)))) {
         return fail_errno("cannot filter slow protocols");
     }
     return {};

@@ -29,9 +29,16 @@ public:
     // RTNL.
     Result<void> join(std::uint32_t ifindex) const;
     void leave(std::uint32_t ifindex) const;
-    // What comes on these is not heard, from the next frame on; of at most max_muted devices.
+    // Frames of a protocol (LACP, marker, ...) of a device that are not heard, from the next one on; at most max_muted.
+    struct Muted {
+        std::uint32_t ifindex = 0;
+        std::uint8_t subtype = 0;
+
+        auto operator<=>(const Muted &) const = default;
+    };
     static constexpr std::size_t max_muted = 32;
-    Result<void> mute(std::span<const std::uint32_t> devices) const;
+    Result<void> mute(std::span<const Muted>) const;
+    static constexpr std::size_t subtype_at = 14; // in a frame, behind the Ethernet header
 
     int fd() const { return fd_.get(); }
 

@@ -93,8 +93,18 @@ void Applier::refresh() {
 }
 
 void Applier::set_carrier(bool on) {
-    device_.set_carrier_soon(
-        host_.hands, on, [](const Error &error) { spdlog::error("cannot set the bond's carrier: {}", error.message); });
+    device_.set_carrier_soon(host_.hands, on, alive_.guard([this](const Error &error) {
+        constexpr Ms pause(500);
+        spdlog::error("cannot set the bond's carrier: {}", error.message);
+        carrier_again_ = host_.loop.at(
+            sys::now() + pause,
+            [this] {
+                if (wanted_) {
+                    set_carrier(wanted_->carrier);
+                }
+            },
+            "carrier of the bond");
+    }));
 }
 
 // The kernel may have no memory for the timer just now: it is tried for a while, by hands. The timer ends by itself

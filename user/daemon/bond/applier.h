@@ -83,6 +83,7 @@ private:
     std::optional<BankFacts> facts_;      // with which it was done
     std::optional<OwnAddresses> own_;
     std::optional<Watch> watch_;
+    sys::EventLoop::Source carrier_again_; // after a failure
     SlaveXdp xdp_;
     FilterSync filters_;
     SlotSet slow_to_xsk_;

@@ -64,15 +64,17 @@ std::vector<SlowReceiver::Heard> SlowReceiver::take(std::uint32_t ifindex) {
 void SlowReceiver::read() {
     constexpr Ms interval(100);
     constexpr unsigned measure = 64; // a partner says something once a second
+    constexpr auto subtype_at = sys::SlowSocket::subtype_at;
     const Time now = sys::now();
     if (now - window_ >= interval) {
         window_ = now;
         counts_.clear();
     }
-    std::vector<std::uint32_t> noisy;
+    std::vector<sys::SlowSocket::Muted> noisy;
     socket_->receive([&](std::uint32_t ifindex, std::span<const std::uint8_t> frame, std::optional<Time> stamp) {
-        if (++counts_[ifindex] == measure) {
-            noisy.push_back(ifindex);
+        const sys::SlowSocket::Muted kind{ifindex, frame.size() > subtype_at ? frame[subtype_at] : std::uint8_t{0}};
+        if (++counts_[kind] == measure) {
+            noisy.push_back(kind);
         }
         if (const auto device = devices_.find(ifindex); device != devices_.end()) {
             device->second.heard.push_back({wire::Frame(frame.begin(), frame.end()), stamp});
@@ -85,7 +87,7 @@ void SlowReceiver::read() {
     }
 }
 
-void SlowReceiver::mute(const std::vector<std::uint32_t> &noisy) {
+void SlowReceiver::mute(std::span<const sys::SlowSocket::Muted> noisy) {
     muted_.insert(muted_.end(), noisy.begin(), noisy.end());
     if (auto done = socket_->mute(muted_); !done) {
         spdlog::debug("{}", done.error().message);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Hears the slow protocols by AF_PACKET for the slaves of all bonds. One device that floods is not heard for the rest
-// of a tenth of a second, so that the others' frames find room. For the thread of the event loop.
+// Hears the slow protocols by AF_PACKET for the slaves of all bonds. What a device floods with is not heard for the
+// rest of a tenth of a second, so that other devices' frames, and its own of other kinds, find room. For the thread of
+// the event loop.
 #pragma once
 
 #include <cstdint>
@@ -45,18 +46,18 @@ private:
     SlowReceiver(sys::EventLoop &loop, Hands &hands, sys::SlowSocket socket);
     void read();
     void tell();
-    void mute(const std::vector<std::uint32_t> &noisy);
+    void mute(std::span<const sys::SlowSocket::Muted> noisy);
     void unmute();
     void end(std::uint32_t ifindex, std::uint64_t listener);
 
     sys::EventLoop &loop_;
     Hands &hands_;
-    std::shared_ptr<sys::SlowSocket> socket_;  // shared with jobs of hands
-    std::map<std::uint32_t, Device> devices_;  // by ifindex
-    std::uint64_t listeners_ = 0;              // so far
-    Time window_{};                            // when the counts began
-    std::map<std::uint32_t, unsigned> counts_; // frames of each device since, also of those that nobody listens to
-    std::vector<std::uint32_t> muted_;
+    std::shared_ptr<sys::SlowSocket> socket_;           // shared with jobs of hands
+    std::map<std::uint32_t, Device> devices_;           // by ifindex
+    std::uint64_t listeners_ = 0;                       // so far
+    Time window_{};                                     // when the counts began
+    std::map<sys::SlowSocket::Muted, unsigned> counts_; // frames since, also of devices that nobody listens to
+    std::vector<sys::SlowSocket::Muted> muted_;
     sys::EventLoop::Source readable_, unmute_;
     bool telling_ = false; // in a later turn
     Alive alive_;
