@@ -33,7 +33,10 @@ public:
         XB_TRY_VOID(netlink.create_veth(bond, peer, mac, mtu, 1, group_being_made));
         auto near = netlink.link(bond);
         auto far = netlink.link(peer);
-        if (!near || !far) {
+        if (!near || !far) { // or the kernel could not say: what is there of it goes
+            if (const auto made = netlink.link(peer); made && mark(*made) == Mark::being_made) {
+                (void)netlink.delete_link(made->ifindex);
+            }
             return fail(ENODEV, "the veth pair " + bond + " vanished while it was being made");
         }
         quieten_peer(peer);
