@@ -39,7 +39,8 @@ inline StreamReport across(const Crossing &crossing, bool on) {
     return echo.finish().outbound;
 }
 
-inline void expect_slow_return(const std::string &what, const Crossing &crossing, std::uint64_t lost_at_loss = 2) {
+inline void expect_slow_return(const std::string &what, const Crossing &crossing, std::uint64_t lost_at_loss = 2,
+                               std::uint64_t lost_at_return = 0) {
     // On a busy machine the switch's port may begin to forward late: such a round is made once more. A link that is
     // used too soon loses in most of them.
     int clean = 0, round = 0;
@@ -51,7 +52,7 @@ inline void expect_slow_return(const std::string &what, const Crossing &crossing
         UNSCOPED_INFO(what << ": " << loss.lost << " lost with the link, " << back.lost
                            << " at its return; dropped by the "
                            << "kernel's backlog: " << backlog_drops() - drops);
-        clean += loss.lost <= lost_at_loss && back.lost == 0 ? 1 : 0;
+        clean += loss.lost <= lost_at_loss && back.lost <= lost_at_return ? 1 : 0;
     }
     CHECK(clean == rounds());
 }
