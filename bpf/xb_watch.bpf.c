@@ -134,9 +134,10 @@ static int xb_watch_tick(void *map, __u32 *key, struct xb_watch *watch)
 	return 0;
 }
 
-/* ctx.mark = the interval in us: starts the timer with it (it goes on while a slot's device lives), or stops the timer when it is 0. Running it again restarts
- * the interval, also from a newly loaded object, whose callback then takes over. Returns 0 or the errno: ENOMEM may pass,
- * since the kernel allocates the timer without waiting. It does so once; a timer that was stopped is kept. */
+/* ctx.mark = the interval in us: starts the timer with it (it goes on while a slot's device lives), or stops the timer
+ * when it is 0. Running it again restarts the interval, also from a newly loaded object, whose callback then takes over.
+ * Returns 0 or the errno: ENOMEM may pass, since the kernel allocates the timer without waiting. It does so once; a
+ * timer that was stopped is kept. */
 SEC("tc")
 int xb_watch_arm(struct __sk_buff *ctx)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only
  *
- * A slave's carrier, and whether it lives, as the kernel keeps it, read from struct net_device. XB_CARRIER says how: by kfunc (6.2 and later;
- * a reference to a missing kfunc makes the whole object fail to load), by bpf_probe_read_kernel, or not at all.
+ * A slave's carrier, and whether it lives, as the kernel keeps it, read from struct net_device. XB_CARRIER says how: by
+ * kfunc (6.2 and later; a reference to a missing kfunc makes the whole object fail to load), by bpf_probe_read_kernel,
+ * or not at all.
  */
 #ifndef XB_CARRIER_H
 #define XB_CARRIER_H

@@ -6,7 +6,7 @@
  *   struct xb_links                                           the devices of the slots
  *   int xb_link_carrier(const struct xb_links *, __u32 id)    whether a slot's device can send
  *   int xb_link_ready(const struct xb_links *, __u32 id)      and has been able to for long enough
- *   void xb_link_lost(struct xb_links *, __u32 id)            called for each slot that is left since its device cannot
+ *   void xb_link_lost(struct xb_links *, __u32 id)            called for each slot that is left, not being ready
  */
 #ifndef XBOND_PICK_H
 #define XBOND_PICK_H
@@ -24,22 +24,20 @@ XB_FN __u32 xb_pick_index(__u32 n, __u32 number)
  * that one among them; or XB_NO_SLOT. */
 XB_OUTLINE __u32 xb_fallback(struct xb_links *links, const struct xb_bank *bank, __u32 id)
 {
-	__u32 unready = XB_NO_SLOT;
+	__u32 first = id;
 
-	for (__u32 i = 0; i < XB_MAX_SLAVES; i++) {
-		if (id >= XB_MAX_SLAVES)
-			break;
-		if (!xb_link_carrier(links, id))
-			xb_link_lost(links, id);
-		else if (unready >= XB_MAX_SLAVES)
-			unready = id;
-		id = bank->slot[id].fallback;
-		if (id >= XB_MAX_SLAVES)
-			break;
+	for (__u32 i = 0; i < XB_MAX_SLAVES && id < XB_MAX_SLAVES; i++) {
 		if (xb_link_ready(links, id))
 			return id;
+		xb_link_lost(links, id);
+		id = bank->slot[id].fallback;
 	}
-	return unready;
+	for (__u32 i = 0; i < XB_MAX_SLAVES && first < XB_MAX_SLAVES; i++) {
+		if (xb_link_carrier(links, first))
+			return first;
+		first = bank->slot[first].fallback;
+	}
+	return XB_NO_SLOT;
 }
 
 #endif

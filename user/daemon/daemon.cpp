@@ -2,7 +2,6 @@
 // Start, netlink events and the end of the daemon. What an earlier one left is in recover.cpp, requests are in
 // requests.cpp, the config in apply_config.cpp.
 #include "user/daemon/daemon.h"
-#include "user/daemon/sweep.h"
 
 #include <algorithm>
 #include <atomic>
@@ -17,6 +16,7 @@
 
 #include "common/netns_cookie.h"
 #include "loader/hook/hook.h"
+#include "user/daemon/sweep.h"
 #include "user/show/render.h"
 #include "user/sys/directory.h"
 #include "user/sys/netns.h"
@@ -54,7 +54,7 @@ Result<void> Daemon::open() {
     XB_TRY(hands, Hands::open(*loop_));
     hands_ = std::move(*hands);
     files_.emplace(*loop_);
-    groups_.emplace(*loop_, *hands_, netlink_->tells_of_groups());
+    groups_.emplace(*loop_, *hands_);
     XB_TRY(slow, SlowReceiver::open(*loop_, *hands_));
     slow_ = std::move(*slow);
     desk_.emplace(*loop_);
@@ -63,24 +63,8 @@ Result<void> Daemon::open() {
     if (settings_.carrier_check) {
         features_.carrier = std::max(features_.carrier, *settings_.carrier_check);
     }
-    host_ = std::make_unique<Host>(Host{*loop_,
-                                        *netlink_,
-                                        *ethtool_,
-                                        *packets_,
-                                        features_,
-                                        *hands_,
-                                        *files_,
-                                        *groups_,
-                                        *slow_,
-                                        {},
-                                        {},
-                                        {},
-                                        {},
-                                        {},
-                                        {},
-                                        {},
-                                        {},
-                                        {}});
+    host_ = std::make_unique<Host>(
+        Host{*loop_, *netlink_, *ethtool_, *packets_, features_, *hands_, *files_, *groups_, *slow_});
     host_->state_dir = settings_.state_dir;
     host_->boot_id = boot_id();
     host_->netns_cookie = netns_cookie();

@@ -81,6 +81,7 @@ private:
     Task<Result<void>> apply_at_start(api::Config);
     Task<Result<void>> apply_file();            // SIGHUP
     enum class Missing { waited_for, refused }; // a slave that is one device and is not there
+    void note_bonds(std::vector<FoundNic> &) const;
     Task<Result<Wanted>> resolve(api::Config, Missing);
     Result<void> resolve_bond(api::BondConfig &, Wanted &, std::span<const FoundNic>, std::set<std::string> &taken,
                               Missing);

@@ -33,19 +33,15 @@ void GroupWatch::look() {
     next_look_ = {};
     last_look_ = sys::now();
     hands_.run(
-        [lists = lists_, told = alive_.guard([this](const Devices &changed, Time took) { seen(changed, took); })](
-            Hands::Tools &) -> Hands::Then {
-            const auto begin = sys::now();
-            auto changed = lists->changed(sys::multicast_text());
-            return [told, changed = std::move(changed), took = sys::now() - begin]() mutable { told(changed, took); };
+        [lists = lists_,
+         told = alive_.guard([this](const Devices &changed) { seen(changed); })](Hands::Tools &) -> Hands::Then {
+            return [told, changed = lists->changed(sys::multicast_text())]() mutable { told(changed); };
         },
         "multicast lists");
 }
 
-// Where nobody tells, reading takes a fiftieth of the time at most: where there are thousands of devices it is seldom.
-void GroupWatch::seen(const Devices &changed, Time took) {
-    constexpr Time seldom = Ms(500), often = Ms(15), soon = Ms(20);
-    const Time interval = kernel_tells_ ? seldom : std::clamp(50 * took, often, seldom);
+void GroupWatch::seen(const Devices &changed) {
+    constexpr Time interval = Ms(500), soon = Ms(20);
     looking_ = false;
     for (const auto &weak : std::vector(listeners_)) { // a listener may bring another one
         const auto listener = weak.lock();
@@ -58,8 +54,7 @@ void GroupWatch::seen(const Devices &changed, Time took) {
         kernel_told();
     } else if (!listeners_.empty() && !looking_) {
         next_look_ = loop_.at(
-            sys::now() + (changed.empty() ? interval : std::min(interval, soon)), [this] { look(); },
-            "multicast lists");
+            sys::now() + (changed.empty() ? interval : soon), [this] { look(); }, "multicast lists");
     }
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Tells whose multicast list has changed: hands read the lists of all devices, once for all bonds. Kernels since 6.14
-// tell when a group is joined, and the lists are read twice a second for what else puts addresses there. Others tell
-// nobody; there they are read as often as a stream may wait for its receiver.
+// tell when a group is joined. For what is not told of, which is all of it before 6.14, the lists are read twice a
+// second, and soon again while they change.
 #pragma once
 
 #include <cstdint>
@@ -24,8 +24,7 @@ public:
     using Changed = std::function<void(const Devices &)>;
     using Listener = std::shared_ptr<const Changed>; // told for as long as it lives
 
-    GroupWatch(sys::EventLoop &loop, Hands &hands, bool kernel_tells)
-        : loop_(loop), hands_(hands), kernel_tells_(kernel_tells) {}
+    GroupWatch(sys::EventLoop &loop, Hands &hands) : loop_(loop), hands_(hands) {}
 
     [[nodiscard]] Listener listen(Changed);
     void kernel_told(); // that some device's list has changed
@@ -42,11 +41,10 @@ public:
 
 private:
     void look();
-    void seen(const Devices &changed, Time took);
+    void seen(const Devices &changed);
 
     sys::EventLoop &loop_;
     Hands &hands_;
-    bool kernel_tells_;
     std::vector<std::weak_ptr<const Changed>> listeners_;
     std::shared_ptr<Lists> lists_ = std::make_shared<Lists>(); // hands' alone
     sys::EventLoop::Source next_look_;

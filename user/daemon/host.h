@@ -78,25 +78,25 @@ struct Host {
     FileSaver &files;
     GroupWatch &groups;
     SlowReceiver &slow;
-    LinkTable links;
-    std::filesystem::path pin_root; // <bpffs>/xbond/<netns inode>
-    std::filesystem::path state_dir;
+    LinkTable links{};
+    std::filesystem::path pin_root{}; // <bpffs>/xbond/<netns inode>
+    std::filesystem::path state_dir{};
 
-    std::string boot_id;
+    std::string boot_id{};
     std::uint64_t netns_cookie = 0; // common/netns_cookie.h
 
     // A change of a bond that something but a request asks for: it waits for its turn. Left out if the bond has gone.
-    std::function<void(const std::string &bond, std::function<Task<Result<void>>(BondController &)>)> change_later;
+    std::function<void(const std::string &bond, std::function<Task<Result<void>>(BondController &)>)> change_later{};
     // Makes `links` true to this moment; the bonds hear of what was news in a later turn.
-    std::function<void()> catch_up;
+    std::function<void()> catch_up{};
     // Whether an interface is a bond of this daemon or the other end of its pair.
-    std::function<bool(std::uint32_t ifindex)> is_bond_device;
+    std::function<bool(std::uint32_t ifindex)> is_bond_device{};
     // Whether it would harm nobody to make a device a slave of the bond with this device: ELOOP, EBUSY.
-    std::function<Result<void>(std::uint32_t bond, std::uint32_t ifindex)> may_be_slave;
+    std::function<Result<void>(std::uint32_t bond, std::uint32_t ifindex)> may_be_slave{};
     // The one place where transitions are logged and handed to `xbond monitor`.
-    std::function<void(const std::string &bond, const core::Transition &)> report;
+    std::function<void(const std::string &bond, const core::Transition &)> report{};
     // The device of this bond has another name.
-    std::function<void(const std::string &bond)> renamed;
+    std::function<void(const std::string &bond)> renamed{};
 };
 
 // Out of a device, in the way that leads out of it now: see sys::SendWay. Never waits.

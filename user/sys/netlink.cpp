@@ -245,9 +245,7 @@ Result<Netlink> Netlink::open() {
         }
     }
     for (const int group : {group_ipv4_joins, group_ipv6_joins}) {
-        const bool known =
-            ::setsockopt(nl.events_.get(), SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group, sizeof group) == 0;
-        nl.tells_of_groups_ = nl.tells_of_groups_ && known;
+        (void)::setsockopt(nl.events_.get(), SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group, sizeof group);
     }
     return nl;
 }

@@ -92,7 +92,6 @@ public:
 
     // -- subscription (RTNLGRP_LINK, IPV4_IFADDR, IPV6_IFADDR, IPV4_NETCONF, IPV6_NETCONF, IPV6_IFINFO, TC) --
     int event_fd() const;
-    bool tells_of_groups() const { return tells_of_groups_; }
     void drain(const std::function<void(NetlinkEvent &&)> &);
 
     // -- queries --
@@ -140,7 +139,6 @@ public:
 private:
     Fd events_, requests_;
     std::uint32_t seq_ = 0;
-    bool tells_of_groups_ = true;
 };
 
 } // namespace xbond::sys

@@ -51,11 +51,9 @@ Result<void> Daemon::resolve_bond(api::BondConfig &bond, Wanted &wanted, std::sp
     std::vector<api::SlaveConfig> found;
     for (const auto &slave : bond.slaves) {
         std::size_t fitting = 0;
-        for (const auto &[link, nic] : nics) {
-            const auto *other = bond_of_slave(link.name);
-            const bool elsewhere = other != nullptr && other->name() != bond.name;
-            const bool free = slave.names_one() || (link.master == 0 && !elsewhere);
-            if (host_->is_bond_device(link.ifindex) || !free || !api::fits(slave, nic)) {
+        for (const auto &[link, nic, master] : nics) {
+            const bool free = slave.names_one() || (link.master == 0 && (master.empty() || master == bond.name));
+            if (!free || !api::fits(slave, nic)) {
                 continue;
             }
             ++fitting;
@@ -83,16 +81,34 @@ Result<void> Daemon::resolve_bond(api::BondConfig &bond, Wanted &wanted, std::sp
     return {};
 }
 
+// Once for all: bonds, their slaves and devices may be hundreds each. What is a bond's own is nobody's slave.
+void Daemon::note_bonds(std::vector<FoundNic> &nics) const {
+    std::map<std::uint32_t, FoundNic *> by_number;
+    for (auto &nic : nics) {
+        by_number[nic.link.ifindex] = &nic;
+    }
+    std::set<std::uint32_t> own;
+    for (const auto &[name, controller] : bonds_) {
+        own.insert({controller->ifindex(), controller->peer()});
+        for (const auto &slave : controller->core().slaves) {
+            if (const auto found = by_number.find(slave.ifindex); found != by_number.end()) {
+                auto &[link, nic, bond] = *found->second;
+                bond = name;
+                nic.mac = link.perm_mac ? nic.mac : slave.perm_mac; // it has the bond's now
+            }
+        }
+    }
+    std::erase_if(nics, [&own](const FoundNic &nic) { return own.contains(nic.link.ifindex); });
+}
+
 Task<Result<Daemon::Wanted>> Daemon::resolve(api::Config config, Missing missing) {
     auto look = [details = needs_details(config)](Hands::Tools &tools) { return list_nics(tools, details); };
     auto nics = co_await hands_->call("look up devices", std::move(look));
     Wanted wanted{std::move(config), {}, {}};
-    for (auto &[link, nic] : nics) {
-        const auto *bond = bond_of_slave(link.name);
-        const auto *slave = bond == nullptr ? nullptr : core::find_slave(bond->core(), link.name);
-        nic.mac = slave == nullptr || link.perm_mac ? nic.mac : slave->perm_mac; // it has the bond's now
+    for (const auto &[link, nic, bond] : nics) {
         wanted.devices[link.name] = link;
     }
+    note_bonds(nics);
     // By the names that devices have: others are for people.
     for (auto &bond : wanted.config.bonds) {
         if (const auto *device = host_->links.find(bond.name); device != nullptr) {

@@ -40,7 +40,7 @@ std::vector<FoundNic> list_nics(Hands::Tools &tools, bool details) {
             nic.driver = tools.ethtool.driver(link.name);
             nic.path = path_of(tools.ethtool, link);
         }
-        out.push_back({std::move(link), std::move(nic)});
+        out.push_back({std::move(link), std::move(nic), {}});
     }
     return out;
 }

@@ -15,6 +15,7 @@ namespace xbond::daemon {
 struct FoundNic {
     sys::LinkInfo link;
     api::Nic nic;
+    std::string bond; // whose slave it is; empty: no bond's
 };
 
 // For hands: asks for RTNL, and with `details`, drivers and paths, each driver.

@@ -8,7 +8,6 @@
 #include "user/daemon/daemon.h"
 #include "user/daemon/saved/bond_file.h"
 #include "user/sys/directory.h"
-#include "user/sys/replace_file.h"
 
 namespace xbond::daemon {
 namespace {
@@ -48,21 +47,13 @@ Task<Result<void>> Daemon::note_unfinished(const api::Request &request) {
     }
     const json all{
         {"boot_id", host_->boot_id}, {"netns", host_->netns_cookie}, {"request", api::encode_request(request)}};
-    auto text = all.dump(1, ' ', false, json::error_handler_t::replace);
-    auto write = [path = unfinished_file(settings_.state_dir), text = std::move(text)](Hands::Tools &) {
-        return sys::replace_file(path, text, sys::Durable::no);
-    };
-    co_return co_await hands_->call("note a change", std::move(write));
+    auto text = [text = all.dump(1, ' ', false, json::error_handler_t::replace)] { return text; };
+    co_return co_await files_->whole(unfinished_file(settings_.state_dir), std::move(text), sys::Durable::no);
 }
 
 Task<Result<void>> Daemon::note_finished(const api::Request &request) {
     if (has_steps(request)) {
-        auto remove = [path = unfinished_file(settings_.state_dir)](Hands::Tools &) {
-            std::error_code ignored;
-            std::filesystem::remove(path, ignored);
-            return true;
-        };
-        (void)co_await hands_->call("note a change", std::move(remove));
+        co_return co_await files_->removed(unfinished_file(settings_.state_dir));
     }
     co_return Result<void>();
 }

@@ -76,4 +76,14 @@ void FileSaver::remove(const std::filesystem::path &path) {
         "state file");
 }
 
+Task<Result<void>> FileSaver::removed(std::filesystem::path path) {
+    const auto target = file(path);
+    auto remove = [target, turn = ++target->given, path] {
+        target->remove(turn, path);
+        return true;
+    };
+    (void)co_await call_by(disk_, "state file", std::move(remove));
+    co_return Result<void>();
+}
+
 } // namespace xbond::daemon

@@ -28,7 +28,8 @@ public:
     Task<Result<void>> whole(std::filesystem::path, Text, sys::Durable); // done when it is on disk
     // In the caller's thread, for the time when no loop runs.
     Result<void> now(const std::filesystem::path &, const Text &, sys::Durable);
-    void remove(const std::filesystem::path &); // in its turn; and what waits for it is not written
+    void remove(const std::filesystem::path &);        // in its turn; and what waits for it is not written
+    Task<Result<void>> removed(std::filesystem::path); // done when it is no longer there
 
     sys::Durations jobs() const { return disk_.jobs(); }
     std::size_t waiting() const { return disk_.waiting(); }
