@@ -19,6 +19,12 @@ struct Nic {
     std::string reason;
 };
 
+struct KeptFrom { // what is on a device and does not meet the bond's frames, in words
+    std::string device;
+    bool is_slave = false; // else a bond whose visibility is fast
+    std::vector<std::string> what;
+};
+
 struct DoctorFacts {
     std::string kernel;
     bool root = false;
@@ -29,6 +35,7 @@ struct DoctorFacts {
     std::optional<long> backlog; // net.core.netdev_max_backlog; none: not visible in this namespace
     std::optional<long> jit;     // net.core.bpf_jit_enable
     std::vector<Nic> nics;
+    std::vector<KeptFrom> kept_from;
 };
 
 enum class Severity { ok, note, warning, problem };
@@ -42,6 +49,8 @@ struct Finding {
 
 // `features`: of the running daemon; without them they are probed, which needs root.
 DoctorFacts gather(std::vector<Feature> features, std::optional<std::string> daemon);
+// Ingress filters and programs of a slave that stand behind xbond's hook. Programs are told to root only.
+KeptFrom behind_the_hook(const std::string &slave);
 std::vector<Finding> assess(const DoctorFacts &);
 bool usable(const std::vector<Finding> &); // no problem among them
 

@@ -63,6 +63,9 @@ Result<void> Daemon::open() {
         changes_.add(on_bond(name, "", std::move(step), {}).carry_out);
     };
     host_->catch_up = [this] { catch_up(); };
+    host_->rename_later = [this](const std::string &from, const std::string &to) {
+        changes_.add([this, from, to] { return follow_name(from, to); });
+    };
     host_->is_bond_device = [this](std::uint32_t ifindex) {
         return std::any_of(bonds_.begin(), bonds_.end(), [&](const auto &bond) {
             return bond.second->ifindex() == ifindex || bond.second->peer() == ifindex;
@@ -263,6 +266,10 @@ void Daemon::on_netlink(const sys::NetlinkEvent &event) {
         }
     } else if (const auto *gone = std::get_if<sys::LinkGone>(&event)) {
         on_link_gone(gone->ifindex);
+    } else if (const auto *control = std::get_if<sys::TrafficControlChanged>(&event)) {
+        for (auto &[name, controller] : bonds_) {
+            controller->on_traffic_control_changed(control->ifindex);
+        }
     } else if (std::holds_alternative<sys::Overrun>(event)) {
         events_lost_ = true;
     } else {

@@ -82,6 +82,8 @@ struct Host {
     std::function<Result<void>(std::uint32_t bond, std::uint32_t ifindex)> may_be_slave;
     // The one place where transitions are logged and handed to `xbond monitor`.
     std::function<void(const std::string &bond, const core::Transition &)> report;
+    // A bond's device has been renamed by somebody: the bond follows when its turn comes.
+    std::function<void(const std::string &from, const std::string &to)> rename_later;
 };
 
 MacAddr random_mac(); // unicast, locally administered

@@ -84,6 +84,15 @@ bool BondDevice::are_pair(const sys::LinkInfo &bond, const sys::LinkInfo &peer) 
     return std::ranges::any_of(kinds(), [&](const DeviceKind *kind) { return kind->is_pair(bond, peer); });
 }
 
+void BondDevice::take_redirected_soon(Hands &hands) const {
+    hands.run(
+        [kind = kind_, ends = ends_](Hands::Tools &tools) -> Hands::Then {
+            (void)kind->take_redirected(tools.ethtool, ends);
+            return {};
+        },
+        "redirected frames");
+}
+
 void BondDevice::set_carrier_soon(Hands &hands, bool on, std::function<void(const Error &)> failed) {
     if (*carrier_ == on) {
         return;
@@ -120,6 +129,10 @@ Result<void> BondDevice::set_peer_mtu(sys::Netlink &netlink, std::uint32_t mtu) 
 }
 
 Result<void> BondDevice::set_up(sys::Netlink &netlink, bool up) const { return netlink.set_up(ends_.ifindex, up); }
+
+Result<void> BondDevice::rename(sys::Netlink &netlink, const std::string &bond) const {
+    return kind_->rename(netlink, ends_, bond);
+}
 
 Result<void> BondDevice::mark_whole(sys::Netlink &netlink, const std::string &bond) const {
     return kind_->mark_whole(netlink, ends_, bond);

@@ -36,6 +36,8 @@ public:
     std::uint32_t ifindex() const { return ends_.ifindex; }
     std::uint32_t peer() const { return ends_.peer; }
 
+    // By hands. A kernel that cannot (before 5.13) drops those frames.
+    void take_redirected_soon(Hands &) const;
     // By hands; what it is now set to counts at once.
     void set_carrier_soon(Hands &, bool on, std::function<void(const Error &)> failed);
 
@@ -45,6 +47,7 @@ public:
     Result<void> set_mtu(sys::Netlink &, std::uint32_t) const;      // both ends
     Result<void> set_peer_mtu(sys::Netlink &, std::uint32_t) const; // bond0 was already changed by somebody
     Result<void> set_up(sys::Netlink &, bool up) const;
+    Result<void> rename(sys::Netlink &, const std::string &bond) const;
     Result<void> mark_whole(sys::Netlink &, const std::string &bond) const; // when a state file names it
     Result<void> destroy(sys::Netlink &) const;
 

@@ -196,6 +196,29 @@ Task<Result<void>> BondController::set_mtu(std::uint32_t mtu) {
     co_return co_await persist();
 }
 
+// A controller that dies in between finds the device under its number, and goes on here.
+Task<Result<void>> BondController::rename(std::string to) {
+    const std::string from = bond_.name;
+    auto device = [device = device_, to](Hands::Tools &tools) { return device.rename(tools.netlink, to); };
+    XB_CO_TRY_VOID(co_await host_.hands.call("rename a bond", std::move(device)));
+    auto pins = [path = path_, dir = host_.pin_root / to](Hands::Tools &) { return path->move_pins(dir); };
+    auto moved = co_await host_.hands.call("rename pins", std::move(pins));
+    if (!moved) {
+        auto back = [device = device_, from](Hands::Tools &tools) { return device.rename(tools.netlink, from); };
+        (void)co_await host_.hands.call("rename a bond", std::move(back));
+        co_return moved;
+    }
+    bond_.name = to;
+    told_name_.clear();
+    saver_.forget();
+    saver_ = BondSaver(host_.files, bond_file(host_.state_dir, to));
+    record({sys::now(), "name", "", from, to, "renamed"});
+    auto saved = co_await persist();
+    auto mark = [device = device_, to](Hands::Tools &tools) { return device.mark_whole(tools.netlink, to); };
+    auto marked = co_await host_.hands.call("mark a bond", std::move(mark));
+    co_return saved ? marked : saved;
+}
+
 Task<Result<void>> BondController::set_up(bool up) {
     auto job = [device = device_, up](Hands::Tools &tools) -> Result<sys::LinkInfo> {
         XB_TRY_VOID(device.set_up(tools.netlink, up));

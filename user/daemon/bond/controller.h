@@ -41,7 +41,8 @@ public:
     Task<Result<void>> set_address(MacAddr);
     Task<Result<void>> set_mtu(std::uint32_t);
     Task<Result<void>> set_up(bool up);
-    Task<Result<void>> release_all(); // goes on after errors
+    Task<Result<void>> rename(std::string to); // also after its device was renamed by somebody else
+    Task<Result<void>> release_all();          // goes on after errors
     // Data path and device, when there are no slaves. No event may come any more.
     Task<Result<void>> destroy();
 
@@ -49,8 +50,9 @@ public:
     void on_link_changed(const sys::LinkInfo &);
     void on_link_gone(std::uint32_t ifindex); // of a slave
     void on_addresses_changed();
-    void resync();     // after lost netlink messages, and at start
-    void mend_hooks(); // now and then
+    void on_traffic_control_changed(std::uint32_t ifindex); // a qdisc or a filter of a device
+    void resync();                                          // after lost netlink messages, and at start
+    void mend_hooks();                                      // now and then
 
     // The last event: the program ends, another one goes on. What is returned closes sockets, which takes a while each,
     // in any thread.
@@ -129,6 +131,7 @@ private:
     std::deque<core::Transition> history_;
     sys::EventLoop::Source timer_, events_;
     Alive alive_;
+    std::string told_name_;  // that somebody has given the device last
     bool following_ = false; // follow_device() waits for its turn
     bool ended_ = false;     // by destroy(): what hands still tell concerns nobody
 };

@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 
+#include "user/sys/ethtool.h"
 #include "user/sys/netlink.h"
 
 namespace xbond::daemon {
@@ -40,6 +41,12 @@ public:
     virtual Result<void> mark_whole(sys::Netlink &, DeviceEnds, const std::string &bond) const = 0;
     enum class Mark { none, being_made, whole };
     virtual Mark mark(const sys::LinkInfo &peer) const = 0;
+
+    // Both ends, after the bond. The kernel refuses it for a device that is up before 6.2: EBUSY.
+    virtual Result<void> rename(sys::Netlink &, DeviceEnds, const std::string &bond) const = 0;
+
+    // Frames that other devices' XDP programs redirect to the bond come out at the peer, too.
+    virtual Result<void> take_redirected(const sys::Ethtool &, DeviceEnds) const = 0;
 
     virtual bool carrier(const sys::LinkInfo &bond, const sys::LinkInfo &peer) const = 0;
     virtual Result<void> set_carrier(sys::Netlink &, DeviceEnds, bool on) const = 0;

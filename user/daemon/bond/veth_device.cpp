@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 // A veth pair: bond0, which the host uses, and bond0p, whose administrative state is bond0's carrier.
+#include <array>
+#include <cerrno>
 #include <net/if.h>
 
 #include "user/daemon/bond/device_kind.h"
@@ -58,6 +60,23 @@ public:
             return Mark::being_made;
         }
         return peer.alias.starts_with(alias_prefix) ? Mark::whole : Mark::none;
+    }
+
+    Result<void> rename(sys::Netlink &netlink, DeviceEnds ends, const std::string &bond) const override {
+        XB_TRY_VOID(netlink.change_link(ends.ifindex, {.name = bond}));
+        // By its number it is found anyway: where it is up and must not be renamed it keeps its name.
+        (void)netlink.change_link(ends.peer, {.name = bond + "p"});
+        return {};
+    }
+
+    // A veth takes what XDP sends to its peer only while NAPI runs on it, which GRO starts. Packets of the stack go on
+    // as before: the kernel keeps those of a device that segments itself out of it.
+    Result<void> take_redirected(const sys::Ethtool &ethtool, DeviceEnds ends) const override {
+        std::array<char, IF_NAMESIZE> peer{};
+        if (::if_indextoname(ends.peer, peer.data()) == nullptr) {
+            return fail(ENODEV, "the other end has gone");
+        }
+        return ethtool.set_gro(peer.data(), true);
     }
 
     bool carrier(const sys::LinkInfo & /*bond*/, const sys::LinkInfo &peer) const override {

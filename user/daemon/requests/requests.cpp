@@ -4,8 +4,10 @@
 #include <iterator>
 #include <net/if.h>
 #include <nlohmann/json.hpp>
+#include <spdlog/spdlog.h>
 
 #include "user/daemon/daemon.h"
+#include "user/daemon/requests/device_change.h"
 
 namespace xbond::daemon {
 namespace {
@@ -99,6 +101,11 @@ Task<Result<void>> Daemon::link_add(api::LinkAdd request) {
         };
         saved = co_await hands_->call("mark a bond", std::move(mark));
     }
+    api::LinkSet then{.name = request.name, .master = request.master, .up = request.up};
+    then.device = request.device;
+    if (saved && (then.master || then.up || !then.device.empty())) {
+        saved = co_await link_set(then);
+    }
     if (!saved) {
         (void)co_await forget(request.name);
     }
@@ -139,9 +146,12 @@ Task<Result<void>> Daemon::link_set(api::LinkSet request) {
 
 // What can be refused without trying is refused first; what a device refuses takes back what was done before it.
 Result<Plan> Daemon::plan_set_bond(BondController &target, const api::LinkSet &request) {
-    if (request.master || !request.slave_options.empty()) {
+    const bool of_a_bond = request.master && (bonds_.contains(*request.master) || !request.slave_options.empty());
+    if (of_a_bond || !request.slave_options.empty()) {
         return fail(EPERM, request.name + " is a bond: it cannot be a slave of a bond here");
     }
+    const auto *device = host_->links.find(target.ifindex());
+    XB_TRY(master, plan_master(device, request.master));
     core::BondState trial = target.core();
     XB_TRY_VOID(core::set_options(trial, request.options, sys::now()));
     Plan plan;
@@ -162,10 +172,88 @@ Result<Plan> Daemon::plan_set_bond(BondController &target, const api::LinkSet &r
                 return b.set_options(before);
             });
     }
+    if (*master) {
+        plan.push_back(std::move(**master));
+    }
+    if (device != nullptr) {
+        add_device_words(plan, *device, request.device);
+    }
     if (request.up) {
         plan.push_back(plan_up(request.name, *request.up));
     }
+    if (request.new_name) {
+        XB_TRY_VOID(check_new_name(*request.new_name));
+        plan.push_back({"", [this, from = request.name, to = *request.new_name] { return rename(from, to); },
+                        [this, from = *request.new_name, to = request.name] { return rename(from, to); }});
+    }
     return plan;
+}
+
+// A bridge, a VRF or any other device that takes ports: the kernel's own way, as with any device.
+Result<std::optional<Change>> Daemon::plan_master(const sys::LinkInfo *device, const std::optional<std::string> &name) {
+    if (device == nullptr || !name) {
+        return std::nullopt;
+    }
+    const auto *master = name->empty() ? nullptr : host_->links.find(*name);
+    if (!name->empty() && master == nullptr) {
+        return fail(ENODEV, "Cannot find device \"" + *name + "\"");
+    }
+    const auto set = [index = device->ifindex](std::uint32_t to) {
+        return [index, to](sys::Netlink &nl) { return nl.change_link(index, {.master = to}); };
+    };
+    return on_device(set(master == nullptr ? 0 : master->ifindex), set(device->master));
+}
+
+void Daemon::add_device_words(Plan &plan, const sys::LinkInfo &device, std::span<const core::OptionValue> words) {
+    const auto change = device_change(device, words);
+    if (change.empty) {
+        return;
+    }
+    const auto set = [index = device.ifindex](const sys::LinkChange &to) {
+        return [index, to](sys::Netlink &nl) { return nl.change_link(index, to); };
+    };
+    plan.push_back(on_device(set(change.to), set(change.back)));
+}
+
+Result<void> Daemon::check_new_name(const std::string &name) const {
+    XB_TRY_VOID(api::check_bond_name(name));
+    for (const auto &taken : {name, name + "p"}) {
+        if (host_->links.find(taken) != nullptr) {
+            return fail(EEXIST, "interface " + taken + " exists already");
+        }
+    }
+    return {};
+}
+
+// Somebody has renamed a bond's device; we ourselves, if the bond has gone meanwhile.
+Task<Result<void>> Daemon::follow_name(std::string from, std::string to) {
+    if (!bonds_.contains(from) || bonds_.contains(to) || left_alone_.contains(to)) {
+        co_return Result<void>();
+    }
+    auto look = [ifindex = bonds_.at(from)->ifindex()](Hands::Tools &tools) { return tools.netlink.link(ifindex); };
+    const auto now = co_await hands_->call("look at a link", std::move(look));
+    if (!now || now->name != to || !bonds_.contains(from)) { // what was told was of before
+        co_return Result<void>();
+    }
+    auto followed = api::check_bond_name(to);
+    if (followed) {
+        followed = co_await rename(from, to);
+    }
+    if (!followed) {
+        spdlog::warn("{}: its device is called {} now; the bond keeps its name: {}", from, to,
+                     followed.error().message);
+    }
+    co_return followed;
+}
+
+// A bond's names: of its device, of the other end, among the pins and in the state directory.
+Task<Result<void>> Daemon::rename(std::string from, std::string to) {
+    XB_CO_TRY(found, bond(from));
+    XB_CO_TRY_VOID(co_await (*found)->rename(to));
+    auto node = bonds_.extract(from);
+    node.key() = to;
+    bonds_.insert(std::move(node));
+    co_return Result<void>();
 }
 
 Task<Result<void>> Daemon::set_device(SetDevice set) {
@@ -226,6 +314,13 @@ Result<Plan> Daemon::plan_set_slave(const sys::LinkInfo &device, const api::Link
     if (request.mtu) {
         plan.push_back(on_device([index, to = *request.mtu](sys::Netlink &nl) { return nl.set_mtu(index, to); },
                                  [index, from = device.mtu](sys::Netlink &nl) { return nl.set_mtu(index, from); }));
+    }
+    add_device_words(plan, device, request.device);
+    if (request.new_name) {
+        const auto set = [index](const std::string &to) {
+            return [index, to](sys::Netlink &nl) { return nl.change_link(index, {.name = to}); };
+        };
+        plan.push_back(on_device(set(*request.new_name), set(name)));
     }
     if (request.up == true) {
         plan.push_back(on_device(set_up(true), nothing));

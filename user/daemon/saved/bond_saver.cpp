@@ -23,7 +23,7 @@ Task<Result<void>> BondSaver::whole(SavedBondFile file) {
     if (is_on_disk(file)) {
         co_return Result<void>();
     }
-    auto done = co_await files_.whole(path_, give(file), sys::Durable::yes);
+    auto done = co_await files_->whole(path_, give(file), sys::Durable::yes);
     on_disk_ = done && given_ && given_->bond == file.bond; // unless more was given meanwhile
     co_return done;
 }
@@ -32,7 +32,7 @@ Result<void> BondSaver::now(const SavedBondFile &file) {
     if (is_on_disk(file)) {
         return {};
     }
-    XB_TRY_VOID(files_.now(path_, give(file), sys::Durable::yes));
+    XB_TRY_VOID(files_->now(path_, give(file), sys::Durable::yes));
     on_disk_ = true;
     return {};
 }
@@ -41,7 +41,7 @@ void BondSaver::soon(const SavedBondFile &file, sys::Durable durable) {
     if (given_ == file) {
         return;
     }
-    files_.soon(path_, give(file), durable, [path = path_](const Error &error) {
+    files_->soon(path_, give(file), durable, [path = path_](const Error &error) {
         spdlog::error("{}: not saved: {}", path.string(), error.message);
     });
 }
@@ -49,7 +49,7 @@ void BondSaver::soon(const SavedBondFile &file, sys::Durable durable) {
 void BondSaver::forget() {
     given_.reset();
     on_disk_ = moved_ = false;
-    files_.remove(path_);
+    files_->remove(path_);
 }
 
 std::optional<Time> BondSaver::deadline() const { return moved_ ? std::optional(saved_at_ + interval) : std::nullopt; }

@@ -14,7 +14,7 @@ namespace xbond::daemon {
 
 class BondSaver {
 public:
-    BondSaver(FileSaver &files, std::filesystem::path path) : files_(files), path_(std::move(path)) {}
+    BondSaver(FileSaver &files, std::filesystem::path path) : files_(&files), path_(std::move(path)) {}
 
     // Before a device is changed, and for an answer that says so. Where only LACP has moved, what is on disk will do.
     Task<Result<void>> whole(SavedBondFile);
@@ -33,7 +33,7 @@ private:
     FileSaver::Text give(const SavedBondFile &);
     bool is_on_disk(const SavedBondFile &file) const { return on_disk_ && file.bond == given_->bond; }
 
-    FileSaver &files_;
+    FileSaver *files_;
     std::filesystem::path path_;
     std::optional<SavedBondFile> given_; // last
     bool on_disk_ = false;               // and surely there
