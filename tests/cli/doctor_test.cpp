@@ -92,6 +92,22 @@ TEST_CASE("doctor: a bpffs that anybody may write in is told of, with what to do
     CHECK(find(assess(facts), "bpffs")->advice.find("mode=0700") != std::string::npos);
 }
 
+TEST_CASE("doctor: what meets no frames is named, on a bond and on a slave") {
+    auto facts = healthy();
+    facts.kept_from = {{"bond0", false, {"root qdisc htb"}}, {"eth0", true, {"tcx program log", "tcx program count"}}};
+    const auto findings = assess(facts);
+    CHECK(usable(findings));
+    const auto *bond = find(findings, "bond0");
+    REQUIRE(bond);
+    CHECK(bond->severity == Severity::warning);
+    CHECK(bond->detail == "visibility fast goes around root qdisc htb");
+    CHECK(bond->advice == "xbond link set bond0 type bond visibility auto");
+    const auto *slave = find(findings, "eth0");
+    REQUIRE(slave);
+    CHECK(slave->detail == "xbond's hook keeps frames from tcx program log");
+    CHECK(findings.size() == assess(healthy()).size() + 3);
+}
+
 TEST_CASE("doctor: without BPF xbond is not usable, without root it cannot say") {
     auto facts = healthy();
     facts.features.clear();

@@ -33,43 +33,53 @@ struct Case {
 } // namespace
 
 TEST_CASE("cli: link add, set and delete as ip has them") {
-    for (const auto &[line, expected] : std::vector<Case>{
-             {"link add bond0 type bond", R"("link.add","name":"bond0","options":[]})"},
-             {"link add dev bond0 type bond mode active-backup miimon 100",
-              R"("link.add","name":"bond0","options":[["mode","active-backup"],["miimon","100"]]})"},
-             {"l a name bond0 address 52:54:00:aa:bb:01 mtu 9000 type bond mode 4",
-              R"("link.add","name":"bond0","options":[["mode","4"]],"address":"52:54:00:aa:bb:01","mtu":9000})"},
-             {"link add bond0 type bond arp_interval 100 arp_ip_target 10.0.0.1,10.0.0.2",
-              R"("link.add","name":"bond0","options":[["arp_interval","100"],["arp_ip_target","10.0.0.1,10.0.0.2"]]})"},
-             {"li add bond0 mtu 1400 type bond xmit layer3+4 num_unsol_na 2 carrier 5 xdp off",
-              R"("link.add","name":"bond0","options":[["xmit_hash_policy","layer3+4"],["num_unsol_na","2"],)"
-              R"(["carrier_watch","5"],["xdp","off"]],"mtu":1400})"},
-             {"link add bond0 type bond frobnicate 1", R"("link.add","name":"bond0","options":[["frobnicate","1"]]})"},
-             {"link set eth0 master bond0",
-              R"("link.set","name":"eth0","options":[],"slave_options":[],"master":"bond0"})"},
-             {"link set dev eth0 nomaster", R"("link.set","name":"eth0","options":[],"slave_options":[],"master":""})"},
-             {"link set bond0 up", R"("link.set","name":"bond0","options":[],"slave_options":[],"up":true})"},
-             {"link set down dev bond0", R"("link.set","name":"bond0","options":[],"slave_options":[],"up":false})"},
-             {"link set bond0 type bond primary eth0 primary_reselect failure",
-              R"("link.set","name":"bond0","options":[["primary","eth0"],["primary_reselect","failure"]],)"
-              R"("slave_options":[]})"},
-             {"link set bond0 type bond active_slave eth1",
-              R"("link.set","name":"bond0","options":[["active_slave","eth1"]],"slave_options":[]})"},
-             {"link set bond0 type bond clear_active_slave",
-              R"("link.set","name":"bond0","options":[["active_slave",""]],"slave_options":[]})"},
-             {"link set bond0 type bond clear miimon 50",
-              R"("link.set","name":"bond0","options":[["active_slave",""],["miimon","50"]],"slave_options":[]})"},
-             {"link set eth0 type bond_slave prio -10 queue_id 2",
-              R"("link.set","name":"eth0","options":[],"slave_options":[["prio","-10"],["queue_id","2"]]})"},
-             {"link set eth0 up master bond0 mtu 9000 addr 52:54:00:aa:bb:01 type bond_slave q 1",
-              R"("link.set","name":"eth0","options":[],"slave_options":[["queue_id","1"]],"master":"bond0","up":true,)"
-              R"("address":"52:54:00:aa:bb:01","mtu":9000})"},
-             {"l s bond0 up", R"("link.set","name":"bond0","options":[],"slave_options":[],"up":true})"},
-             {"link change bond0 up", R"("link.set","name":"bond0","options":[],"slave_options":[],"up":true})"},
-             {"link set dev up down", R"("link.set","name":"up","options":[],"slave_options":[],"up":false})"},
-             {"link del bond0", R"("link.del","name":"bond0"})"},
-             {"link delete dev bond0 type bond", R"("link.del","name":"bond0"})"},
-             {"l d bond0", R"("link.del","name":"bond0"})"}}) {
+    for (
+        const auto &[line, expected] : std::vector<Case>{
+            {"link add bond0 type bond", R"("link.add","name":"bond0","options":[]})"},
+            {"link add dev bond0 type bond mode active-backup miimon 100",
+             R"("link.add","name":"bond0","options":[["mode","active-backup"],["miimon","100"]]})"},
+            {"l a name bond0 address 52:54:00:aa:bb:01 mtu 9000 type bond mode 4",
+             R"("link.add","name":"bond0","options":[["mode","4"]],"address":"52:54:00:aa:bb:01","mtu":9000})"},
+            {"link add bond0 type bond arp_interval 100 arp_ip_target 10.0.0.1,10.0.0.2",
+             R"("link.add","name":"bond0","options":[["arp_interval","100"],["arp_ip_target","10.0.0.1,10.0.0.2"]]})"},
+            {"li add bond0 mtu 1400 type bond xmit layer3+4 num_unsol_na 2 carrier 5 xdp off",
+             R"("link.add","name":"bond0","options":[["xmit_hash_policy","layer3+4"],["num_unsol_na","2"],)"
+             R"(["carrier_watch","5"],["xdp","off"]],"mtu":1400})"},
+            {"link add bond0 type bond frobnicate 1", R"("link.add","name":"bond0","options":[["frobnicate","1"]]})"},
+            {"link add bond0 up type bond", R"("link.add","name":"bond0","options":[],"up":true})"},
+            {"link add dev bond0 down master br0 qlen 500 type bond mode 1",
+             R"("link.add","name":"bond0","options":[["mode","1"]],"master":"br0","up":false,"device":[["txqueuelen","500"]]})"},
+            {"link set bond0 name lan0",
+             R"("link.set","name":"bond0","options":[],"slave_options":[],"new_name":"lan0"})"},
+            {"link set dev bond0 promisc on alias uplink",
+             R"("link.set","name":"bond0","options":[],"slave_options":[],"device":[["promisc","on"],["alias","uplink"]]})"},
+            {"link set bond0 vrf blue",
+             R"("link.set","name":"bond0","options":[],"slave_options":[],"master":"blue"})"},
+            {"link set eth0 master bond0",
+             R"("link.set","name":"eth0","options":[],"slave_options":[],"master":"bond0"})"},
+            {"link set dev eth0 nomaster", R"("link.set","name":"eth0","options":[],"slave_options":[],"master":""})"},
+            {"link set bond0 up", R"("link.set","name":"bond0","options":[],"slave_options":[],"up":true})"},
+            {"link set down dev bond0", R"("link.set","name":"bond0","options":[],"slave_options":[],"up":false})"},
+            {"link set bond0 type bond primary eth0 primary_reselect failure",
+             R"("link.set","name":"bond0","options":[["primary","eth0"],["primary_reselect","failure"]],)"
+             R"("slave_options":[]})"},
+            {"link set bond0 type bond active_slave eth1",
+             R"("link.set","name":"bond0","options":[["active_slave","eth1"]],"slave_options":[]})"},
+            {"link set bond0 type bond clear_active_slave",
+             R"("link.set","name":"bond0","options":[["active_slave",""]],"slave_options":[]})"},
+            {"link set bond0 type bond clear miimon 50",
+             R"("link.set","name":"bond0","options":[["active_slave",""],["miimon","50"]],"slave_options":[]})"},
+            {"link set eth0 type bond_slave prio -10 queue_id 2",
+             R"("link.set","name":"eth0","options":[],"slave_options":[["prio","-10"],["queue_id","2"]]})"},
+            {"link set eth0 up master bond0 mtu 9000 addr 52:54:00:aa:bb:01 type bond_slave q 1",
+             R"("link.set","name":"eth0","options":[],"slave_options":[["queue_id","1"]],"master":"bond0","up":true,)"
+             R"("address":"52:54:00:aa:bb:01","mtu":9000})"},
+            {"l s bond0 up", R"("link.set","name":"bond0","options":[],"slave_options":[],"up":true})"},
+            {"link change bond0 up", R"("link.set","name":"bond0","options":[],"slave_options":[],"up":true})"},
+            {"link set dev up down", R"("link.set","name":"up","options":[],"slave_options":[],"up":false})"},
+            {"link del bond0", R"("link.del","name":"bond0"})"},
+            {"link delete dev bond0 type bond", R"("link.del","name":"bond0"})"},
+            {"l d bond0", R"("link.del","name":"bond0"})"}}) {
         INFO(line);
         CHECK(request(line) == expected);
     }
@@ -92,7 +102,11 @@ TEST_CASE("cli: link show, its abbreviations and filters") {
         CHECK(request(line) == expected);
     }
     CHECK(test::parse_line("link show type bond")->filter.bonds_only);
+    CHECK(test::parse_line("link show type bond_slave")->filter.slaves_only);
+    CHECK(test::parse_line("link show up")->filter.up_only);
     CHECK(test::parse_line("link show master bond0")->filter.master == "bond0");
+    CHECK(test::parse_line("-o link")->globals.oneline);
+    CHECK(test::parse_line("link show -br")->globals.brief);
 }
 
 TEST_CASE("cli: link usage errors say what was expected") {
@@ -102,7 +116,6 @@ TEST_CASE("cli: link usage errors say what was expected") {
                            {"link add bond0 type bridge", "xbond knows the types bond and bond_slave"},
                            {"link add bond0 type", "type needs a value"},
                            {"link add bond0 type bond mode", "mode needs a value"},
-                           {"link add bond0 up type bond", "are for link set"},
                            {"link add bond0 type bond_slave prio 1", "expected type bond"},
                            {"link add abcdefghijklmno type bond", "at most 14 bytes"},
                            {"link add a/b type bond", "no interface name"},
@@ -116,7 +129,12 @@ TEST_CASE("cli: link usage errors say what was expected") {
                            {"link set eth0 master a/b", "master: "},
                            {"link del", "which device"},
                            {"link del bond0 up", "takes a bond and nothing else"},
-                           {"link show type vlan", "xbond shows the type bond"},
+                           {"link show type vlan", "xbond shows the types bond and bond_slave"},
+                           {"link set bond0 promisc maybe", "expected on|off"},
+                           {"link add bond0 master a/b type bond", "master: "},
+                           {"link set bond0 name a/b", "no interface name"},
+                           {"--jsno link", "did you mean -json?"},
+                           {"lnik", "did you mean link?"},
                            {"link show a b", "unexpected \"b\""},
                            {"link explode", "known: add, set, delete, show"}}) {
         INFO(line);
@@ -125,6 +143,24 @@ TEST_CASE("cli: link usage errors say what was expected") {
         CHECK(got.starts_with("usage: "));
         CHECK(got.find(says) != std::string::npos);
     }
+}
+
+TEST_CASE("cli: --help is understood behind every command, and tells of it") {
+    for (const char *command : {"link", "link add", "link set bond0", "link show", "status", "monitor", "proc bond0",
+                                "explain", "doctor", "apply", "lacp", "options"}) {
+        for (const char *word : {"--help", "-h"}) {
+            INFO(command << " " << word);
+            const auto in = test::parse_line(std::string(command) + " " + word);
+            REQUIRE(in);
+            const auto *help = std::get_if<Help>(&in->action);
+            REQUIRE(help);
+            CHECK(help_text(*help).find("  " + std::string(command).substr(0, std::string(command).find(' '))) !=
+                  std::string::npos);
+            CHECK(help_text(*help).size() < help_text(Help{}).size());
+        }
+    }
+    CHECK(std::get<Help>(test::parse_line("link add bond0 type bond --help")->action).topic == "bond");
+    CHECK(std::get<Help>(test::parse_line("link set e0 type bond_slave -h")->action).topic == "bond_slave");
 }
 
 TEST_CASE("cli: every option of the table may be abbreviated") {

@@ -5,6 +5,7 @@
 #include <array>
 #include <cstring>
 
+#include "user/api/device_words.h"
 #include "user/api/json_reader.h"
 #include "user/core/wire/hex.h"
 
@@ -45,6 +46,25 @@ std::string required_ifname(ObjectReader &in, std::string_view key) {
     return in.ifname(key).value_or("");
 }
 
+std::optional<std::string> master_of(ObjectReader &in) {
+    auto master = in.text("master");
+    if (master && !master->empty()) {
+        if (auto ok = check_any_name(*master); !ok) {
+            in.refuse("master", ok.error().message);
+        }
+    }
+    return master;
+}
+
+void read_device_words(ObjectReader &in, std::vector<core::OptionValue> &out) {
+    read_options(in, "device", out);
+    for (const auto &word : out) {
+        if (auto ok = check_device_word(word); !ok) {
+            in.refuse("device", ok.error().message);
+        }
+    }
+}
+
 LinkAdd read_link_add(ObjectReader &in) {
     LinkAdd out;
     out.name = required_ifname(in, "name");
@@ -54,6 +74,9 @@ LinkAdd read_link_add(ObjectReader &in) {
     read_options(in, "options", out.options);
     out.address = in.unicast_mac("address");
     out.mtu = in.mtu();
+    out.master = master_of(in);
+    out.up = in.boolean("up");
+    read_device_words(in, out.device);
     return out;
 }
 
@@ -70,15 +93,12 @@ LinkSet read_link_set(ObjectReader &in) {
     out.name = required_ifname(in, "name");
     read_options(in, "options", out.options);
     read_options(in, "slave_options", out.slave_options);
-    out.master = in.text("master");
-    if (out.master && !out.master->empty()) {
-        if (auto ok = check_any_name(*out.master); !ok) {
-            in.refuse("master", ok.error().message);
-        }
-    }
+    out.master = master_of(in);
     out.up = in.boolean("up");
     out.address = in.unicast_mac("address");
     out.mtu = in.mtu();
+    out.new_name = in.ifname("new_name");
+    read_device_words(in, out.device);
     return out;
 }
 
@@ -128,9 +148,10 @@ struct Command {
 
 // In the order of the alternatives of Request.
 constexpr std::array<Command, std::variant_size_v<Request>> commands{{
-    {"link.add", "name, options, address, mtu", [](ObjectReader &in) -> Request { return read_link_add(in); }},
+    {"link.add", "name, options, address, mtu, master, up, device",
+     [](ObjectReader &in) -> Request { return read_link_add(in); }},
     {"link.del", "name", [](ObjectReader &in) -> Request { return read_link_del(in); }},
-    {"link.set", "name, options, slave_options, master, up, address, mtu",
+    {"link.set", "name, options, slave_options, master, up, address, mtu, new_name, device",
      [](ObjectReader &in) -> Request { return read_link_set(in); }},
     {"status", "name", [](ObjectReader &in) -> Request { return Status{in.ifname("name")}; }},
     {"link.show", "name, details, statistics", [](ObjectReader &in) -> Request { return read_link_show(in); }},
@@ -171,6 +192,12 @@ void put_mac(ordered_json &out, const std::optional<MacAddr> &mac) {
     }
 }
 
+void put_words(ordered_json &out, const std::vector<core::OptionValue> &words) {
+    if (!words.empty()) {
+        out["device"] = pairs(words);
+    }
+}
+
 struct Writer {
     ordered_json &out;
 
@@ -179,6 +206,9 @@ struct Writer {
         out["options"] = pairs(r.options);
         put_mac(out, r.address);
         put(out, "mtu", r.mtu);
+        put(out, "master", r.master);
+        put(out, "up", r.up);
+        put_words(out, r.device);
     }
     void operator()(const LinkDel &r) const { out["name"] = r.name; }
     void operator()(const LinkSet &r) const {
@@ -189,6 +219,8 @@ struct Writer {
         put(out, "up", r.up);
         put_mac(out, r.address);
         put(out, "mtu", r.mtu);
+        put(out, "new_name", r.new_name);
+        put_words(out, r.device);
     }
     void operator()(const Status &r) const { put(out, "name", r.name); }
     void operator()(const LinkShow &r) const {

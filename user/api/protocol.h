@@ -29,6 +29,9 @@ struct LinkAdd { // a bond
     std::vector<core::OptionValue> options;
     std::optional<MacAddr> address;
     std::optional<std::uint32_t> mtu;
+    std::optional<std::string> master{}; // of the bond: a bridge, a VRF
+    std::optional<bool> up{};
+    std::vector<core::OptionValue> device{}; // device_words.h
 };
 struct LinkDel {
     std::string name;
@@ -41,6 +44,8 @@ struct LinkSet { // any mix; options are the bond's, slave_options a slave's
     std::optional<bool> up;
     std::optional<MacAddr> address;
     std::optional<std::uint32_t> mtu;
+    std::optional<std::string> new_name{};
+    std::vector<core::OptionValue> device{}; // device_words.h
 };
 struct Status {
     std::optional<std::string> name;

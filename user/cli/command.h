@@ -26,11 +26,12 @@ struct Globals {
     std::optional<std::string> netns;
     std::optional<std::filesystem::path> socket;
     bool json = false, pretty = false, details = false, statistics = false;
+    bool oneline = false, brief = false;         // of `link show`
     std::optional<std::chrono::seconds> timeout; // for the daemon's answer; 0: for ever; none: as the command has it
 };
 
 struct ShowFilter { // of `link show`
-    bool bonds_only = false;
+    bool bonds_only = false, slaves_only = false, up_only = false;
     std::optional<std::string> master;
 };
 
@@ -62,7 +63,7 @@ struct OptionTable {
     bool markdown = false;
 };
 struct Help {
-    std::string topic; // "", "link", "bond", "manual"
+    std::string topic; // "", "link", "bond", "bond_slave", "manual", a command
     std::string page;  // of the manual: "xbond.8"
 };
 struct Version {};

@@ -11,8 +11,10 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include "loader/hook/hook.h"
 #include "loader/xdp/drivers.h"
 #include "user/sys/ethtool.h"
+#include "user/sys/netlink.h"
 #include "user/sys/sysctl.h"
 
 namespace xbond::cli {
@@ -117,7 +119,44 @@ void assess_access(const DoctorFacts &facts, std::vector<Finding> &out) {
     }
 }
 
+void assess_hooks(const DoctorFacts &facts, std::vector<Finding> &out) {
+    for (const auto &kept : facts.kept_from) {
+        for (const auto &what : kept.what) {
+            if (kept.is_slave) {
+                out.push_back({Severity::warning, kept.device, "xbond's hook keeps frames from " + what,
+                               "put it on the bond's device"});
+            } else {
+                out.push_back({Severity::warning, kept.device, "visibility fast goes around " + what,
+                               "xbond link set " + kept.device + " type bond visibility auto"});
+            }
+        }
+    }
+}
+
 } // namespace
+
+KeptFrom behind_the_hook(const std::string &slave) {
+    KeptFrom found{slave, true, {}};
+    const std::uint32_t ifindex = ::if_nametoindex(slave.c_str());
+    auto netlink = sys::Netlink::open();
+    if (ifindex == 0 || !netlink) {
+        return found;
+    }
+    const auto filters =
+        netlink->filters(ifindex, sys::Netlink::Side::ingress).value_or(std::vector<sys::FilterInfo>{});
+    const auto ours = std::ranges::find(filters, loader::filter_priority, &sys::FilterInfo::priority); // without tcx
+    for (auto filter = ours == filters.end() ? filters.begin() : ours; filter != filters.end(); ++filter) {
+        const std::string text =
+            "ingress filter " + filter->kind + " (priority " + std::to_string(filter->priority) + ")";
+        if (filter->priority != loader::filter_priority && std::ranges::find(found.what, text) == found.what.end()) {
+            found.what.push_back(text);
+        }
+    }
+    for (const auto &program : loader::programs_behind_ours({ifindex, loader::Direction::ingress})) {
+        found.what.push_back("tcx program " + program);
+    }
+    return found;
+}
 
 DoctorFacts gather(std::vector<Feature> features, std::optional<std::string> daemon) {
     DoctorFacts out;
@@ -146,6 +185,7 @@ DoctorFacts gather(std::vector<Feature> features, std::optional<std::string> dae
 std::vector<Finding> assess(const DoctorFacts &facts) {
     std::vector<Finding> out;
     assess_access(facts, out);
+    assess_hooks(facts, out);
     for (const auto &f : facts.features) {
         out.push_back(feature_finding(f));
     }

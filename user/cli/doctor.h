@@ -25,6 +25,12 @@ struct SlaveNic { // as the daemon says
     std::string why;
 };
 
+struct KeptFrom { // what is on a device and does not meet the bond's frames, in words
+    std::string device;
+    bool is_slave = false; // else a bond whose visibility is fast
+    std::vector<std::string> what;
+};
+
 struct DoctorFacts {
     std::string kernel;
     bool root = false;
@@ -37,6 +43,7 @@ struct DoctorFacts {
     std::optional<long> jit;     // net.core.bpf_jit_enable
     std::vector<Nic> nics;
     std::vector<SlaveNic> slaves; // of the daemon's bonds
+    std::vector<KeptFrom> kept_from;
 };
 
 enum class Severity { ok, note, warning, problem };
@@ -51,6 +58,8 @@ struct Finding {
 // `features`: of the running daemon; without them they are probed, which needs root.
 DoctorFacts gather(std::vector<Feature> features, std::optional<std::string> daemon);
 std::vector<SlaveNic> slave_nics(const nlohmann::ordered_json &status);
+// Ingress filters and programs of a slave that stand behind xbond's hook. Programs are told to root only.
+KeptFrom behind_the_hook(const std::string &slave);
 std::vector<Finding> assess(const DoctorFacts &);
 bool usable(const std::vector<Finding> &); // no problem among them
 

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: MIT
+#include <sstream>
+
 #include "user/cli/command.h"
 #include "user/cli/manual.h"
 #include "user/core/bond/slave_options.h"
@@ -8,13 +10,15 @@ namespace xbond::cli {
 namespace {
 
 constexpr const char *general = R"(Usage: xbond [OPTIONS] COMMAND
-OPTIONS := -n NETNS | -j (JSON) | -p (pretty JSON) | -d (details) | -s (statistics) | --socket PATH | -V
+OPTIONS := -n NETNS | -j (JSON) | -p (pretty JSON) | -d (details) | -s (statistics) | -o (one line a link)
+           | -br (brief) | --socket PATH | -V | --help, also behind a command
            --timeout SECONDS (for an answer; 10, of apply 300; 0: for ever)
-  link add [dev] BOND [address MAC] [mtu N] type bond [OPTION VALUE]...
-  link set [dev] DEV [master BOND | nomaster] [up | down] [address MAC] [mtu N]
+  link add [dev] BOND [up | down] [master DEV] [address MAC] [mtu N] [DEVICE WORD]... type bond [OPTION VALUE]...
+  link set [dev] DEV [master BOND | nomaster] [up | down] [address MAC] [mtu N] [name NEW] [DEVICE WORD]...
            [type bond OPTION VALUE... | type bond_slave OPTION VALUE...]
+           DEVICE WORD := txqueuelen N | alias TEXT | group N | promisc, allmulticast, multicast, arp on|off
   link delete [dev] BOND
-  link show [[dev] DEV] [type bond] [master BOND]      as ip prints a kernel bond
+  link show [[dev] DEV] [up] [type bond | type bond_slave] [master BOND]      as ip prints a kernel bond
   status [BOND]              the whole state
   proc BOND                  the text of /proc/net/bonding/BOND
   monitor                    changes as they happen
@@ -50,6 +54,19 @@ std::string slave_help() {
         out += " [" + std::string(o.name) + " " + std::string(o.values) + "]";
     }
     return out + "\n";
+}
+
+// A command's own lines of the general help, and what follows them further to the right.
+std::string lines_about(const std::string &command) {
+    std::istringstream lines(general);
+    std::string out;
+    bool inside = false;
+    for (std::string line; std::getline(lines, line);) {
+        inside =
+            line.starts_with("  " + command + " ") || line == "  " + command || (inside && line.starts_with("   "));
+        out += inside ? line + "\n" : "";
+    }
+    return out;
 }
 
 std::string cell(std::string_view text) { // a table cell: '|' would end it
@@ -107,7 +124,8 @@ std::string help_text(const Help &wanted) {
     if (wanted.topic == "bond_slave") {
         return slave_help();
     }
-    return general;
+    const std::string about = wanted.topic.empty() ? "" : lines_about(wanted.topic);
+    return about.empty() ? general : "Usage: xbond [OPTIONS] COMMAND, of which\n" + about;
 }
 
 } // namespace xbond::cli

@@ -3,7 +3,9 @@
 // everything behind `type KIND` belongs to the kind.
 #include <algorithm>
 #include <iterator>
+#include <utility>
 
+#include "user/api/device_words.h"
 #include "user/cli/args.h"
 
 namespace xbond::cli {
@@ -44,8 +46,10 @@ Result<std::vector<OptionValue>> parse_options(Args &args, std::span<const std::
 // What the keywords of add and set may say.
 struct LinkWords {
     std::optional<std::string> device;
+    std::optional<std::string> name; // behind the keyword: of the device, or the one that it is to have
     std::optional<std::string> master;
     std::optional<bool> up;
+    std::vector<OptionValue> of_device; // user/api/device_words.h
     std::optional<MacAddr> address;
     std::optional<std::uint32_t> mtu;
     std::optional<std::string> kind;
@@ -103,13 +107,18 @@ Result<void> parse_word(Args &args, LinkWords &out) {
     if (word == "mtu") {
         return parse_mtu(args, out);
     }
-    if (word == "master" || word == "dev" || word == "name") {
+    if (word == "master" || word == "vrf" || word == "dev" || word == "name") {
         XB_TRY(value, args.value(word));
-        if (word != "master") {
+        if (word == "dev") {
             return set_device(out, *value);
         }
-        out.master = *value;
+        (word == "name" ? out.name : out.master) = *value;
         return {};
+    }
+    if (const auto *row = api::find_device_word(word)) {
+        XB_TRY(value, args.value(word));
+        out.of_device.push_back({std::string(row->name), *value});
+        return api::check_device_word(out.of_device.back());
     }
     if (matches(word, "address")) {
         return parse_mac(args, out);
@@ -129,11 +138,19 @@ Result<LinkWords> parse_words(Args args) {
     while (!args.empty() && !out.help) {
         XB_TRY_VOID(parse_word(args, out));
     }
+    if (!out.device) { // as ip: with one alone it does not matter which of the two it is
+        out.device = std::exchange(out.name, std::nullopt);
+    }
+    if (out.name == out.device) {
+        out.name.reset();
+    }
     if (!out.device && !out.help) {
         return fail(EINVAL, "which device? It is missing");
     }
-    if (out.device) {
-        XB_TRY_VOID(api::check_any_name(*out.device));
+    for (const auto &name : {out.device, out.name}) {
+        if (name) {
+            XB_TRY_VOID(api::check_any_name(*name));
+        }
     }
     return out;
 }
@@ -141,6 +158,23 @@ Result<LinkWords> parse_words(Args args) {
 Invocation help_about(Invocation out, const LinkWords &words) {
     out.action = Help{words.kind.value_or("link")};
     return out;
+}
+
+std::string device_word_list() {
+    std::string out;
+    for (const auto &row : api::device_words()) {
+        out += (out.empty() ? "" : ", ") + std::string(row.name);
+    }
+    return out;
+}
+
+Result<void> check_master(const LinkWords &words) {
+    if (words.master && !words.master->empty()) {
+        if (auto ok = api::check_any_name(*words.master); !ok) {
+            return fail(EINVAL, "master: " + ok.error().message);
+        }
+    }
+    return {};
 }
 
 Result<Invocation> parse_add(Args args, Invocation out) {
@@ -154,13 +188,18 @@ Result<Invocation> parse_add(Args args, Invocation out) {
     if (words->kind != "bond") {
         return fail(EINVAL, "link add: expected type bond: xbond link add " + *words->device + " type bond mode ...");
     }
-    if (words->up || words->master) {
-        return fail(EINVAL, "link add: up, down and master are for link set, after the bond is there");
-    }
-    if (auto ok = api::check_bond_name(*words->device); !ok) {
+    const std::string name = words->name.value_or(*words->device);
+    if (auto ok = api::check_bond_name(name); !ok) {
         return fail(EINVAL, "link add: " + ok.error().message);
     }
-    out.action = api::Request(api::LinkAdd{*words->device, std::move(words->options), words->address, words->mtu});
+    if (auto ok = check_master(*words); !ok) {
+        return fail(EINVAL, "link add: " + ok.error().message);
+    }
+    api::LinkAdd add{name, std::move(words->options), words->address, words->mtu};
+    add.master = words->master;
+    add.up = words->up;
+    add.device = std::move(words->of_device);
+    out.action = api::Request(std::move(add));
     return out;
 }
 
@@ -175,15 +214,18 @@ Result<Invocation> parse_set(Args args, Invocation out) {
     api::LinkSet set{.name = *words->device, .master = words->master, .up = words->up};
     set.address = words->address;
     set.mtu = words->mtu;
-    if (words->master && !words->master->empty()) {
-        if (auto ok = api::check_any_name(*words->master); !ok) {
-            return fail(EINVAL, "link set: master: " + ok.error().message);
-        }
+    set.new_name = words->name;
+    set.device = std::move(words->of_device);
+    if (auto ok = check_master(*words); !ok) {
+        return fail(EINVAL, "link set: " + ok.error().message);
     }
     (words->kind == "bond_slave" ? set.slave_options : set.options) = std::move(words->options);
-    if (!set.master && !set.up && !set.address && !set.mtu && set.options.empty() && set.slave_options.empty()) {
+    const bool says_nothing = !set.master && !set.up && !set.address && !set.mtu && !set.new_name &&
+                              set.device.empty() && set.options.empty() && set.slave_options.empty();
+    if (says_nothing) {
         return fail(EINVAL, "link set: what about " + set.name +
-                                "? Expected master, nomaster, up, down, address, mtu or type bond with options");
+                                "? Expected master, nomaster, up, down, address, mtu, name, " + device_word_list() +
+                                " or type bond with options");
     }
     out.action = api::Request(std::move(set));
     return out;
@@ -197,7 +239,8 @@ Result<Invocation> parse_delete(Args args, Invocation out) {
     if (words->help) {
         return help_about(std::move(out), *words);
     }
-    if (words->master || words->up || words->address || words->mtu || !words->options.empty()) {
+    if (words->master || words->up || words->address || words->mtu || words->name || !words->of_device.empty() ||
+        !words->options.empty()) {
         return fail(EINVAL, "link delete: takes a bond and nothing else");
     }
     out.action = api::Request(api::LinkDel{*words->device});
@@ -212,20 +255,26 @@ Result<Invocation> parse_show(Args args, Invocation out) {
             continue;
         }
         const std::string word = args.take();
-        const bool keyword = word == "dev" || word == "type" || word == "master";
+        const bool keyword = word == "dev" || word == "type" || word == "master" || word == "vrf";
         auto value = keyword ? args.value(word) : Result<std::string>(word);
         if (!value) {
             return fail(EINVAL, "link show: " + value.error().message);
         }
-        if (word == "master") {
+        if (word == "master" || word == "vrf") {
             out.filter.master = *value;
         } else if (word == "type") {
-            if (*value != "bond") {
-                return fail(EINVAL, "link show: type " + *value + ": xbond shows the type bond");
+            if (*value != "bond" && *value != "bond_slave") {
+                return fail(EINVAL, "link show: type " + *value + ": xbond shows the types bond and bond_slave");
             }
-            out.filter.bonds_only = true;
-        } else if (word == "up" || device) {
-            return fail(EINVAL, "link show: unexpected \"" + word + "\"; expected [dev X] [type bond] [master BOND]");
+            (*value == "bond" ? out.filter.bonds_only : out.filter.slaves_only) = true;
+        } else if (word == "up") {
+            out.filter.up_only = true;
+        } else if (matches(word, "help")) {
+            out.action = Help{"link"};
+            return out;
+        } else if (device) {
+            return fail(EINVAL, "link show: unexpected \"" + word +
+                                    "\"; expected [dev X] [up] [type bond | type bond_slave] [master BOND]");
         } else {
             device = *value;
         }

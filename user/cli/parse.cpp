@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <iterator>
 
 #include "user/cli/args.h"
 #include "user/cli/ifenslave.h"
+#include "user/core/options/text.h"
 #include "user/import/machine.h"
 
 namespace xbond::cli {
@@ -240,15 +242,19 @@ Result<bool> take_global(Args &args, Globals &globals) {
         return true;
     };
     if (flag("-json", globals.json) || flag("-pretty", globals.pretty) || flag("-details", globals.details) ||
-        flag("-statistics", globals.statistics) || flag("-stats", globals.statistics)) {
+        flag("-statistics", globals.statistics) || flag("-stats", globals.statistics) ||
+        flag("-oneline", globals.oneline) || (word.size() > 2 && flag("-brief", globals.brief))) {
         return true;
     }
     const bool netns = matches(word, "-netns");
     const bool timeout = word == "-timeout";
     if (!netns && !timeout && word != "-socket") {
-        return fail(EINVAL,
-                    "unknown option " + args.peek() +
-                        "; known: -n NETNS, -j, -p, -d, -s, --socket PATH, --timeout SECONDS, -V. See xbond help");
+        constexpr std::array<std::string_view, 9> known{"-netns",   "-json",  "-pretty", "-details", "-statistics",
+                                                        "-oneline", "-brief", "-socket", "-timeout"};
+        return fail(
+            EINVAL,
+            "unknown option " + args.peek() + core::meant(word, known) +
+                "; known: -n NETNS, -j, -p, -d, -s, -o, -br, --socket PATH, --timeout SECONDS, -V. See xbond help");
     }
     args.take();
     XB_TRY(value, args.value(netns ? "-n" : timeout ? "--timeout" : "--socket"));
@@ -262,6 +268,23 @@ Result<bool> take_global(Args &args, Globals &globals) {
     }
     return true;
 }
+
+namespace {
+
+// Behind any command.
+bool asks_for_help(std::span<const std::string> argv) {
+    return std::ranges::any_of(argv,
+                               [](const auto &word) { return word == "--help" || word == "-help" || word == "-h"; });
+}
+
+// `link add bond0 type bond --help` is about bonds.
+std::optional<std::string_view> help_topic(std::span<const std::string> argv) {
+    const auto type = std::ranges::find(argv, "type");
+    const bool known = type != argv.end() && type + 1 != argv.end() && (type[1] == "bond" || type[1] == "bond_slave");
+    return known ? std::optional<std::string_view>(type[1]) : std::nullopt;
+}
+
+} // namespace
 
 Result<Invocation> parse_command(std::span<const std::string> argv) {
     Args args(argv);
@@ -285,11 +308,19 @@ Result<Invocation> parse_command(std::span<const std::string> argv) {
     }
     const std::string &word = args.take();
     for (const auto &object : objects) {
-        if (matches(word, object.name)) {
-            return object.parse(args, std::move(out));
+        if (!matches(word, object.name)) {
+            continue;
         }
+        if (asks_for_help(argv)) {
+            out.action = Help{std::string(help_topic(argv).value_or(object.name))};
+            return out;
+        }
+        return object.parse(args, std::move(out));
     }
-    return fail(EINVAL, "unknown command \"" + word + "\"; known: " + object_list() + ". See xbond help");
+    std::vector<std::string_view> names;
+    std::ranges::transform(objects, std::back_inserter(names), &Object::name);
+    return fail(EINVAL, "unknown command \"" + word + "\"" + core::meant(word, names) + "; known: " + object_list() +
+                            ". See xbond help");
 }
 
 } // namespace xbond::cli

@@ -84,13 +84,14 @@ int failed(const Error &error) {
     return refused(error, silent ? exit_no_daemon : exit_refused);
 }
 
-// `type bond` and `master B` of link show.
+// `type bond`, `type bond_slave`, `up` and `master B` of link show.
 ordered_json filtered(const ordered_json &links, const ShowFilter &filter) {
     auto out = ordered_json::array();
     for (const auto &link : links) {
         const auto flags = link.value("flags", ordered_json::array());
-        const bool is_bond = std::find(flags.begin(), flags.end(), "MASTER") != flags.end();
-        if ((!filter.bonds_only || is_bond) && (!filter.master || link.value("master", "") == *filter.master)) {
+        const auto has = [&](const char *flag) { return std::find(flags.begin(), flags.end(), flag) != flags.end(); };
+        if ((!filter.bonds_only || has("MASTER")) && (!filter.slaves_only || has("SLAVE")) &&
+            (!filter.up_only || has("UP")) && (!filter.master || link.value("master", "") == *filter.master)) {
             out.push_back(link);
         }
     }
@@ -126,7 +127,11 @@ void print_result(const Invocation &in, const api::Request &request, const order
     }
     if (const auto *show = std::get_if<api::LinkShow>(&request)) {
         const auto links = filtered(result, in.filter);
-        g.json ? print_json(links, g) : void(std::cout << show::ip_link_text(links, show->details, show->statistics));
+        const auto form = g.brief     ? show::LinkForm::brief
+                          : g.oneline ? show::LinkForm::one_line
+                                      : show::LinkForm::lines;
+        g.json ? print_json(g.brief ? show::ip_link_brief_json(links) : links, g)
+               : void(std::cout << show::ip_link_text(links, show->details, show->statistics, form));
     } else if (g.json) {
         print_json(result, g);
     } else if (std::holds_alternative<api::Status>(request)) {
@@ -224,8 +229,22 @@ int capture(const Invocation &in, const LacpCapture &what) {
     return file ? exit_ok : refused({errno, what.path + ": " + std::strerror(errno)});
 }
 
+// What bonds and slaves have that meets no frames.
+std::vector<KeptFrom> kept_from(const ordered_json &status) {
+    std::vector<KeptFrom> found;
+    for (const auto &bond : status.value("bonds", ordered_json::array())) {
+        found.push_back({bond.value("name", ""), false,
+                         bond.value("datapath", ordered_json::object()).value("bypassed", std::vector<std::string>{})});
+        for (const auto &slave : bond.value("slaves", ordered_json::array())) {
+            found.push_back(behind_the_hook(slave.value("name", "")));
+        }
+    }
+    return found;
+}
+
 int doctor(const Invocation &in) {
     std::vector<Feature> features;
+    std::vector<KeptFrom> kept;
     std::optional<std::string> daemon;
     std::vector<SlaveNic> slaves;
     if (const auto path = socket_path(in.globals)) {
@@ -234,6 +253,7 @@ int doctor(const Invocation &in) {
             if (const auto status = call(*client, api::Status{})) {
                 daemon = path->string();
                 slaves = slave_nics(*status);
+                kept = kept_from(*status);
                 for (const auto &f : status->value("features", ordered_json::array())) {
                     features.push_back({f.value("name", ""), f.value("available", false), f.value("detail", "")});
                 }
@@ -242,6 +262,7 @@ int doctor(const Invocation &in) {
     }
     auto facts = gather(std::move(features), daemon);
     facts.slaves = std::move(slaves);
+    facts.kept_from = std::move(kept);
     const auto findings = assess(facts);
     in.globals.json ? print_json(doctor_json(facts, findings), in.globals)
                     : void(std::cout << doctor_text(facts, findings));

@@ -303,6 +303,10 @@ void Daemon::on_netlink(const sys::NetlinkEvent &event) {
         for (auto &[name, controller] : bonds_) {
             controller->on_ipv6_changed(ipv6->ifindex);
         }
+    } else if (const auto *control = std::get_if<sys::TrafficControlChanged>(&event)) {
+        for (auto &[name, controller] : bonds_) {
+            controller->on_traffic_control_changed(control->ifindex);
+        }
     } else if (std::holds_alternative<sys::Overrun>(event)) {
         events_lost_ = true;
     } else {

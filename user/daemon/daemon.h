@@ -161,6 +161,10 @@ private:
     Task<Result<void>> link_set(api::LinkSet);
     Result<Plan> plan_set_bond(BondController &, const api::LinkSet &);
     Result<Plan> plan_set_slave(const sys::LinkInfo &, const api::LinkSet &);
+    Result<std::optional<Change>> plan_master(const sys::LinkInfo *, const std::optional<std::string> &name);
+    void add_device_words(Plan &, const sys::LinkInfo &, std::span<const core::OptionValue>);
+    Result<void> check_new_name(const std::string &) const;
+    Task<Result<void>> rename(std::string from, std::string to);
     using SetDevice = std::function<Result<void>(sys::Netlink &)>; // for hands
     Task<Result<void>> set_device(SetDevice);
     Change on_device(SetDevice carry_out, SetDevice undo);

@@ -60,7 +60,7 @@ ordered_json device_json(const sys::LinkInfo &d, std::uint32_t flags, const std:
     }
     out["operstate"] = d.operstate;
     out["linkmode"] = d.linkmode == IF_LINK_MODE_DORMANT ? "DORMANT" : "DEFAULT";
-    out["group"] = "default";
+    out["group"] = d.group == 0 ? "default" : std::to_string(d.group);
     if (d.txqlen != 0) {
         out["txqlen"] = d.txqlen;
     }
@@ -131,15 +131,22 @@ ordered_json stats_json(const xb_counters &c) {
               {"collisions", 0}}}};
 }
 
+void put_alias(ordered_json &out, const sys::LinkInfo &device) {
+    if (!device.alias.empty()) {
+        out["ifalias"] = device.alias;
+    }
+}
+
 ordered_json bond_link(const BondView &bond, bool details, bool statistics) {
     sys::LinkInfo device = bond.device;
     if (device.operstate == "LOWERLAYERDOWN") {
         device.operstate = "DOWN"; // the veth's other end is not what a bond's user sees
     }
-    auto out = device_json(device, device.flags | IFF_MASTER, "", details);
+    auto out = device_json(device, device.flags | IFF_MASTER, bond.master, details);
     if (details) {
         out["linkinfo"] = {{"info_kind", "bond"}, {"info_data", ip_options(bond)}};
     }
+    put_alias(out, device);
     if (statistics) {
         auto counters = bond_counters(bond);
         counters.rx_suppressed = 0; // a duplicate that a backup heard is no loss of the bond
@@ -159,6 +166,7 @@ ordered_json slave_link(const BondView &bond, const SlaveView &s, bool details, 
         info["info_slave_data"] = info_slave_data(bond, s.slave);
         out["linkinfo"] = info;
     }
+    put_alias(out, s.device);
     if (statistics) {
         out["stats64"] = stats_json(s.counters);
     }
@@ -250,7 +258,18 @@ std::string link_text(const ordered_json &link, bool details, bool statistics) {
     }
     out += "\n    link/ether " + link["address"].get<std::string>() + " brd " + link["broadcast"].get<std::string>();
     out += details ? details_text(link) : "";
+    out += link.contains("ifalias") ? "\n    alias " + link["ifalias"].get<std::string>() : "";
     return out + (statistics ? stats_text(link["stats64"]) : "") + "\n";
+}
+
+std::string padded(std::string text, std::size_t width) {
+    text.resize(std::max(text.size(), width), ' ');
+    return text + " ";
+}
+
+std::string brief_text(const ordered_json &link) {
+    return padded(link["ifname"].get<std::string>(), 16) + padded(link["operstate"].get<std::string>(), 14) +
+           link["address"].get<std::string>() + " <" + joined(link["flags"]) + "> \n";
 }
 
 } // namespace
@@ -274,10 +293,29 @@ ordered_json ip_link_json(const Snapshot &snapshot, const std::optional<std::str
     return out;
 }
 
-std::string ip_link_text(const ordered_json &links, bool details, bool statistics) {
+std::string ip_link_text(const ordered_json &links, bool details, bool statistics, LinkForm form) {
     std::string out;
     for (const auto &link : links) {
-        out += link_text(link, details, statistics);
+        if (form == LinkForm::brief) {
+            out += brief_text(link);
+            continue;
+        }
+        std::string text = link_text(link, details, statistics);
+        if (form == LinkForm::one_line) {
+            std::replace(text.begin(), text.end() - 1, '\n', '\\');
+        }
+        out += text;
+    }
+    return out;
+}
+
+ordered_json ip_link_brief_json(const ordered_json &links) {
+    auto out = ordered_json::array();
+    for (const auto &link : links) {
+        auto &brief = out.emplace_back(ordered_json::object());
+        for (const char *key : {"ifname", "operstate", "address", "flags"}) {
+            brief[key] = link.at(key);
+        }
     }
     return out;
 }

@@ -20,6 +20,13 @@ std::string proc_text(const BondView &, const std::string &kernel_release);
 // What `ip [-s] [-d] -j link show` prints for a kernel bond and its slaves: an array of objects.
 nlohmann::ordered_json ip_link_json(const Snapshot &, const std::optional<std::string> &name, bool details,
                                     bool statistics);
-std::string ip_link_text(const nlohmann::ordered_json &links, bool details, bool statistics);
+enum class LinkForm {
+    lines,
+    one_line, // -o: a backslash for each line's end
+    brief,    // -br
+};
+std::string ip_link_text(const nlohmann::ordered_json &links, bool details, bool statistics,
+                         LinkForm = LinkForm::lines);
+nlohmann::ordered_json ip_link_brief_json(const nlohmann::ordered_json &links);
 
 } // namespace xbond::show

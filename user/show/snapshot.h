@@ -73,16 +73,19 @@ using LacpHistory = std::vector<LacpHistoryEntry>; // oldest first
 struct BondView {
     std::string name;
     sys::LinkInfo device;
+    std::string master; // of the device: a bridge, a VRF
     core::Options options;
     MacAddr mac;
     bool carrier = false, admin_up = false;
     SlotId active = no_slot, primary = no_slot;
     std::vector<SlaveView> slaves;
-    std::vector<SlotId> pick;   // published
-    xb_counters counters{};     // bond entry: tx_dropped
-    std::string visibility_now; // "fast" or "full"
-    std::string carrier_check;  // "kfunc", "probe_read", "none"
-    std::string hook;           // "tcx" or "clsact"
+    std::vector<SlotId> pick;                // published
+    xb_counters counters{};                  // bond entry: tx_dropped
+    std::string visibility_now;              // "fast" or "full"
+    std::vector<std::string> visibility_why; // what made `auto` go to full
+    std::vector<std::string> bypassed;       // what is on the device and sees nothing, where visibility is fast
+    std::string carrier_check;               // "kfunc", "probe_read", "none"
+    std::string hook;                        // "tcx" or "clsact"
     std::uint64_t watch_runs = 0;
     std::vector<core::Transition> history; // oldest first, bounded
     std::optional<LacpView> lacp;

@@ -175,11 +175,18 @@ Rate rate_of(const BondView &bond) {
 }
 
 ordered_json datapath_json(const BondView &bond) {
-    return {{"hook", bond.hook},
-            {"carrier_check", bond.carrier_check},
-            {"watch_ms", bond.options.carrier_watch_ms},
-            {"watch_runs", bond.watch_runs},
-            {"visibility", bond.visibility_now}};
+    ordered_json out = {{"hook", bond.hook},
+                        {"carrier_check", bond.carrier_check},
+                        {"watch_ms", bond.options.carrier_watch_ms},
+                        {"watch_runs", bond.watch_runs},
+                        {"visibility", bond.visibility_now}};
+    if (!bond.visibility_why.empty()) {
+        out["visibility_why"] = bond.visibility_why;
+    }
+    if (!bond.bypassed.empty()) {
+        out["bypassed"] = bond.bypassed;
+    }
+    return out;
 }
 
 ordered_json bond_json(const BondView &bond) {

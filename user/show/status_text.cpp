@@ -122,6 +122,21 @@ std::string rate_text(const ordered_json &bond) {
                            : ", " + show(speed) + " Mb/s" + (duplex.is_null() ? "" : " " + show(duplex) + " duplex");
 }
 
+std::string listed(const ordered_json &names) {
+    std::string text;
+    for (const auto &name : names) {
+        text += (text.empty() ? "" : ", ") + show(name);
+    }
+    return text;
+}
+
+std::string visibility_note(const ordered_json &path) {
+    if (path.contains("visibility_why")) {
+        return " because of " + listed(path.at("visibility_why"));
+    }
+    return path.contains("bypassed") ? ", goes around " + listed(path.at("bypassed")) : "";
+}
+
 std::string bond_text(const ordered_json &bond, std::int64_t now) {
     const auto &path = bond.at("datapath"), &c = bond.at("counters"), &o = bond.at("options");
     const auto yes = [](const ordered_json &v, const char *on, const char *off) { return v == true ? on : off; };
@@ -131,7 +146,7 @@ std::string bond_text(const ordered_json &bond, std::int64_t now) {
     out += "  miimon " + show(o.at("miimon")) + " ms, arp_interval " + show(o.at("arp_interval")) +
            " ms, active slave " + show(bond.at("active_slave")) + ", primary " + show(bond.at("primary")) + "\n";
     out += "  data path: " + show(path.at("hook")) + ", carrier check " + show(path.at("carrier_check")) + ", watch " +
-           show(path.at("watch_ms")) + " ms, visibility " + show(path.at("visibility")) + "\n";
+           show(path.at("watch_ms")) + " ms, visibility " + show(path.at("visibility")) + visibility_note(path) + "\n";
     out += "  tx " + show(c.at("tx_packets")) + " packets " + show(c.at("tx_bytes")) + " bytes, " +
            show(c.at("tx_dropped")) + " dropped; rx " + show(c.at("rx_packets")) + " packets " +
            show(c.at("rx_bytes")) + " bytes\n";

@@ -39,6 +39,19 @@ inline StreamReport across(const Crossing &crossing, bool on) {
     return echo.finish().outbound;
 }
 
+// Whether what the stream goes across takes it whole while nothing happens: a switch in user space on a busy machine
+// may not.
+inline bool is_lossless(const Crossing &crossing) {
+    const Crossing at_rest{.from = crossing.from,
+                           .to = crossing.to,
+                           .address = crossing.address,
+                           .toggle = [](bool) {},
+                           .seen = [](bool) { return true; }};
+    const auto report = across(at_rest, true);
+    std::cout << "at rest: " << report.text() << "\n";
+    return report.lost == 0 && report.longest_gap < std::chrono::milliseconds(50);
+}
+
 inline void expect_slow_return(const std::string &what, const Crossing &crossing, std::uint64_t lost_at_loss = 2,
                                std::uint64_t lost_at_return = 0) {
     // On a busy machine the switch's port may begin to forward late: such a round is made once more. A link that is

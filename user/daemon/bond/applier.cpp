@@ -46,7 +46,18 @@ bool Applier::full_visibility(const core::Desired &desired) const {
     case Visibility::automatic:
         break;
     }
-    return somebody_captures(device_.ifindex());
+    if (!bypass_.found()) { // as an earlier controller left it, until somebody has looked
+        return (path_->published().flags & XB_BANK_FULL_VISIBILITY) != 0;
+    }
+    return !onlookers().empty();
+}
+
+std::vector<std::string> Applier::onlookers() const {
+    std::vector<std::string> all = bypass_.found().value_or(std::vector<std::string>{});
+    if (somebody_captures(device_.ifindex())) {
+        all.insert(all.begin(), "capture");
+    }
+    return all;
 }
 
 BankFacts Applier::facts_for(const core::Desired &desired) const {

@@ -17,6 +17,7 @@
 #include "user/daemon/bond/lease.h"
 #include "user/daemon/bond/slave_device.h"
 #include "user/daemon/bond/xdp.h"
+#include "user/daemon/bypass/bypass_watch.h"
 #include "user/daemon/host.h"
 
 namespace xbond::daemon {
@@ -33,7 +34,8 @@ public:
           news_(std::move(news)),
           xdp_(host, path),
           filters_(host, std::move(added), news_),
-          lease_(host, *path) {}
+          lease_(host, *path),
+          bypass_(host, device.ifindex(), news_) {}
 
     void publish(const core::Desired &); // one flip
     // Publishes what was published last once more, where something that only the machine knows has changed (captures,
@@ -60,6 +62,9 @@ public:
 
     bool full_visibility(const core::Desired &) const;
     bool somebody_captures(std::uint32_t ifindex) const; // on the bond's device or a slave
+    // What is on the bond's device that the fast path would go around, in words for people.
+    std::vector<std::string> onlookers() const;
+    void look_at_onlookers() { bypass_.look(); }
     const loader::XdpState &xdp(SlotId slot) const { return xdp_.state(slot); }
 
 private:
@@ -88,6 +93,7 @@ private:
     FilterSync filters_;
     SlotSet slow_to_xsk_;
     Lease lease_;
+    BypassWatch bypass_;
 };
 
 } // namespace xbond::daemon

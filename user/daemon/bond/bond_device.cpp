@@ -130,6 +130,15 @@ bool BondDevice::bring_home(sys::Netlink &netlink, DeviceEnds ends, const std::s
     return moved && back && (*kind)->is_ours(*back);
 }
 
+void BondDevice::take_redirected_soon(Hands &hands) const {
+    hands.run(
+        [kind = kind_, ends = ends_](Hands::Tools &tools) -> Hands::Then {
+            (void)kind->take_redirected(tools.ethtool, ends);
+            return {};
+        },
+        "redirected frames");
+}
+
 void BondDevice::set_carrier_soon(Hands &hands, bool on, std::function<void(const Error &)> failed) {
     if (*carrier_ == on) {
         return;

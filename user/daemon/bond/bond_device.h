@@ -42,6 +42,8 @@ public:
 
     // Somebody else may have set it; what is wanted is set again.
     void carrier_is(bool on) { *carrier_ = on; }
+    // By hands. A kernel that cannot (before 5.13) drops those frames.
+    void take_redirected_soon(Hands &) const;
     // By hands; what it is now set to counts at once.
     void set_carrier_soon(Hands &, bool on, std::function<void(const Error &)> failed);
 

@@ -151,6 +151,7 @@ void BondController::give_back_strays() {
 void BondController::start() {
     events_ = host_.loop.on_readable(
         path_->events_fd(), [this] { on_data_path_events(); }, "data path events");
+    device_.take_redirected_soon(host_.hands);
 }
 
 void BondController::adopt_lacp(const lacp::SystemState &saved) {
@@ -317,9 +318,16 @@ void BondController::own_device_changed(const sys::LinkInfo &link) {
     if ((link.mac != bond_.mac || link.mtu != bond_.mtu) && !std::exchange(following_, true)) {
         host_.change_later(name(), [](BondController &bond) { return bond.follow_device(); });
     }
-    // Promiscuity may have changed: visibility and the slaves' filters follow it.
+    // Promiscuity or an XDP program may have changed: visibility and the slaves' filters follow.
+    applier_.look_at_onlookers();
     synced_devices_.reset();
     settle();
+}
+
+void BondController::on_traffic_control_changed(std::uint32_t ifindex) {
+    if (ifindex == device_.ifindex()) {
+        applier_.look_at_onlookers();
+    }
 }
 
 void BondController::on_addresses_changed() {

@@ -56,8 +56,9 @@ public:
     void on_addresses_changed();
     void stack_may_have_changed(); // what stands on the bond
     void on_forwarding_changed(std::uint32_t ifindex) { applier_.filters().forwarding_changed(ifindex); }
-    void resync();   // after lost netlink messages, and at start
-    Ms mend_hooks(); // again after that time
+    void on_traffic_control_changed(std::uint32_t ifindex); // a qdisc or a filter of a device
+    void resync();                                          // after lost netlink messages, and at start
+    Ms mend_hooks();                                        // again after that time
 
     // The last event: the program ends, another one goes on. What is returned closes sockets, which takes a while each,
     // in any thread.

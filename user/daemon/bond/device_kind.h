@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 
+#include "user/sys/ethtool.h"
 #include "user/sys/netlink.h"
 
 namespace xbond::daemon {
@@ -42,6 +43,9 @@ public:
     virtual Mark mark(const sys::LinkInfo &peer) const = 0;
     virtual std::string bond_of(const sys::LinkInfo &marked_peer) const = 0; // its name
     virtual std::string peer_name(const std::string &bond) const = 0;
+
+    // Frames that other devices' XDP programs redirect to the bond come out at the peer, too.
+    virtual Result<void> take_redirected(const sys::Ethtool &, DeviceEnds) const = 0;
 
     virtual bool carrier(const sys::LinkInfo &bond, const sys::LinkInfo &peer) const = 0;
     virtual Result<void> set_carrier(sys::Netlink &, DeviceEnds, bool on) const = 0;

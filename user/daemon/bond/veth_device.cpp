@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 // A veth pair: bond0, which the host uses, and bond0p, whose administrative state is bond0's carrier.
+#include <array>
+#include <cerrno>
 #include <net/if.h>
 
 #include "user/daemon/bond/device_kind.h"
@@ -69,6 +71,16 @@ public:
     }
 
     std::string peer_name(const std::string &bond) const override { return bond + "p"; }
+
+    // A veth takes what XDP sends to its peer only while NAPI runs on it, which GRO starts. Packets of the stack go on
+    // as before: the kernel keeps those of a device that segments itself out of it.
+    Result<void> take_redirected(const sys::Ethtool &ethtool, DeviceEnds ends) const override {
+        std::array<char, IF_NAMESIZE> peer{};
+        if (::if_indextoname(ends.peer, peer.data()) == nullptr) {
+            return fail(ENODEV, "the other end has gone");
+        }
+        return ethtool.set_gro(peer.data(), true);
+    }
 
     bool carrier(const sys::LinkInfo & /*bond*/, const sys::LinkInfo &peer) const override {
         return (peer.flags & IFF_UP) != 0;

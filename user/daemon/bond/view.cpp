@@ -30,6 +30,8 @@ show::BondView BondController::view() const {
     v.name = name();
     if (const auto *link = host_.links.find(device_.ifindex())) {
         v.device = *link;
+        const auto *master = link->master == 0 ? nullptr : host_.links.find(link->master);
+        v.master = master == nullptr ? "" : master->name;
     }
     v.options = bond_.options;
     v.mac = bond_.mac;
@@ -40,6 +42,10 @@ show::BondView BondController::view() const {
     v.pick = desired.pick;
     v.counters = counters.bond;
     v.visibility_now = applier_.full_visibility(desired) ? "full" : "fast";
+    auto &onlookers = v.visibility_now == "fast" ? v.bypassed : v.visibility_why;
+    if (v.visibility_now == "fast" || desired.visibility == Visibility::automatic) {
+        onlookers = applier_.onlookers();
+    }
     v.carrier_check = loader::name(path_->carrier_check());
     v.hook = path_->hook();
     v.watch_runs = path_->watch_runs();

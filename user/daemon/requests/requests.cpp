@@ -7,6 +7,7 @@
 #include <type_traits>
 
 #include "user/daemon/daemon.h"
+#include "user/daemon/requests/device_change.h"
 
 namespace xbond::daemon {
 namespace {
@@ -164,6 +165,11 @@ Task<Result<void>> Daemon::link_add(api::LinkAdd request) {
         };
         saved = co_await hands_->call("mark a bond", std::move(mark));
     }
+    api::LinkSet then{.name = request.name, .master = request.master, .up = request.up};
+    then.device = request.device;
+    if (saved && (then.master || then.up || !then.device.empty())) {
+        saved = co_await link_set(then);
+    }
     if (!saved) {
         (void)co_await forget(request.name);
     }
@@ -209,9 +215,12 @@ Task<Result<void>> Daemon::link_set(api::LinkSet request) {
 
 // What can be refused without trying is refused first; what a device refuses takes back what was done before it.
 Result<Plan> Daemon::plan_set_bond(BondController &target, const api::LinkSet &request) {
-    if (request.master || !request.slave_options.empty()) {
+    const bool of_a_bond = request.master && (bonds_.contains(*request.master) || !request.slave_options.empty());
+    if (of_a_bond || !request.slave_options.empty()) {
         return fail(EPERM, request.name + " is a bond: it cannot be a slave of a bond here");
     }
+    const auto *device = host_->links.find(target.ifindex());
+    XB_TRY(master, plan_master(device, request.master));
     core::BondState trial = target.core();
     XB_TRY_VOID(core::set_options(trial, request.options, sys::now()));
     Plan plan;
@@ -232,10 +241,67 @@ Result<Plan> Daemon::plan_set_bond(BondController &target, const api::LinkSet &r
                 return b.set_options(before);
             });
     }
+    if (*master) {
+        plan.push_back(std::move(**master));
+    }
+    if (device != nullptr) {
+        add_device_words(plan, *device, request.device);
+    }
     if (request.up) {
         plan.push_back(plan_up(request.name, *request.up));
     }
+    if (request.new_name) {
+        XB_TRY_VOID(check_new_name(*request.new_name));
+        plan.push_back({"", [this, from = request.name, to = *request.new_name] { return rename(from, to); },
+                        [this, from = *request.new_name, to = request.name] { return rename(from, to); }});
+    }
     return plan;
+}
+
+// A bridge, a VRF or any other device that takes ports: the kernel's own way, as with any device.
+Result<std::optional<Change>> Daemon::plan_master(const sys::LinkInfo *device, const std::optional<std::string> &name) {
+    if (device == nullptr || !name) {
+        return std::nullopt;
+    }
+    const auto *master = name->empty() ? nullptr : host_->links.find(*name);
+    if (!name->empty() && master == nullptr) {
+        return fail(ENODEV, "Cannot find device \"" + *name + "\"");
+    }
+    const auto set = [index = device->ifindex](std::uint32_t to) {
+        return [index, to](sys::Netlink &nl) { return nl.change_link(index, {.master = to}); };
+    };
+    return on_device(set(master == nullptr ? 0 : master->ifindex), set(device->master));
+}
+
+void Daemon::add_device_words(Plan &plan, const sys::LinkInfo &device, std::span<const core::OptionValue> words) {
+    const auto change = device_change(device, words);
+    if (change.empty) {
+        return;
+    }
+    const auto set = [index = device.ifindex](const sys::LinkChange &to) {
+        return [index, to](sys::Netlink &nl) { return nl.change_link(index, to); };
+    };
+    plan.push_back(on_device(set(change.to), set(change.back)));
+}
+
+Result<void> Daemon::check_new_name(const std::string &name) const {
+    XB_TRY_VOID(api::check_bond_name(name));
+    for (const auto &taken : {name, name + "p"}) {
+        if (host_->links.find(taken) != nullptr) {
+            return fail(EEXIST, "interface " + taken + " exists already");
+        }
+    }
+    return {};
+}
+
+// Of its device; the rest follows, as when somebody else renames it.
+Task<Result<void>> Daemon::rename(std::string from, std::string to) {
+    XB_CO_TRY(found, bond(from));
+    auto rename = [ifindex = (*found)->ifindex(), to](Hands::Tools &tools) {
+        return tools.netlink.set_name(ifindex, to);
+    };
+    XB_CO_TRY_VOID(co_await hands_->call("rename a bond", std::move(rename)));
+    co_return co_await follow_name(from);
 }
 
 Task<Result<void>> Daemon::set_device(SetDevice set) {
@@ -296,6 +362,13 @@ Result<Plan> Daemon::plan_set_slave(const sys::LinkInfo &device, const api::Link
     if (request.mtu) {
         plan.push_back(on_device([index, to = *request.mtu](sys::Netlink &nl) { return nl.set_mtu(index, to); },
                                  [index, from = device.mtu](sys::Netlink &nl) { return nl.set_mtu(index, from); }));
+    }
+    add_device_words(plan, device, request.device);
+    if (request.new_name) {
+        const auto set = [index](const std::string &to) {
+            return [index, to](sys::Netlink &nl) { return nl.change_link(index, {.name = to}); };
+        };
+        plan.push_back(on_device(set(*request.new_name), set(name)));
     }
     if (request.up == true) {
         plan.push_back(on_device(set_up(true), nothing));
