@@ -52,6 +52,9 @@ struct ImportFiles { // configurations of other tools
     std::string root = "/";
     std::string format; // empty: all
 };
+struct ExportFile { // a config file as another tool would have it
+    std::string format, path;
+};
 struct Ifenslave { // the tool of that name
     std::string bond;
     std::vector<std::string> slaves;
@@ -70,8 +73,8 @@ struct Version {};
 
 struct Invocation {
     Globals globals;
-    std::variant<api::Request, ApplyFile, ExplainOffline, LacpCapture, ImportFiles, Ifenslave, Doctor, OptionTable,
-                 Help, Version>
+    std::variant<api::Request, ApplyFile, ExplainOffline, LacpCapture, ImportFiles, ExportFile, Ifenslave, Doctor,
+                 OptionTable, Help, Version>
         action;
     ShowFilter filter;
 };

@@ -31,6 +31,7 @@ OPTIONS := -n NETNS | -j (JSON) | -p (pretty JSON) | -d (details) | -s (statisti
   apply FILE [--dry-run]     make the bonds of a config file, all or nothing
   import [--root DIR] [FORMAT] [-j]   the config that other tools' files, or a bond of the kernel, amount to;
                              FORMAT: ifcfg, suse, modprobe, interfaces, netplan, networkd, networkmanager, teamd, live
+  export FORMAT FILE         a config file as another tool would have it; FORMAT: iproute2, networkd, netplan
   ifenslave [-c | -d] BOND SLAVE...                    the tool of that name, also if this program is called so
   options [--markdown]       every bond option
   help [link | bond]

@@ -121,8 +121,9 @@ std::string formats() {
     return out;
 }
 
-constexpr std::string_view commands = "link status proc monitor explain lacp doctor apply import ifenslave options "
-                                      "help -n -j -p -d -s --socket --timeout";
+constexpr std::string_view commands =
+    "link status proc monitor explain lacp doctor apply import export ifenslave options "
+    "help -n -j -p -d -s --socket --timeout";
 
 std::string bash_completion() {
     return "# bash completion of xbond\n"

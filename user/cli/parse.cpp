@@ -8,6 +8,7 @@
 #include "user/cli/args.h"
 #include "user/cli/ifenslave.h"
 #include "user/core/options/text.h"
+#include "user/import/export.h"
 #include "user/import/machine.h"
 
 namespace xbond::cli {
@@ -99,6 +100,24 @@ Result<Invocation> parse_import(Args args, Invocation out) {
     return out;
 }
 
+Result<Invocation> parse_export(Args args, Invocation out) {
+    std::vector<std::string> words;
+    while (!args.empty()) {
+        XB_TRY(global, take_global(args, out.globals));
+        if (!*global) {
+            words.push_back(args.take());
+        }
+    }
+    const auto known = import::export_names();
+    if (words.size() != 2 || std::find(known.begin(), known.end(), words[0]) == known.end()) {
+        return fail(EINVAL,
+                    "export: which format, which file? Usage: xbond export iproute2|networkd|netplan FILE, FILE - "
+                    "reads standard input");
+    }
+    out.action = ExportFile{words[0], words[1]};
+    return out;
+}
+
 // lacp BOND [history [SLAVE] | pcap FILE], with global options anywhere.
 Result<Invocation> parse_lacp(Args args, Invocation out) {
     std::vector<std::string> words;
@@ -173,7 +192,7 @@ struct Object {
 };
 
 // A prefix finds the first that fits, as in ip: "l" and "li" are link.
-constexpr std::array<Object, 12> objects{{{"link", parse_link},
+constexpr std::array<Object, 13> objects{{{"link", parse_link},
                                           {"status", parse_status},
                                           {"monitor", parse_monitor},
                                           {"proc", parse_proc},
@@ -183,6 +202,7 @@ constexpr std::array<Object, 12> objects{{{"link", parse_link},
                                           {"lacp", parse_lacp},
                                           {"import", parse_import},
                                           {"ifenslave", parse_ifenslave},
+                                          {"export", parse_export},
                                           {"options", parse_options},
                                           {"help", parse_help}}};
 

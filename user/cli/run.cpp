@@ -13,6 +13,7 @@
 #include "user/cli/doctor.h"
 #include "user/cli/ifenslave.h"
 #include "user/cli/import_files.h"
+#include "user/import/export.h"
 #include "user/show/explain.h"
 #include "user/show/lacp_render.h"
 #include "user/show/render.h"
@@ -188,21 +189,45 @@ int watch(const Invocation &in) {
     }
 }
 
-// Checked here first, so that a mistake is told with the file's name and needs no daemon.
-int apply(const Invocation &in, const ApplyFile &what) {
+Result<std::string> read_config(const std::string &path) {
     std::ifstream file;
-    if (what.path != "-") {
-        file.open(what.path);
+    if (path != "-") {
+        file.open(path);
         if (!file) {
-            return refused({errno, what.path + ": " + std::strerror(errno)});
+            const int code = errno;
+            return fail(code, path + ": " + std::strerror(code));
         }
     }
-    std::istream &stream = what.path == "-" ? std::cin : file;
-    const std::string text{std::istreambuf_iterator<char>(stream), {}};
-    if (const auto config = api::parse_config(text, what.path == "-" ? "standard input" : what.path); !config) {
+    std::istream &stream = path == "-" ? std::cin : file;
+    return std::string{std::istreambuf_iterator<char>(stream), {}};
+}
+
+std::string name_of(const std::string &path) { return path == "-" ? "standard input" : path; }
+
+// Checked here first, so that a mistake is told with the file's name and needs no daemon.
+int apply(const Invocation &in, const ApplyFile &what) {
+    const auto text = read_config(what.path);
+    if (!text) {
+        return refused(text.error());
+    }
+    if (const auto config = api::parse_config(*text, name_of(what.path)); !config) {
         return refused(config.error());
     }
-    return ask(in, api::Apply{text, what.dry_run});
+    return ask(in, api::Apply{*text, what.dry_run});
+}
+
+int export_file(const ExportFile &what) {
+    const auto text = read_config(what.path);
+    const auto config = text ? api::parse_config(*text, name_of(what.path)) : tl::unexpected(text.error());
+    const auto exported = config ? import::export_config(*config, what.format) : tl::unexpected(config.error());
+    if (!exported) {
+        return refused(exported.error());
+    }
+    std::cout << exported->text;
+    for (const auto &note : exported->notes) {
+        std::cerr << note << '\n';
+    }
+    return exit_ok;
 }
 
 std::int64_t nanoseconds_of(clockid_t clock) {
@@ -301,6 +326,7 @@ struct Runner {
         const auto done = import_files(i, in.globals.json, in.globals.pretty);
         return done ? exit_ok : refused(done.error());
     }
+    int operator()(const ExportFile &e) const { return export_file(e); }
     int operator()(const Ifenslave &i) const { return ifenslave(in, i); }
     int operator()(const Doctor &) const { return doctor(in); }
     int operator()(const OptionTable &t) const {
