@@ -56,6 +56,7 @@ LAYERS = {
     "user/show": Layer(("include/xbond", CORE, "user/sys/link_info", "user/show"), json=True),
     "user/daemon": Layer(("include/xbond", "common", "user", "loader"), json=True, log=True),
     "user/daemon/bond/encode": Layer(("include/xbond", CORE, "user/daemon/bond/encode"), pure=True),
+    "user/files": Layer(("include/xbond", "common", "user"), json=True),
     "user/cli": Layer(("include/xbond", "common", "user", "loader"), json=True, log=True),
 }
 UNLAYERED = ("tests", "bench")  # may include anything

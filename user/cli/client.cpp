@@ -67,4 +67,9 @@ Result<std::string> Client::receive() {
     }
 }
 
+bool Client::alive() const {
+    pollfd p{fd_.get(), POLLIN, 0};
+    return pending_.empty() && ::poll(&p, 1, 0) == 0;
+}
+
 } // namespace xbond::cli
