@@ -55,6 +55,12 @@ struct ImportFiles { // configurations of other tools
 struct ExportFile { // a config file as another tool would have it
     std::string format, path;
 };
+struct Metrics {                       // for Prometheus
+    std::optional<std::string> listen; // none: print them once
+};
+struct Top { // the status as it changes
+    std::optional<std::string> bond;
+};
 struct Ifenslave { // the tool of that name
     std::string bond;
     std::vector<std::string> slaves;
@@ -73,8 +79,8 @@ struct Version {};
 
 struct Invocation {
     Globals globals;
-    std::variant<api::Request, ApplyFile, ExplainOffline, LacpCapture, ImportFiles, ExportFile, Ifenslave, Doctor,
-                 OptionTable, Help, Version>
+    std::variant<api::Request, ApplyFile, ExplainOffline, LacpCapture, ImportFiles, ExportFile, Metrics, Top, Ifenslave,
+                 Doctor, OptionTable, Help, Version>
         action;
     ShowFilter filter;
 };

@@ -20,6 +20,7 @@ OPTIONS := -n NETNS | -j (JSON) | -p (pretty JSON) | -d (details) | -s (statisti
   link delete [dev] BOND
   link show [[dev] DEV] [up] [type bond | type bond_slave] [master BOND]      as ip prints a kernel bond
   status [BOND]              the whole state
+  top [BOND]                 the same as it changes, with rates; q ends it
   proc BOND                  the text of /proc/net/bonding/BOND
   monitor                    changes as they happen
   explain BOND --frame HEX [--vlan-tci N]              which slave would this frame take, and why
@@ -32,6 +33,7 @@ OPTIONS := -n NETNS | -j (JSON) | -p (pretty JSON) | -d (details) | -s (statisti
   import [--root DIR] [FORMAT] [-j]   the config that other tools' files, or a bond of the kernel, amount to;
                              FORMAT: ifcfg, suse, modprobe, interfaces, netplan, networkd, networkmanager, teamd, live
   export FORMAT FILE         a config file as another tool would have it; FORMAT: iproute2, networkd, netplan
+  metrics [--listen 127.0.0.1:PORT | --listen unix:PATH]   the status for Prometheus: once, or served over HTTP
   ifenslave [-c | -d] BOND SLAVE...                    the tool of that name, also if this program is called so
   options [--markdown]       every bond option
   help [link | bond]

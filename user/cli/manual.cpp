@@ -66,6 +66,22 @@ std::string xbondd_page() {
            ".BR xbond (8),\n.BR xbond.conf (5)\n";
 }
 
+std::string files_page() {
+    return title("xbond-files", "8", "the files of the kernel's bonding driver for xbond's bonds") + part("SYNOPSIS") +
+           ".B xbond\\-files\n[DIR] [\\-\\-socket PATH] [\\-\\-unmount]\n" + part("DESCRIPTION") +
+           roff("Mounts a file system (FUSE) with proc/net/bonding/BOND, sys/class/net/bonding_masters,\n"
+                "sys/class/net/BOND/bonding/* and sys/class/net/SLAVE/bonding_slave/*: texts, modes and errors are the "
+                "kernel's,\n"
+                "what is read is what is there at that moment, and what sysfs lets be written can be written. It asks "
+                "xbondd as any\n"
+                "client does, waits for ten seconds while xbondd is replaced, and unmounts when it ends, also when it "
+                "is killed.\n") +
+           part("FILES") +
+           ".I /run/xbond/proc\n,\n.I /run/xbond/sys\n"
+           "of the machine's own network namespace,\n.br\n.I /run/xbond/INODE/files\nof the one with that inode\n" +
+           part("SEE ALSO") + ".BR xbond (8),\n.BR xbondd (8)\n";
+}
+
 std::string ifenslave_page() {
     return title("ifenslave", "8", "attach slaves to a bond and detach them") + part("SYNOPSIS") +
            literal(help_text({"ifenslave"})) + part("SEE ALSO") + ".BR xbond (8)\n";
@@ -122,7 +138,7 @@ std::string formats() {
 }
 
 constexpr std::string_view commands =
-    "link status proc monitor explain lacp doctor apply import export ifenslave options "
+    "link status proc monitor explain lacp doctor apply import export metrics top ifenslave options "
     "help -n -j -p -d -s --socket --timeout";
 
 std::string bash_completion() {
@@ -192,11 +208,9 @@ struct Page {
     std::string_view name;
     std::string (*make)();
 };
-constexpr std::array pages{Page{"xbond.8", xbond_page},
-                           Page{"xbondd.8", xbondd_page},
-                           Page{"ifenslave.8", ifenslave_page},
-                           Page{"xbond.conf.5", config_page},
-                           Page{"completion.bash", bash_completion},
+constexpr std::array pages{Page{"xbond.8", xbond_page},           Page{"xbondd.8", xbondd_page},
+                           Page{"xbond-files.8", files_page},     Page{"ifenslave.8", ifenslave_page},
+                           Page{"xbond.conf.5", config_page},     Page{"completion.bash", bash_completion},
                            Page{"completion.zsh", zsh_completion}};
 
 } // namespace

@@ -13,9 +13,12 @@
 #include "user/cli/doctor.h"
 #include "user/cli/ifenslave.h"
 #include "user/cli/import_files.h"
+#include "user/cli/metrics.h"
+#include "user/cli/top.h"
 #include "user/import/export.h"
 #include "user/show/explain.h"
 #include "user/show/lacp_render.h"
+#include "user/show/metrics.h"
 #include "user/show/render.h"
 #include "user/sys/netns.h"
 
@@ -309,6 +312,48 @@ int ifenslave(const Invocation &in, const Ifenslave &what) {
     return done ? exit_ok : failed(done.error());
 }
 
+// A connection for each look: a daemon that is replaced is found again.
+Result<ordered_json> look(const std::filesystem::path &socket, const Globals &globals, const api::Status &request) {
+    XB_TRY(client, Client::connect(socket));
+    client->set_patience(patience(globals, request));
+    return call(*client, request);
+}
+
+int top(const Invocation &in, const Top &what) {
+    constexpr std::chrono::seconds interval(1);
+    const auto path = socket_path(in.globals);
+    const auto done =
+        path ? cli::top(interval, [&] { return look(*path, in.globals, {what.bond}); }) : tl::unexpected(path.error());
+    return done ? exit_ok : failed(done.error());
+}
+
+Result<std::string> metrics_page(const std::filesystem::path &socket, const Globals &globals) {
+    XB_TRY(status, look(socket, globals, {}));
+    try {
+        return show::metrics_text(*status);
+    } catch (const ordered_json::exception &e) {
+        return fail(EPROTO, std::string("the daemon's answer is not understood: ") + e.what());
+    }
+}
+
+int metrics(const Invocation &in, const Metrics &what) {
+    const auto path = socket_path(in.globals);
+    if (!path) {
+        return refused(path.error());
+    }
+    const auto page = [&] { return metrics_page(*path, in.globals); };
+    if (what.listen) {
+        const auto served = serve_metrics(*what.listen, page);
+        return served ? exit_ok : refused(served.error());
+    }
+    const auto text = page();
+    if (!text) {
+        return refused(text.error(), exit_no_daemon);
+    }
+    std::cout << *text;
+    return exit_ok;
+}
+
 struct Runner {
     const Invocation &in;
 
@@ -327,6 +372,8 @@ struct Runner {
         return done ? exit_ok : refused(done.error());
     }
     int operator()(const ExportFile &e) const { return export_file(e); }
+    int operator()(const Metrics &m) const { return metrics(in, m); }
+    int operator()(const Top &t) const { return top(in, t); }
     int operator()(const Ifenslave &i) const { return ifenslave(in, i); }
     int operator()(const Doctor &) const { return doctor(in); }
     int operator()(const OptionTable &t) const {
