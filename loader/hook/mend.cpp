@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Hooks that somebody else has touched: programs taken away are put back, and ours are the last ones, because they end
-// the walk and what stands behind them would never run.
+// the walk and what stands behind them would never run. Not on the bond's own device: there `visibility` says whether
+// ours lets others see the packets.
 #include <algorithm>
 #include <array>
 #include <net/if.h>
@@ -52,7 +53,10 @@ void DataPath::Impl::move_to_end(std::vector<std::string> &told) {
     constexpr unsigned longest_pause = 128;
     std::vector<std::string> covered;
     for_each_hook([&](Hook &hook, Fd Programs::*) {
-        if (const auto who = is_here(hook) ? hook.covers() : std::string(); who && !who->empty()) {
+        if (&hook == tx_bond.get() || !is_here(hook)) {
+            return;
+        }
+        if (const auto who = hook.covers(); who && !who->empty()) {
             covered.push_back("on " + describe(hook.where()) + " stood " + *who);
         }
     });
