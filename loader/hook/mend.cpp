@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Hooks that somebody else has touched: programs taken away are put back, and ours are the last ones, because they end
-// the walk and what stands behind them would never run. Not on the bond's own device: there `visibility` says whether
-// ours lets others see the packets.
+// the walk and what stands behind them would never run.
 #include <algorithm>
 #include <array>
 #include <net/if.h>
@@ -53,10 +52,7 @@ void DataPath::Impl::move_to_end(std::vector<std::string> &told) {
     constexpr unsigned longest_pause = 128;
     std::vector<std::string> covered;
     for_each_hook([&](Hook &hook, Fd Programs::*) {
-        if (&hook == tx_bond.get() || !is_here(hook)) {
-            return;
-        }
-        if (const auto who = hook.covers(); who && !who->empty()) {
+        if (const auto who = is_here(hook) ? hook.covers() : std::string(); who && !who->empty()) {
             covered.push_back("on " + describe(hook.where()) + " stood " + *who);
         }
     });
