@@ -121,7 +121,7 @@ std::string formats() {
     return out;
 }
 
-constexpr std::string_view commands = "link status proc monitor explain lacp doctor apply import ifenslave options "
+constexpr std::string_view commands = "link status proc monitor explain lacp doctor apply import ifenslave xsk options "
                                       "help -n -j -p -d -s --socket --timeout";
 
 std::string bash_completion() {
@@ -134,6 +134,8 @@ std::string bash_completion() {
            cases_of_values("words='", "' ;;") +
            "    link) words='add set delete show' ;;\n"
            "    type) words='bond bond_slave' ;;\n"
+           "    xsk) words='allow forbid show' ;;\n"
+           "    allow|forbid) words=$devices ;;\n"
            "    master|dev|proc|status|lacp|explain|delete|primary|active_slave|ifenslave) words=$devices ;;\n"
            "    import) words='--root " +
            formats() +
@@ -167,6 +169,8 @@ std::string zsh_completion() {
            cases_of_values("list=(", ") ;;") +
            "    link) list=(add set delete show) ;;\n"
            "    type) list=(bond bond_slave) ;;\n"
+           "    xsk) list=(allow forbid show) ;;\n"
+           "    allow|forbid) list=($devices) ;;\n"
            "    master|dev|proc|status|lacp|explain|delete|primary|active_slave|ifenslave) list=($devices) ;;\n"
            "    import) list=(--root " +
            formats() +
