@@ -50,33 +50,55 @@ extern void *bpf_rdonly_cast(const void *obj, __u32 btf_id) __ksym;
 #define XB_LINK_STATE_MASK 5
 #define XB_LINK_STATE_UP 1
 
-/* 1 = the slot's device runs and has carrier, or its device is not known (1.2: then the controller's word counts). A
- * pointer to a device that has gone reads as anything; the interface index tells. */
-static __always_inline int xb_carrier_on(const struct xb_slot *slot)
+/* The interface index, and not 0 in the upper half if the slot is latched: one read. */
+static __always_inline __u64 xb_index_and_latch(const struct xb_slot *slot)
 {
-#if XB_CARRIER == XB_CARRIER_NONE
-	(void)slot;
-	return 1;
+	const __u64 both = *(const __u64 *)&slot->ifindex;
+
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+	return both << 32 | both >> 32;
 #else
+	return both;
+#endif
+}
+
+/* 1 = the slot's device runs and has carrier, or is not known: then the controller's word counts. A pointer to a device
+ * that has gone reads as anything; the interface index tells. With `latch` a latched slot is 0, too. */
+static __always_inline int xb_runs(const struct xb_slot *slot, int latch)
+{
 	__u64 dev = slot->dev;
 	unsigned long state;
 	__u32 ifindex;
 
-	if (!dev)
-		return 1;
+	if (!dev || XB_CARRIER == XB_CARRIER_NONE)
+		return !latch || !slot->latched;
 #if XB_CARRIER == XB_CARRIER_KFUNC
 	struct net_device *nd = bpf_rdonly_cast((void *)dev, bpf_core_type_id_kernel(struct net_device));
 
 	state = nd->state;
 	ifindex = nd->ifindex;
-#else
+#elif XB_CARRIER == XB_CARRIER_PROBE
 	struct net_device *nd = (void *)dev;
 
 	state = BPF_CORE_READ(nd, state);
 	ifindex = BPF_CORE_READ(nd, ifindex);
+#else
+	state = ifindex = 0;
 #endif
-	return (state & XB_LINK_STATE_MASK) == XB_LINK_STATE_UP && ifindex == slot->ifindex;
-#endif
+	return (state & XB_LINK_STATE_MASK) == XB_LINK_STATE_UP &&
+	       ifindex == (latch ? xb_index_and_latch(slot) : slot->ifindex);
+}
+
+static __always_inline int xb_carrier_on(const struct xb_slot *slot)
+{
+	return xb_runs(slot, 0);
+}
+
+/* One that lost its carrier is out until the controller takes it back: the other end of a link that has just returned is
+ * not ready. */
+static __always_inline int xb_slot_ready(const struct xb_slot *slot)
+{
+	return xb_runs(slot, 1);
 }
 
 #if XB_CARRIER == XB_CARRIER_KFUNC

@@ -43,13 +43,6 @@ static __always_inline int xb_link_carrier(const struct xb_links *table, __u32 i
 	return xb_carrier_on(&table->slot[id]);
 }
 
-/* A slot that lost its carrier is out until the controller takes it back: the other end of a link that has just returned
- * is not ready. */
-static __always_inline int xb_slot_ready(const struct xb_slot *slot)
-{
-	return !slot->latched && xb_carrier_on(slot);
-}
-
 static __always_inline int xb_link_ready(const struct xb_links *table, __u32 id)
 {
 	return xb_slot_ready(&table->slot[id]);

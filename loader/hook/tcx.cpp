@@ -134,7 +134,11 @@ public:
         return attach_anew(prog_fd).map([] { return true; });
     }
 
+    // Not where the bond's device sends: there `visibility` lets others see what ours would take away.
     Result<std::string> covers() override {
+        if (where().direction == Direction::egress) {
+            return std::string();
+        }
         XB_TRY(now, revision_of(where()));
         if (*now == seen_) {
             return std::string();

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cstring>
 #include <ctime>
 #include <linux/filter.h>
@@ -10,6 +11,7 @@
 #include <linux/if_packet.h>
 #include <linux/pkt_sched.h>
 #include <netinet/in.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <vector>
 
@@ -20,10 +22,12 @@ namespace xbond::sys {
 namespace {
 
 constexpr std::array<std::uint8_t, ETH_ALEN> slow_group{0x01, 0x80, 0xc2, 0, 0, 2};
-constexpr std::size_t buffer_bytes = 2048;
-constexpr int max_frames = 256;        // at once, or a flood would hold the caller
-constexpr int receive_bytes = 1 << 20; // some 1,300 frames: all slaves' share it
-constexpr int send_bytes = 16 << 20;   // what one device does not take away must not use up the room of the others
+constexpr int max_frames = 256;      // at once, or a flood would hold the caller
+constexpr int send_bytes = 16 << 20; // what one device does not take away must not use up the room of the others
+
+// All slaves' frames share the ring. What is behind the first 440 bytes or so of a frame is cut off: a LACPDU has 124.
+constexpr unsigned frame_bytes = 512, block_bytes = 1 << 16, blocks = 16;
+constexpr unsigned ring_bytes = block_bytes * blocks, ring_frames = ring_bytes / frame_bytes;
 
 template <typename T> bool set_option(const Fd &fd, int level, int name, const T &value) {
     return ::setsockopt(fd.get(), level, name, &value, sizeof value) == 0;
@@ -47,7 +51,7 @@ bool set_filter(const Fd &fd, std::span<const SlowSocket::Muted> muted) {
         BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 4), // and the first half of the source
         BPF_STMT(BPF_ALU | BPF_RSH | BPF_K, 16),
         BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0x0002, 0, 1),
-        BPF_STMT(BPF_RET | BPF_K, buffer_bytes),
+        BPF_STMT(BPF_RET | BPF_K, frame_bytes),
         BPF_STMT(BPF_RET | BPF_K, 0),
     }};
     code.insert(code.end(), slow.begin(), slow.end());
@@ -64,23 +68,64 @@ bool membership(const Fd &fd, int what, std::uint32_t ifindex) {
     return set_option(fd, SOL_PACKET, what, request);
 }
 
-Time time_of(const timespec &t) { return std::chrono::seconds(t.tv_sec) + std::chrono::nanoseconds(t.tv_nsec); }
-
 // The kernel stamps in CLOCK_REALTIME: how old the frame is holds on any clock. A step of that clock in between must
 // not give a time to come.
-std::optional<Time> stamp_of(msghdr &message) {
-    for (cmsghdr *c = CMSG_FIRSTHDR(&message); c != nullptr; c = CMSG_NXTHDR(&message, c)) {
-        if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_TIMESTAMPNS) {
-            timespec stamp{}, wall{};
-            std::memcpy(&stamp, CMSG_DATA(c), sizeof stamp);
-            ::clock_gettime(CLOCK_REALTIME, &wall);
-            return now() - std::max(time_of(wall) - time_of(stamp), Time{});
-        }
-    }
-    return std::nullopt;
+Time stamp_of(const tpacket2_hdr &frame) {
+    const Time stamped = std::chrono::seconds(frame.tp_sec) + std::chrono::nanoseconds(frame.tp_nsec);
+    timespec wall{};
+    ::clock_gettime(CLOCK_REALTIME, &wall);
+    return now() -
+           std::max(std::chrono::seconds(wall.tv_sec) + std::chrono::nanoseconds(wall.tv_nsec) - stamped, Time{});
 }
 
 } // namespace
+
+// Frames as the kernel has put them down, each with the time at which it did.
+class SlowSocket::Ring {
+public:
+    static std::unique_ptr<Ring> map(const Fd &fd) {
+        const int version = TPACKET_V2;
+        const tpacket_req request{.tp_block_size = block_bytes,
+                                  .tp_block_nr = blocks,
+                                  .tp_frame_size = frame_bytes,
+                                  .tp_frame_nr = ring_frames};
+        if (!set_option(fd, SOL_PACKET, PACKET_VERSION, version) ||
+            !set_option(fd, SOL_PACKET, PACKET_RX_RING, request)) {
+            return nullptr;
+        }
+        void *memory = ::mmap(nullptr, ring_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd.get(), 0);
+        return memory == MAP_FAILED ? nullptr : std::unique_ptr<Ring>(new Ring(memory));
+    }
+    Ring(const Ring &) = delete;
+    Ring &operator=(const Ring &) = delete;
+    ~Ring() { ::munmap(memory_, ring_bytes); }
+
+    // The oldest one that has come; null: none. It stays until give_back().
+    const tpacket2_hdr *front() {
+        return (status().load(std::memory_order_acquire) & TP_STATUS_USER) != 0 ? &header() : nullptr;
+    }
+    void give_back() {
+        status().store(TP_STATUS_KERNEL, std::memory_order_release);
+        next_ = (next_ + 1) % ring_frames;
+    }
+
+private:
+    explicit Ring(void *memory) : memory_(memory) {}
+
+    tpacket2_hdr &header() {
+        return *reinterpret_cast<tpacket2_hdr *>(static_cast<std::uint8_t *>(memory_) +
+                                                 std::size_t{next_} * frame_bytes);
+    }
+    std::atomic_ref<std::uint32_t> status() { return std::atomic_ref<std::uint32_t>(header().tp_status); }
+
+    void *memory_;
+    unsigned next_ = 0;
+};
+
+SlowSocket::SlowSocket() = default;
+SlowSocket::SlowSocket(SlowSocket &&) noexcept = default;
+SlowSocket &SlowSocket::operator=(SlowSocket &&) noexcept = default;
+SlowSocket::~SlowSocket() = default;
 
 Result<SlowSocket> SlowSocket::open() {
     SlowSocket s;
@@ -93,9 +138,8 @@ Result<SlowSocket> SlowSocket::open() {
     at.sll_family = AF_PACKET;
     at.sll_protocol = htons(ETH_P_SLOW);
     const int on = 1, priority = TC_PRIO_CONTROL;
-    (void)set_option(s.fd_, SOL_SOCKET, SO_RCVBUFFORCE, receive_bytes);
     (void)set_option(s.fd_, SOL_SOCKET, SO_SNDBUFFORCE, send_bytes);
-    if (!set_filter(s.fd_, {}) || !set_option(s.fd_, SOL_SOCKET, SO_TIMESTAMPNS, on) ||
+    if (!set_filter(s.fd_, {}) || !(s.ring_ = Ring::map(s.fd_)) ||
         !set_option(s.fd_, SOL_SOCKET, SO_PRIORITY, priority) ||
         !set_option(s.fd_, SOL_PACKET, PACKET_QDISC_BYPASS, on) ||
         ::bind(s.fd_.get(), reinterpret_cast<sockaddr *>(&at), sizeof at) != 0) {
@@ -121,27 +165,16 @@ Result<void> SlowSocket::mute(std::span<const Muted> muted) const {
 }
 
 void SlowSocket::receive(const Handle &handle) const {
-    std::array<std::uint8_t, buffer_bytes> buffer;
     for (int frames = 0; frames < max_frames; ++frames) {
-        alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(timespec))> control;
-        iovec data{buffer.data(), buffer.size()};
-        sockaddr_ll from{};
-        msghdr message{};
-        message.msg_name = &from;
-        message.msg_namelen = sizeof from;
-        message.msg_iov = &data;
-        message.msg_iovlen = 1;
-        message.msg_control = control.data();
-        message.msg_controllen = control.size();
-        const ssize_t size = ::recvmsg(fd_.get(), &message, 0);
-        if (size < 0) {
-            if (errno == EINTR || errno == ENETDOWN) { // the latter is told once, when the device goes down
-                continue;
-            }
+        const tpacket2_hdr *const frame = ring_->front();
+        if (frame == nullptr) {
             return;
         }
-        handle(static_cast<std::uint32_t>(from.sll_ifindex), std::span(buffer).first(static_cast<std::size_t>(size)),
-               stamp_of(message));
+        const auto *const start = reinterpret_cast<const std::uint8_t *>(frame);
+        const auto *const from = reinterpret_cast<const sockaddr_ll *>(start + TPACKET_ALIGN(sizeof(tpacket2_hdr)));
+        handle(static_cast<std::uint32_t>(from->sll_ifindex), {start + frame->tp_mac, frame->tp_snaplen},
+               stamp_of(*frame));
+        ring_->give_back();
     }
 }
 

@@ -72,12 +72,13 @@ Fd join6(const NetNs &ns, const char *group, const std::string &ifname) {
     return fd;
 }
 
-// The kernel itself says of a new group twice, at most a second apart.
+// The kernel itself says of a new group twice, at most a second apart, and again when the link-local address has been
+// found to be nobody else's.
 bool kernel_has_said(const Wires &wires, const FrameMatch &report) {
     return wait_until(
         [&] {
             const auto so_far = wires.total(report);
-            return so_far > 0 && holds_for([&] { return wires.total(report) == so_far; }, 1500ms);
+            return so_far > 0 && holds_for([&] { return wires.total(report) == so_far; }, 2500ms);
         },
         15s);
 }

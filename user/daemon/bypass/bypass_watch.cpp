@@ -13,17 +13,17 @@ bool is_ours(const sys::FilterInfo &filter) {
     return filter.kind == "bpf" && filter.priority == loader::filter_priority;
 }
 
-// None where the device has gone.
-std::optional<std::vector<std::string>> read_bypassed(Hands::Tools &tools, std::uint32_t ifindex) {
+// What netlink tells. False: the device has gone.
+bool read_told(Hands::Tools &tools, std::uint32_t ifindex, DeviceHooks &hooks) {
     const auto link = tools.netlink.link(ifindex);
-    const auto filters = tools.netlink.filters(ifindex, sys::Netlink::Side::egress);
+    auto filters = tools.netlink.filters(ifindex, sys::Netlink::Side::egress);
     if (!link || !filters) {
-        return std::nullopt;
+        return false;
     }
-    return bypassed({.qdisc = link->qdisc,
-                     .native_xdp = link->native_xdp,
-                     .egress = *filters,
-                     .programs_behind = loader::programs_behind_ours({ifindex, loader::Direction::egress})});
+    hooks.qdisc = link->qdisc;
+    hooks.native_xdp = link->native_xdp;
+    hooks.egress = std::move(*filters);
+    return true;
 }
 
 } // namespace
@@ -56,7 +56,10 @@ BypassWatch::BypassWatch(Host &host, std::uint32_t ifindex, std::function<void()
     look_again();
 }
 
-void BypassWatch::look() {
+void BypassWatch::look(Look look) {
+    if (look == Look::everything) {
+        shared_->everything = true;
+    }
     if (shared_->asked.exchange(true)) {
         return; // a look that has yet to begin
     }
@@ -67,20 +70,26 @@ void BypassWatch::look() {
     host_.hands.run(
         [shared = shared_, ifindex = ifindex_, back](Hands::Tools &tools) -> Hands::Then {
             shared->asked = false;
-            auto now = read_bypassed(tools, ifindex);
-            if (!now || now == shared->last) {
+            if (shared->everything.exchange(false) && !read_told(tools, ifindex, shared->hooks)) {
+                return {};
+            }
+            shared->hooks.programs_behind = loader::programs_behind_ours({ifindex, loader::Direction::egress});
+            auto now = bypassed(shared->hooks);
+            if (now == shared->last) {
                 return {};
             }
             shared->last = now;
-            return [back, all = std::move(*now)]() mutable { back(std::move(all)); };
+            return [back, all = std::move(now)]() mutable { back(std::move(all)); };
         },
         "what is on the bond's device");
 }
 
-// All bonds of a host at the same moments: one wake-up.
+// All bonds of a host at the same moments: one wake-up. Everything every two seconds: an XDP program comes unheard when
+// it is attached by a link, and a message may have been lost.
 void BypassWatch::look_again() {
     constexpr Time pause = Ms(500);
-    look();
+    constexpr unsigned looks = 4;
+    look(looks_++ % looks == 0 ? Look::everything : Look::untold);
     const Time now = sys::now();
     next_ = host_.loop.at(
         now - now % pause + pause, [this] { look_again(); }, "what is on the bond's device");

@@ -33,7 +33,9 @@ public:
     // `changed`: found() is another one.
     BypassWatch(Host &host, std::uint32_t ifindex, std::function<void()> changed);
 
-    void look();
+    // `untold`: programs on tcx hooks, of which the kernel tells nobody.
+    enum class Look { everything, untold };
+    void look(Look look = Look::everything);
     // None: nobody has looked yet.
     const std::optional<std::vector<std::string>> &found() const { return found_; }
 
@@ -45,11 +47,13 @@ private:
     std::function<void()> changed_;
     std::optional<std::vector<std::string>> found_;
     struct Shared { // with hands
-        std::atomic<bool> asked = false;
-        std::optional<std::vector<std::string>> last; // hands' alone
+        std::atomic<bool> asked = false, everything = false;
+        DeviceHooks hooks; // this and the next: hands' alone
+        std::optional<std::vector<std::string>> last;
     };
     std::shared_ptr<Shared> shared_ = std::make_shared<Shared>();
     sys::EventLoop::Source next_;
+    unsigned looks_ = 0;
     Alive alive_;
 };
 

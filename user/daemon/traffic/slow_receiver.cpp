@@ -71,7 +71,7 @@ void SlowReceiver::read() {
         counts_.clear();
     }
     std::vector<sys::SlowSocket::Muted> noisy;
-    socket_->receive([&](std::uint32_t ifindex, std::span<const std::uint8_t> frame, std::optional<Time> stamp) {
+    socket_->receive([&](std::uint32_t ifindex, std::span<const std::uint8_t> frame, Time stamp) {
         const sys::SlowSocket::Muted kind{ifindex, frame.size() > subtype_at ? frame[subtype_at] : std::uint8_t{0}};
         if (++counts_[kind] == measure) {
             noisy.push_back(kind);
