@@ -278,7 +278,7 @@ Result<void> DataPath::set_watch(Ms interval) {
         return interval == Ms(0) ? Result<void>{}
                                  : fail(EOPNOTSUPP, "this kernel offers no carrier watch: set carrier_watch 0");
     }
-    return arm_watch(impl_->programs.watch_arm.get(), interval);
+    return arm_watch(impl_->programs.watch_arm.get(), impl_->config.bond_ifindex, interval);
 }
 
 Result<std::uint32_t> DataPath::carriers() const {

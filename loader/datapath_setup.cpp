@@ -332,7 +332,7 @@ Result<void> DataPath::Impl::use_programs(Programs next) {
         return kernel_error(errno, "cannot read " XB_MAP_WATCH);
     }
     // The timer that runs goes on with the new callback.
-    return arm_watch(programs.watch_arm.get(),
+    return arm_watch(programs.watch_arm.get(), config.bond_ifindex,
                      std::chrono::duration_cast<Ms>(std::chrono::nanoseconds(watch.interval_ns)));
 }
 

@@ -225,10 +225,10 @@ Result<Programs> load_programs(std::span<const ObjectKind> kinds, const xb_confi
 
 namespace {
 
-Result<void> arm_timer(int prog_fd, Ms interval, std::string_view whose) {
+Result<void> arm_timer(int prog_fd, std::uint32_t ifindex, Ms interval, std::string_view whose) {
     const auto in_us = static_cast<std::uint32_t>(std::chrono::microseconds(interval).count());
     for (Ms pause(1);; pause *= 2) {
-        XB_TRY(refusal, run_once(prog_fd, 0, in_us));
+        XB_TRY(refusal, run_once(prog_fd, ifindex, in_us));
         if (*refusal == 0) {
             return {};
         }
@@ -241,9 +241,11 @@ Result<void> arm_timer(int prog_fd, Ms interval, std::string_view whose) {
 
 } // namespace
 
-Result<void> arm_watch(int prog_fd, Ms interval) { return arm_timer(prog_fd, interval, "the carrier watch"); }
+Result<void> arm_watch(int prog_fd, std::uint32_t bond, Ms interval) {
+    return arm_timer(prog_fd, bond, interval, "the carrier watch");
+}
 
-Result<void> arm_view(int prog_fd, Ms interval) { return arm_timer(prog_fd, interval, "what applications see"); }
+Result<void> arm_view(int prog_fd, Ms interval) { return arm_timer(prog_fd, 0, interval, "what applications see"); }
 
 Result<xb_config> read_config(int prog_fd) {
     XB_TRY(program, program_info(prog_fd));

@@ -80,9 +80,10 @@ Result<void> make_maps(std::span<const ObjectKind> kinds, CarrierCheck carrier, 
 Result<Programs> load_programs(std::span<const ObjectKind> kinds, const xb_config &config, CarrierCheck carrier,
                                const Maps &maps);
 
-// Runs xb_watch_arm: starts the timer of the carrier watch, changes its interval or stops it (0). The kernel makes the
-// timer without waiting for memory; when it finds none this tries again for up to 63 ms, asleep in between.
-Result<void> arm_watch(int prog_fd, Ms interval);
+// Runs xb_watch_arm: starts the timer of the carrier watch, which looks at the groups on `bond` too, changes its
+// interval or stops it (0). The kernel makes the timer without waiting for memory; when it finds none this tries again
+// for up to 63 ms, asleep in between.
+Result<void> arm_watch(int prog_fd, std::uint32_t bond, Ms interval);
 
 // The name of a mark beside the pins: these programs, which run, are those of this build's BPF objects. It names both,
 // because a controller of an older build replaces programs and knows no marks.

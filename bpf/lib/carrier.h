@@ -23,10 +23,20 @@ typedef struct {
 	struct net *net;
 } possible_net_t;
 
+struct list_head {
+	struct list_head *prev;
+} __attribute__((preserve_access_index));
+
+struct netdev_hw_addr_list {
+	struct list_head list;
+	int count;
+} __attribute__((preserve_access_index));
+
 struct net_device {
 	unsigned long state;
 	int ifindex;
 	possible_net_t nd_net;
+	struct netdev_hw_addr_list mc;
 	__u8 reg_state;
 } __attribute__((preserve_access_index));
 

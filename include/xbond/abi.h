@@ -187,6 +187,7 @@ enum xb_event_type {
 	XB_EVENT_CARRIER = 2,       /* the watch saw the carrier bits change */
 	XB_EVENT_CLIENTS = 3,       /* mode 6: there is something to tell in the client table (latched) */
 	XB_EVENT_DISPLACED = 4,     /* mode 6: an xb_client follows, whose place another one took */
+	XB_EVENT_GROUPS = 5,        /* the watch saw the multicast list of the bond's device change */
 };
 
 struct xb_event {
