@@ -71,6 +71,8 @@ TEST_CASE("802.3ad slaves neither send nor receive, and there is no carrier, unt
     CHECK(lab.suppressed("e1"));
     CHECK(lab.bond.carrier);
     verdict(lab, {{"e0", true, true}, {"e1", true, true}});
+    CHECK(lab.picks() == Names{"e0"}); // one that comes beside another waits for a tick
+    lab.ticks(1);
     CHECK(lab.picks() == Names{"e0", "e1"});
     CHECK(lab.fallback("e0") == "e1");
     CHECK(lab.fallback("e1") == "e0");
@@ -135,6 +137,7 @@ TEST_CASE("802.3ad broadcast_neighbor: each port that joins lets every distribut
     verdict(lab, {{"e0", true, true}, {"e1", false, false}});
     CHECK(lab.seen<core::Announce>().size() == 1);
     verdict(lab, {{"e0", true, true}, {"e1", true, true}});
+    lab.ticks(1);
     CHECK(lab.seen<core::Announce>().size() == 3);
     verdict(lab, {{"e0", true, true}, {"e1", false, false}});
     CHECK(lab.seen<core::Announce>().size() == 3);

@@ -2,6 +2,8 @@
 // Mode 802.3ad in the bond. LACP's system follows the bond's options, slaves and links; what it decides becomes the
 // slaves' flags and the bond's carrier. Who leaves is out of the tables before the partner hears of it; who joins comes
 // in when everything has been sent.
+#include <algorithm>
+
 #include "user/core/bond/step.h"
 
 namespace xbond::core {
@@ -35,6 +37,17 @@ lacp::PortLink wanted_link(const BondState &bond, const Slave &slave, lacp::Port
 
 enum class Joining { later, now };
 
+// Partners say that they collect before they do: Open vSwitch drops what comes in the first millisecond. A port is used
+// at the first tick that is this long after its last PDU, as long as another one sends.
+bool is_settling(const BondState &bond, const lacp::Port &port, const Slave &slave, Time now) {
+    constexpr Time settling = Ms(50);
+    const auto sends = [&](const Slave &other) {
+        return other.slot != slave.slot && other.ready() && !other.backup && bond.lacp->sending(other.slot);
+    };
+    return slave.backup && bond.options.miimon_ms > 0 && port.last_tx && now - *port.last_tx < settling &&
+           std::ranges::any_of(bond.slaves, sends);
+}
+
 // True when a port has begun to send.
 bool follow_lacp(BondState &bond, Step &step, Joining joining) {
     const lacp::System &system = *bond.lacp;
@@ -44,7 +57,8 @@ bool follow_lacp(BondState &bond, Step &step, Joining joining) {
         if (slave == nullptr) {
             continue;
         }
-        const bool sends = system.sending(port.slot) && (joining == Joining::now || !slave->backup);
+        const bool sends = system.sending(port.slot) && (joining == Joining::now || !slave->backup) &&
+                           !is_settling(bond, port, *slave, step.now);
         const bool collects = system.collecting(port.slot);
         joined = joined || (slave->backup && sends);
         change_flags(step, *slave, "LACP", [&](Slave &s) {
