@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only
  *
  * The early half of xb_rx, where XDP pays: drops what a suppressed slave floods up before an skb exists, and gives LACP
- * and marker frames to the controller's AF_XDP sockets. What it passes, xb_rx judges.
+ * and marker frames to the controller's AF_XDP sockets, what rules say to those of applications. What it passes, xb_rx
+ * judges.
  */
+#include "lib/application.h"
 #include "lib/arp.h"
 #include "lib/events.h" /* not used here; every object of a set holds the maps of events and stats */
 #include "lib/parse.h"
@@ -59,6 +61,33 @@ __noinline int xb_xdp_stamp(struct xdp_md *ctx, __u32 id)
 	return 0;
 }
 
+/* Behind the checks of suppression: what is not the controller's, and not for the slave itself. The monitors see what
+ * xb_rx will not. */
+static __always_inline int xb_to_application(struct xdp_md *ctx, __u32 id, __u32 flags)
+{
+	const struct xb_bank *bank = xb_get_bank(&xb_the_table);
+	const struct ethhdr *eth = xb_eth(ctx->data, ctx->data_end);
+	__u32 rule;
+	int verdict;
+
+	if (!xb_rules.n || !eth || (flags & XB_SLOT_SUPPRESS) || xb_is_link_local(eth))
+		return XDP_PASS;
+	if ((flags & XB_SLOT_SUPPRESS_FLOOD) && (eth->h_dest[0] & 1))
+		return XDP_PASS;
+	rule = xb_app_rule(ctx, id);
+	if (rule >= XB_XSK_RULES)
+		return XDP_PASS;
+	verdict = xb_give_to_application(ctx, rule, id);
+	if (verdict != XDP_REDIRECT)
+		return verdict;
+	if (flags & XB_SLOT_HEAR)
+		xb_xdp_stamp(ctx, id);
+	eth = xb_eth(ctx->data, ctx->data_end);
+	if (eth && (flags & XB_SLOT_REWRITE_DST) && xb_same_mac(eth->h_dest, bank->slot[id & (XB_MAX_SLAVES - 1)].mac))
+		__builtin_memcpy((void *)eth->h_dest, bank->bond_mac, ETH_ALEN);
+	return XDP_REDIRECT;
+}
+
 SEC("xdp")
 int xb_xdp(struct xdp_md *ctx)
 {
@@ -84,7 +113,7 @@ int xb_xdp(struct xdp_md *ctx)
 	/* Unicast to a backup still reaches packet sockets on the slave (R5). */
 	if (!(flags & (XB_SLOT_SUPPRESS | XB_SLOT_SUPPRESS_FLOOD)) || !(flags & XB_SLOT_EARLY_DROP) || !(eth->h_dest[0] & 1) ||
 	    xb_is_link_local(eth))
-		return XDP_PASS;
+		return xb_to_application(ctx, id, flags);
 	if (flags & XB_SLOT_HEAR)
 		xb_xdp_stamp(ctx, id);
 	counters = xb_counters_of(id);

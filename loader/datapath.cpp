@@ -11,6 +11,7 @@
 
 #include "loader/bpf_calls.h"
 #include "loader/datapath_impl.h"
+#include "loader/xdp/applications.h"
 #include "loader/xdp/attach.h"
 #include "loader/xdp/drivers.h"
 #include "xbond/counters.h"
@@ -145,12 +146,22 @@ void DataPath::detach_slave(SlotId slot, std::uint32_t ifindex) {
     impl_->rx[slot].reset();
 }
 
-Result<XdpState> DataPath::set_xdp(SlotId slot, std::uint32_t ifindex, XdpPolicy policy, std::string_view driver) {
+Result<XdpState> DataPath::set_xdp(SlotId slot, std::uint32_t ifindex, XdpPolicy policy, std::string_view driver,
+                                   bool needed) {
+    if (needed && policy == XdpPolicy::automatic) {
+        auto native = set_xdp(slot, ifindex, XdpPolicy::native, driver, needed);
+        auto done = native ? std::move(native) : set_xdp(slot, ifindex, XdpPolicy::generic, driver, needed);
+        if (done) {
+            done->why = "xdp auto, for the rules of xsk_allow";
+        }
+        return done;
+    }
     XB_TRY_VOID(check_slot(slot));
     const IsOurs ours = [this](std::uint32_t id) { return impl_->is_ours(id); };
+    const IsOurs knows_rules = [this](std::uint32_t id) { return impl_->uses(id, XB_MAP_XSK_RULES); };
     XdpState state = wanted_xdp(policy, driver);
     const Attached before = find_xdp(ifindex, ours);
-    if (before == state.attached) {
+    if (before == state.attached && (!needed || find_xdp(ifindex, knows_rules) == before)) {
         return state;
     }
     // The kernel refuses native and generic at once. In between, xb_rx does all of xb_xdp's work.
@@ -196,6 +207,44 @@ void DataPath::clear_xsk(SlotId slot, unsigned queue) {
     }
 }
 
+// Pins of earlier revisions have no maps for rules.
+Result<void> DataPath::set_xsk_rules(std::span<const xb_xsk_rule> rules) {
+    if (impl_->maps.fd(XB_MAP_XSK_RULES) < 0 && rules.empty()) {
+        return {};
+    }
+    if (!impl_->features.af_xdp) {
+        return fail(ENOTSUP, "this kernel has no AF_XDP");
+    }
+    XB_TRY_VOID(impl_->make_missing(ObjectKind::xdp));
+    return write_rules(impl_->maps.fd(XB_MAP_XSK_RULES), impl_->maps.fd(XB_MAP_XSK_APPS), rules);
+}
+
+Result<Fd> DataPath::rule_sockets(const xb_xsk_rule &rule) const {
+    if (impl_->maps.fd(XB_MAP_XSK_RULES) < 0) {
+        return fail(ENOENT, "the data path has no rules");
+    }
+    return sockets_of_rule(impl_->maps.fd(XB_MAP_XSK_RULES), impl_->maps.fd(XB_MAP_XSK_APPS), rule);
+}
+
+Result<void> DataPath::open_view(Ms interval) {
+    if (!impl_->programs.view) {
+        XB_TRY_VOID(impl_->make_missing(ObjectKind::view));
+        XB_TRY(loaded, load_programs(std::array{ObjectKind::view}, make_config(impl_->config, impl_->set),
+                                     impl_->features.carrier, impl_->maps));
+        XB_TRY_VOID(replace_pin(loaded->view.get(), impl_->config.pin_dir / "xb_view_run"));
+        impl_->programs.view = std::move(loaded->view);
+        impl_->view = impl_->programs.view.get();
+    }
+    return set_view(interval);
+}
+
+Result<void> DataPath::set_view(Ms interval) {
+    impl_->view_interval_us = static_cast<std::uint32_t>(std::chrono::microseconds(interval).count());
+    return impl_->programs.view ? arm_view(impl_->programs.view.get(), interval) : Result<void>{};
+}
+
+int DataPath::view_fd() const { return impl_->programs.view ? impl_->maps.fd(XB_MAP_VIEW) : -1; }
+
 Bank DataPath::Impl::with_entry(Bank bank) const {
     const bool full = (bank.flags & XB_BANK_FULL_VISIBILITY) != 0;
     bank.entry_ifindex = full ? config.peer_ifindex : config.bond_ifindex;
@@ -206,6 +255,9 @@ Bank DataPath::Impl::with_entry(Bank bank) const {
 void DataPath::publish(const Bank &bank) {
     const xb_monitor before = published().monitor;
     impl_->table.publish(impl_->with_entry(bank));
+    if (const int view = impl_->view; view >= 0) {
+        (void)run_once(view, 0, impl_->view_interval_us);
+    }
     // After the flip, or an answer of the old target could still stamp the new one.
     impl_->forget_replaced_targets(before, bank.monitor);
 }

@@ -5,6 +5,7 @@
 // Pin layout, below `<bpffs>/xbond/<netns inode>/<bond>/`:
 //   xb_table xb_stamps xb_lb xb_stats xb_events    the maps of abi.h
 //   xb_own4 xb_own6 xb_watch xb_xsk
+//   xb_view xb_view_timer xb_xsk_rules xb_xsk_apps    made when they are needed
 //   xb_tx xb_rx xb_learn xb_look xb_watch_arm      the programs in use
 //   tx_bond tx_peer rx_<slot>                      links, where the kind of hook in use has any (loader/hook)
 //   build_<hash>                                   empty directory: which build's programs they are
@@ -22,6 +23,7 @@
 #include <string>
 #include <vector>
 
+#include "common/fd.h"
 #include "loader/features.h"
 #include "loader/pins.h"
 #include "xbond/abi.h"
@@ -92,8 +94,18 @@ public:
     std::vector<std::string> mend_hooks();
     void end_rivals(); // Hook::end_rivals() on all hooks, when this data path is ready to decide
 
-    // Attaches, switches or removes xb_xdp; a policy that the driver refuses is an error, except automatic.
-    Result<XdpState> set_xdp(SlotId, std::uint32_t ifindex, XdpPolicy, std::string_view driver);
+    // Attaches, switches or removes xb_xdp; a policy that the driver refuses is an error, except automatic. With rules
+    // for applications (`needed`) automatic means wherever the device takes it.
+    Result<XdpState> set_xdp(SlotId, std::uint32_t ifindex, XdpPolicy, std::string_view driver, bool needed = false);
+    // Which frames AF_XDP sockets of applications get: for hands. A rule's map of sockets, key as in xb_xsk.
+    Result<void> set_xsk_rules(std::span<const xb_xsk_rule>);
+    Result<Fd> rule_sockets(const xb_xsk_rule &) const;
+
+    // What applications may see (view.h): made when it is first asked for, by hands; then true at each publish() and
+    // after each interval (0: no more), also without a controller.
+    Result<void> open_view(Ms interval);
+    Result<void> set_view(Ms interval);
+    int view_fd() const; // of a map that nobody in user space can write; -1: there is none yet
 
     // Gives xb_xdp an AF_XDP socket for the slow protocols of one slave's receive queue; without one it passes them.
     // The kernel forgets a socket that is closed. ENOTSUP: this kernel has no AF_XDP.

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <memory>
 #include <span>
 #include <utility>
@@ -24,7 +25,9 @@ struct DataPath::Impl {
     template <typename Call> void for_each_hook(Call call); // with the program that belongs there
     void mend_taken(std::vector<std::string> &told);
     void move_to_end(std::vector<std::string> &told);
-    bool is_ours(std::uint32_t prog_id) const; // by the map it uses
+    bool is_ours(std::uint32_t prog_id) const { return uses(prog_id, XB_MAP_TABLE); }
+    bool uses(std::uint32_t prog_id, std::string_view map) const;
+    Result<void> make_missing(ObjectKind kind); // maps, with their pins
     // Where received frames enter the bond: bond0 itself, or with full visibility the pair's other end.
     Bank with_entry(Bank bank) const;
     void forget_stamps(SlotId slot);
@@ -46,6 +49,11 @@ struct DataPath::Impl {
     std::array<std::unique_ptr<Hook>, XB_MAX_SLAVES> rx;
     // Somebody else may insist on the last place, too: each move makes the pause until the next one longer.
     unsigned moves = 0, looks_to_skip = 0;
+    // What keeps the view true: hands load it, the loop runs it at each publish(). One that was replaced stays open
+    // until the next is, since it may be running.
+    std::atomic<int> view{-1};
+    std::atomic<std::uint32_t> view_interval_us{0};
+    Fd retired_view;
 
     HookPlace rx_place(SlotId slot, std::uint32_t ifindex) const;
 

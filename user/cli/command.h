@@ -48,6 +48,9 @@ struct ExplainOffline {
 struct LacpCapture { // the last LACP frames of a bond, into a file
     std::string bond, path;
 };
+struct XskRules { // of a bond, to be shown
+    std::string bond;
+};
 struct ImportFiles { // configurations of other tools
     std::string root = "/";
     std::string format; // empty: all
@@ -79,8 +82,8 @@ struct Version {};
 
 struct Invocation {
     Globals globals;
-    std::variant<api::Request, ApplyFile, ExplainOffline, LacpCapture, ImportFiles, ExportFile, Metrics, Top, Ifenslave,
-                 Doctor, OptionTable, Help, Version>
+    std::variant<api::Request, ApplyFile, ExplainOffline, LacpCapture, XskRules, ImportFiles, ExportFile, Metrics, Top,
+                 Ifenslave, Doctor, OptionTable, Help, Version>
         action;
     ShowFilter filter;
 };

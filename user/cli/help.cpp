@@ -28,6 +28,10 @@ OPTIONS := -n NETNS | -j (JSON) | -p (pretty JSON) | -d (details) | -s (statisti
   explain --policy POLICY --slaves N --frame HEX       the same without a bond
   lacp BOND                  mode 802.3ad: the state of LACP, as ovs-appctl lacp/show prints it
   lacp BOND history [SLAVE]  its last frames, decoded; lacp BOND pcap FILE writes them to a file
+  xsk allow BOND group GROUP match WORDS...            AF_XDP sockets of members of GROUP get such frames of the bond;
+                             WORDS := all | vlan N, ethertype N|ip|ip6|arp, mac ADDRESS, proto N|tcp|udp|sctp|...,
+                                      src PORT[-PORT], dst PORT[-PORT], queue N   (all of them have to fit)
+  xsk forbid BOND group GROUP match WORDS...           that rule goes;  xsk show BOND: the rules
   doctor                     what this kernel and these NICs can do
   apply FILE [--dry-run]     make the bonds of a config file, all or nothing
   import [--root DIR] [FORMAT] [-j]   the config that other tools' files, or a bond of the kernel, amount to;

@@ -6,7 +6,7 @@
 #include <iosfwd>
 #include <nlohmann/json_fwd.hpp>
 
-#include "user/cli/args.h"
+#include "user/cli/grammar/args.h"
 #include "user/cli/command.h"
 
 namespace xbond::cli {

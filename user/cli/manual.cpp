@@ -138,7 +138,7 @@ std::string formats() {
 }
 
 constexpr std::string_view commands =
-    "link status proc monitor explain lacp doctor apply import export metrics top ifenslave options "
+    "link status proc monitor explain lacp doctor apply import export metrics top ifenslave xsk options "
     "help -n -j -p -d -s --socket --timeout";
 
 std::string bash_completion() {
@@ -151,6 +151,8 @@ std::string bash_completion() {
            cases_of_values("words='", "' ;;") +
            "    link) words='add set delete show' ;;\n"
            "    type) words='bond bond_slave' ;;\n"
+           "    xsk) words='allow forbid show' ;;\n"
+           "    allow|forbid) words=$devices ;;\n"
            "    master|dev|proc|status|lacp|explain|delete|primary|active_slave|ifenslave) words=$devices ;;\n"
            "    import) words='--root " +
            formats() +
@@ -184,6 +186,8 @@ std::string zsh_completion() {
            cases_of_values("list=(", ") ;;") +
            "    link) list=(add set delete show) ;;\n"
            "    type) list=(bond bond_slave) ;;\n"
+           "    xsk) list=(allow forbid show) ;;\n"
+           "    allow|forbid) list=($devices) ;;\n"
            "    master|dev|proc|status|lacp|explain|delete|primary|active_slave|ifenslave) list=($devices) ;;\n"
            "    import) list=(--root " +
            formats() +

@@ -15,6 +15,7 @@
 #include "user/cli/import_files.h"
 #include "user/cli/metrics.h"
 #include "user/cli/top.h"
+#include "user/core/options/xsk_rules.h"
 #include "user/import/export.h"
 #include "user/show/explain.h"
 #include "user/show/lacp_render.h"
@@ -233,6 +234,33 @@ int export_file(const ExportFile &what) {
     return exit_ok;
 }
 
+// A rule a line, as it was given.
+int show_rules(const Invocation &in, const XskRules &what) {
+    auto client = connect(in.globals);
+    if (!client) {
+        return client.error();
+    }
+    const api::Request request = api::Status{what.bond};
+    client->set_patience(patience(in.globals, request));
+    const auto status = call(*client, request);
+    if (!status) {
+        return failed(status.error());
+    }
+    for (const auto &bond : status->value("bonds", ordered_json::array())) {
+        const auto rules = core::parse_xsk_rules(bond.value("options", ordered_json::object()).value("xsk_allow", ""));
+        if (!rules) {
+            return refused(rules.error());
+        }
+        auto list = ordered_json::array();
+        for (const auto &rule : *rules) {
+            list.push_back({{"group", rule.group}, {"match", match_text(rule)}});
+            std::cout << (in.globals.json ? "" : text(rule) + "\n");
+        }
+        in.globals.json ? print_json(list, in.globals) : void();
+    }
+    return exit_ok;
+}
+
 std::int64_t nanoseconds_of(clockid_t clock) {
     timespec time{};
     ::clock_gettime(clock, &time);
@@ -367,6 +395,7 @@ struct Runner {
         return exit_ok;
     }
     int operator()(const LacpCapture &c) const { return capture(in, c); }
+    int operator()(const XskRules &x) const { return show_rules(in, x); }
     int operator()(const ImportFiles &i) const {
         const auto done = import_files(i, in.globals.json, in.globals.pretty);
         return done ? exit_ok : refused(done.error());

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "user/sys/unix_socket.h"
 
+#include <cstring>
 #include <fcntl.h>
 #include <optional>
 #include <sys/file.h>
@@ -132,6 +133,30 @@ Result<Peer> peer_of(int fd) {
     }
     peer.groups.resize(size / sizeof(gid_t));
     return peer;
+}
+
+void refuse_descriptors(int fd) {
+    constexpr int passes_rights = 83; // SO_PASSRIGHTS, newer than libc
+    const int off = 0;
+    (void)::setsockopt(fd, SOL_SOCKET, passes_rights, &off, sizeof off);
+}
+
+ssize_t send_with(int fd, std::string_view bytes, std::span<const int> descriptors) {
+    iovec data{const_cast<char *>(bytes.data()), bytes.size()};
+    msghdr message{};
+    message.msg_iov = &data;
+    message.msg_iovlen = 1;
+    std::vector<char> control(CMSG_SPACE(descriptors.size_bytes()));
+    if (!descriptors.empty()) {
+        message.msg_control = control.data();
+        message.msg_controllen = control.size();
+        cmsghdr *const rights = CMSG_FIRSTHDR(&message);
+        rights->cmsg_level = SOL_SOCKET;
+        rights->cmsg_type = SCM_RIGHTS;
+        rights->cmsg_len = CMSG_LEN(descriptors.size_bytes());
+        std::memcpy(CMSG_DATA(rights), descriptors.data(), descriptors.size_bytes());
+    }
+    return ::sendmsg(fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
 Result<Fd> connect_unix(const fs::path &path) {

@@ -3,7 +3,9 @@
 #pragma once
 
 #include <filesystem>
+#include <span>
 #include <string>
+#include <string_view>
 #include <sys/types.h>
 #include <vector>
 
@@ -24,6 +26,11 @@ struct Peer {
 Result<Fd> listen_unix(const std::filesystem::path &);
 Result<Fd> accept_unix(int listener); // non-blocking, close-on-exec
 Result<Peer> peer_of(int fd);
+// Descriptors of the peer are refused where the kernel can do that (6.16): to close them may take as long as the peer
+// likes.
+void refuse_descriptors(int fd);
+// As send(), at most all of `bytes`, with descriptors beside the first of them.
+ssize_t send_with(int fd, std::string_view bytes, std::span<const int> descriptors);
 Result<Fd> connect_unix(const std::filesystem::path &); // blocking
 
 } // namespace xbond::sys

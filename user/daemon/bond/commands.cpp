@@ -66,6 +66,9 @@ Task<Result<void>> BondController::destroy() {
     timer_ = {};
     events_ = {};
     slow_.clear();
+    if (host_.published) {
+        host_.published(device_.ifindex());
+    }
     auto end = [path = path_, device = device_](Hands::Tools &tools) {
         path->teardown();
         return device.destroy(tools.netlink);

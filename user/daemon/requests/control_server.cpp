@@ -2,10 +2,12 @@
 #include "user/daemon/requests/control_server.h"
 
 #include <algorithm>
+#include <iterator>
 #include <map>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include <utility>
 
 #include <nlohmann/json.hpp>
 
@@ -60,6 +62,7 @@ void ControlServer::on_connect() {
         }
         return;
     }
+    sys::refuse_descriptors(fd->get());
     if (auto peer = sys::peer_of(fd->get())) {
         admit(std::move(*fd), std::move(*peer));
     }
@@ -130,7 +133,9 @@ void ControlServer::watch(Connection &connection) {
 void ControlServer::drop(Connection &connection) {
     connection.io = {};
     connection.fd.reset();
+    connection.descriptors.clear();
     connection.gone = true;
+    left(std::exchange(connection.bond, 0));
     loop_.post(
         [self = self_, id = connection.id] {
             if (*self != nullptr) {
@@ -211,6 +216,12 @@ void ControlServer::answer(Connection &connection, std::string_view line) {
     } else if (std::holds_alternative<api::Watch>(*request)) {
         connection.monitor = true;
         deliver(id, api::encode_ok(nlohmann::json::object()));
+    } else if (const auto *open = std::get_if<api::StateOpen>(&*request); open != nullptr && open_) {
+        open_(*open, connection.peer, [self = self_, id](Opened opened) {
+            if (*self != nullptr) {
+                (*self)->deliver_opened(id, std::move(opened));
+            }
+        });
     } else {
         handler_(*request, [self = self_, id](const std::string &reply) {
             if (*self != nullptr) {
@@ -231,10 +242,56 @@ void ControlServer::deliver(std::uint64_t id, const std::string &reply) {
     flush(*connection);
 }
 
+void ControlServer::deliver_opened(std::uint64_t id, Opened opened) {
+    auto *connection = find(id);
+    if (connection == nullptr) {
+        left(opened.bond);
+        return;
+    }
+    if (opened.bond != 0) {
+        left(std::exchange(connection->bond, opened.bond));
+    }
+    std::ranges::move(opened.descriptors, std::back_inserter(connection->descriptors));
+    deliver(id, opened.line);
+}
+
+bool ControlServer::has_listeners(std::uint32_t bond) const {
+    return std::ranges::any_of(connections_, [&](const Connection &c) { return !c.gone && c.bond == bond; });
+}
+
+void ControlServer::left(std::uint32_t bond) {
+    if (bond != 0 && left_ && !has_listeners(bond)) {
+        left_(bond);
+    }
+}
+
+// Who has not read the last line yet will find all news when it does.
+void ControlServer::tell(std::uint32_t bond) {
+    for (auto &connection : connections_) {
+        if (!connection.gone && connection.bond == bond && !connection.has_output()) {
+            connection.out += "{\"changed\":true}\n";
+            flush(connection);
+        }
+    }
+}
+
+void ControlServer::end_listening(std::uint32_t bond) {
+    for (auto &connection : connections_) {
+        if (!connection.gone && connection.bond == bond) {
+            connection.bond = 0;
+            connection.out += "{\"gone\":true}\n";
+            connection.closing = true;
+            flush(connection);
+        }
+    }
+}
+
 void ControlServer::flush(Connection &connection) {
     while (connection.has_output()) {
-        const auto n = ::send(connection.fd.get(), connection.out.data() + connection.sent,
-                              connection.out.size() - connection.sent, MSG_DONTWAIT | MSG_NOSIGNAL);
+        std::vector<int> beside;
+        std::ranges::transform(connection.descriptors, std::back_inserter(beside), &Fd::get);
+        const auto n =
+            sys::send_with(connection.fd.get(), std::string_view(connection.out).substr(connection.sent), beside);
         if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
             break;
         }
@@ -242,6 +299,7 @@ void ControlServer::flush(Connection &connection) {
             drop(connection);
             return;
         }
+        connection.descriptors.clear();
         connection.sent += static_cast<std::size_t>(n);
     }
     if (!connection.has_output()) {

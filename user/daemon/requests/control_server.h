@@ -12,6 +12,7 @@
 #include <list>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "common/fd.h"
 #include "user/api/protocol.h"
@@ -25,14 +26,28 @@ class ControlServer {
 public:
     // Gives the reply line to a request, now or later, exactly once. It may be called after the connection has gone.
     using Reply = std::function<void(std::string)>;
-    // Monitor requests never reach it.
+    // Monitor requests never reach it, nor does state.open.
     using Handler = std::function<void(const api::Request &, Reply)>;
+    // What state.open gives: a reply, descriptors beside it, and of which bond the connection hears news from then on
+    // (0: none).
+    struct Opened {
+        std::string line;
+        std::vector<Fd> descriptors;
+        std::uint32_t bond = 0;
+    };
+    using Open = std::function<void(const api::StateOpen &, const sys::Peer &, std::function<void(Opened)>)>;
 
     static constexpr std::size_t max_connections = 64; // of those who may only read
     static constexpr std::size_t reserved = 16;        // more, for root and the group
 
     static Result<std::unique_ptr<ControlServer>> listen(sys::EventLoop &, const std::filesystem::path &, Handler);
     ~ControlServer();
+
+    void set_open(Open open) { open_ = std::move(open); }
+    void set_left(std::function<void(std::uint32_t bond)> left) { left_ = std::move(left); } // the last listener of one
+    void tell(std::uint32_t bond);          // its listeners: something has changed
+    void end_listening(std::uint32_t bond); // it has gone
+    bool has_listeners(std::uint32_t bond) const;
 
     void set_group(std::optional<gid_t> group) { group_ = group; } // may write, besides root
     void broadcast(const std::string &line);                       // to monitors; slow readers are cut off
@@ -48,8 +63,10 @@ private:
         std::size_t sent = 0; // of `out`
         Time last_used{};
         bool monitor = false;
-        bool working = false; // a request waits for its turn, or for its reply
-        bool closing = false; // after `out` is written
+        std::uint32_t bond = 0;      // whose news it hears
+        std::vector<Fd> descriptors; // that go with the first byte of `out`
+        bool working = false;        // a request waits for its turn, or for its reply
+        bool closing = false;        // after `out` is written
         bool gone = false;
         sys::EventLoop::Source io;
 
@@ -68,6 +85,8 @@ private:
     void work_on(std::uint64_t id);
     void answer(Connection &, std::string_view line);
     void deliver(std::uint64_t id, const std::string &reply);
+    void deliver_opened(std::uint64_t id, Opened);
+    void left(std::uint32_t bond);
     void flush(Connection &);
     void watch(Connection &);
     void drop(Connection &);
@@ -76,6 +95,8 @@ private:
 
     sys::EventLoop &loop_;
     Handler handler_;
+    Open open_;
+    std::function<void(std::uint32_t)> left_;
     std::filesystem::path path_;
     Fd listener_;
     sys::EventLoop::Source accepting_;

@@ -5,7 +5,7 @@
 #include <charconv>
 #include <iterator>
 
-#include "user/cli/args.h"
+#include "user/cli/grammar/args.h"
 #include "user/cli/ifenslave.h"
 #include "user/cli/metrics.h"
 #include "user/core/options/text.h"
@@ -218,7 +218,7 @@ struct Object {
 };
 
 // A prefix finds the first that fits, as in ip: "l" and "li" are link.
-constexpr std::array<Object, 15> objects{{{"link", parse_link},
+constexpr std::array<Object, 16> objects{{{"link", parse_link},
                                           {"status", parse_status},
                                           {"monitor", parse_monitor},
                                           {"proc", parse_proc},
@@ -226,6 +226,7 @@ constexpr std::array<Object, 15> objects{{{"link", parse_link},
                                           {"doctor", parse_doctor},
                                           {"apply", parse_apply},
                                           {"lacp", parse_lacp},
+                                          {"xsk", parse_xsk},
                                           {"import", parse_import},
                                           {"ifenslave", parse_ifenslave},
                                           {"export", parse_export},
