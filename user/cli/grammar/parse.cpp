@@ -5,7 +5,7 @@
 #include <charconv>
 #include <iterator>
 
-#include "user/cli/args.h"
+#include "user/cli/grammar/args.h"
 #include "user/cli/ifenslave.h"
 #include "user/cli/metrics.h"
 #include "user/core/options/text.h"

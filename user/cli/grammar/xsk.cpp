@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // xsk allow|forbid BOND group GROUP match WORDS; xsk show BOND. The rule itself is an option of the bond.
-#include "user/cli/args.h"
+#include "user/cli/grammar/args.h"
 #include "user/core/options/xsk_rules.h"
 
 namespace xbond::cli {
