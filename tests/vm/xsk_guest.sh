@@ -34,7 +34,7 @@ check "the state tells who sends and is heard" until_ok 20 has 'e0: . queues, ca
 check "and who does not" has 'e1: . queues, carrier$' /out/state.txt
 stop_daemon KILL
 ip -n sw link set s0 down
-check "a failover shows without a controller" until_ok 10 has 'e0: . queues,$' /out/state.txt
+check "a failover shows without a controller" until_ok 10 has 'e1: . queues, carrier sends' /out/state.txt
 ip -n sw link set s0 up
 start_daemon
 check "the bond is adopted" until_ok 20 ping -c 1 -W 1 10.0.0.2
