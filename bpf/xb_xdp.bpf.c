@@ -74,6 +74,9 @@ static __always_inline int xb_to_application(struct xdp_md *ctx, __u32 id, __u32
 		return XDP_PASS;
 	if ((flags & XB_SLOT_SUPPRESS_FLOOD) && (eth->h_dest[0] & 1))
 		return XDP_PASS;
+	/* Perhaps a stray of load balancing, which comes in on every slave: xb_rx tells. */
+	if ((flags & XB_SLOT_REWRITE_DST) && id != bank->active && xb_same_mac(eth->h_dest, bank->bond_mac))
+		return XDP_PASS;
 	rule = xb_app_rule(ctx, id);
 	if (rule >= XB_XSK_RULES)
 		return XDP_PASS;

@@ -67,6 +67,8 @@ struct selection {
 	bool failover;
 	struct xbond_choice choices[XBOND_MAX_SLAVES];
 };
+/* The slots that the mode sends on at this moment: its choice, or what takes the place of one that cannot send. */
+uint32_t state_senders(const struct xbond_state *state);
 void state_select(struct xbond_state *state, const void *frame, size_t size, struct selection *selection);
 
 /* ---- socket.c: one AF_XDP socket ---- */

@@ -173,12 +173,38 @@ static bool lease_is_over(const struct xbond_state *state)
 	       (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
+static struct xb_links links_of(const struct xbond_state *state)
+{
+	return (struct xb_links){ view_word(&state->view->carrier) & state->usable,
+				  view_word(&state->view->ready) & state->usable };
+}
+
+uint32_t state_senders(const struct xbond_state *state)
+{
+	const struct xb_bank *bank = &state->copy.bank;
+	struct xb_links links = links_of(state);
+	uint32_t senders = 0;
+
+	for (uint32_t i = 0; i < bank->n_pick && i < XB_MAX_SLAVES; i++) {
+		uint32_t id = bank->pick[i];
+
+		if (id >= XB_MAX_SLAVES)
+			continue;
+		if (xb_mode_sends_on_all(state->copy.mode))
+			id = xb_link_carrier(&links, id) ? id : XB_NO_SLOT;
+		else if (!xb_link_ready(&links, id))
+			id = xb_fallback(&links, bank, id);
+		if (id < XB_MAX_SLAVES)
+			senders |= 1U << id;
+	}
+	return senders;
+}
+
 void state_select(struct xbond_state *state, const void *bytes, size_t size, struct selection *out)
 {
 	const struct xb_frame frame = { bytes, (uint32_t)size };
 	const struct xb_bank *bank = &state->copy.bank;
-	struct xb_links links = { view_word(&state->view->carrier) & state->usable,
-				  view_word(&state->view->ready) & state->usable };
+	struct xb_links links = links_of(state);
 	uint32_t id, other;
 	bool insist;
 

@@ -242,26 +242,17 @@ static uint32_t queues_of(int fd, uint32_t ifindex)
 	return channels.rx_count + channels.combined_count ? channels.rx_count + channels.combined_count : 1;
 }
 
-/* Those that the mode chooses from, as far as they can send. */
-static bool may_send(const struct xb_view *view, uint32_t ready, uint32_t slot)
-{
-	for (uint32_t i = 0; i < view->bank.n_pick && i < XB_MAX_SLAVES; i++)
-		if (view->bank.pick[i] == slot)
-			return ready >> slot & 1;
-	return false;
-}
-
 API void xbond_state_get(struct xbond_state *state, struct xbond_bond *bond)
 {
 	const struct xb_view *view = &state->copy;
 	const int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	uint32_t carrier, ready;
+	uint32_t carrier, senders;
 
 	memset(bond, 0, sizeof(*bond));
 	bond->sequence = xbond_state_sequence(state);
 	state_refresh(state);
 	carrier = view_word(&state->view->carrier);
-	ready = view_word(&state->view->ready);
+	senders = state_senders(state);
 	bond->ifindex = view->bond_ifindex;
 	bond->mode = view->mode;
 	bond->policy = view->policy;
@@ -278,7 +269,7 @@ API void xbond_state_get(struct xbond_state *state, struct xbond_bond *bond)
 		memcpy(slave->mac, at->mac, sizeof(slave->mac));
 		slave->slot = (uint8_t)slot;
 		slave->carrier = carrier >> slot & 1;
-		slave->may_send = may_send(view, ready, slot);
+		slave->may_send = senders >> slot & 1;
 		slave->heard = !(at->flags & XB_SLOT_SUPPRESS);
 	}
 	if (fd >= 0)

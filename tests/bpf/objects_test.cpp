@@ -60,6 +60,9 @@ const std::map<std::string, Layout> abi = {
     {"xb_counters", counters_layout()},
     XB_STRUCT(xb_event, type, slot, ifindex, carrier, ktime_ns),
     XB_STRUCT(xb_watch, timer, interval_ns, runs, carrier),
+    XB_STRUCT(xb_xsk_rule, fields, group, vlan, ethertype, src_first, src_last, dst_first, dst_last, queue, protocol,
+              reserved, mac, reserved2),
+    XB_STRUCT(xb_xsk_rules, n, reserved, rule),
 };
 
 Layout layout_of(const btf *types, const btf_type *type) {
@@ -138,7 +141,8 @@ TEST_CASE("the maps have the types, sizes and flags that abi.h names") {
                               {XB_MAP_STATS, BPF_MAP_TYPE_PERCPU_ARRAY, sizeof(xb_counters), XB_STATS_ENTRIES, 0},
                               {XB_MAP_EVENTS, BPF_MAP_TYPE_RINGBUF, 0, XB_EVENTS_BYTES, 0},
                               {XB_MAP_WATCH, BPF_MAP_TYPE_ARRAY, sizeof(xb_watch), 1, 0},
-                              {XB_MAP_XSK, BPF_MAP_TYPE_XSKMAP, sizeof(__u32), XB_XSK_ENTRIES, 0}}) {
+                              {XB_MAP_XSK, BPF_MAP_TYPE_XSKMAP, sizeof(__u32), XB_XSK_ENTRIES, 0},
+                              {XB_MAP_XSK_APPS, BPF_MAP_TYPE_ARRAY_OF_MAPS, sizeof(__u32), XB_XSK_RULES, 0}}) {
         INFO(e.name);
         bpf_map_info info{};
         __u32 size = sizeof(info);

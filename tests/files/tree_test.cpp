@@ -109,6 +109,8 @@ TEST_CASE("files: a bond's values as the kernel writes them") {
         INFO(file);
         CHECK(files::read(made, bonding(file)).value() == text);
     }
+    made.bond["options"]["mode"] = "balance-rr"; // has an active slave for its own use only
+    CHECK(files::read(made, bonding("active_slave")).value().empty());
     made.bond["slaves"] = ordered_json::array();
     CHECK(files::read(made, bonding("slaves")).value().empty());
 }

@@ -36,7 +36,7 @@ TEST_CASE("libxbond-xsk hashes random frames as explain does, whatever they are"
         frame[13] = static_cast<std::uint8_t>(type);
         frame[14] = random() % 2 == 0 ? 0x45 : frame[14];
         const auto size = random() % frame.size();
-        const std::uint32_t policy = random() % XB_N_POLICIES;
+        const auto policy = static_cast<std::uint32_t>(random() % XB_N_POLICIES);
         const data_path::xb_frame there{std::span(frame).first(size), 0};
         different += data_path::xb_flow_hash(&there, policy) != xbond_hash(policy, frame.data(), size) ? 1 : 0;
     }

@@ -203,7 +203,8 @@ Task<Result<void>> Daemon::start_serving(std::optional<api::Config> config, std:
                 on_open(request, peer, std::move(answer));
             });
             server_->set_left([this](std::uint32_t ifindex) {
-                if (auto *bond = bond_of_device(ifindex)) {
+                auto *const bond = bond_of_device(ifindex);
+                if (bond != nullptr && opens_.at_rest()) { // or the next one is just coming
                     bond->applications().nobody_looks();
                 }
             });

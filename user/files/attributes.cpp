@@ -68,8 +68,13 @@ std::string queue_ids(std::string_view, const ordered_json &bond) {
     return name_list(pairs);
 }
 
-std::string active_slave(std::string_view, const ordered_json &bond) { return name_line(bond.at("active_slave")); }
-std::string primary(std::string_view, const ordered_json &bond) { return name_line(bond.at("primary")); }
+// In modes that have one; the kernel keeps it to itself in the others.
+std::string of_primary_modes(const ordered_json &bond, const char *key) {
+    const auto mode = core::parse_mode(option_text("mode", bond));
+    return mode && core::traits(*mode).has_primary ? name_line(bond.at(key)) : "";
+}
+std::string active_slave(std::string_view, const ordered_json &bond) { return of_primary_modes(bond, "active_slave"); }
+std::string primary(std::string_view, const ordered_json &bond) { return of_primary_modes(bond, "primary"); }
 std::string carrier(std::string_view, const ordered_json &bond) {
     return line(bond.at("carrier").get<bool>() ? "up" : "down");
 }

@@ -85,6 +85,17 @@ bool is_stale(const fs::path &path, const sockaddr_un &address) {
 
 } // namespace
 
+namespace {
+
+// What connects inherits it.
+void refuse_descriptors(int listener) {
+    constexpr int passes_rights = 83; // SO_PASSRIGHTS, newer than libc
+    const int off = 0;
+    (void)::setsockopt(listener, SOL_SOCKET, passes_rights, &off, sizeof off);
+}
+
+} // namespace
+
 Result<Fd> listen_unix(const fs::path &path) {
     XB_TRY(address, address_of(path));
     const auto directory = fs::absolute(path).parent_path();
@@ -95,6 +106,7 @@ Result<Fd> listen_unix(const fs::path &path) {
     if (!fd) {
         return fd;
     }
+    refuse_descriptors(fd->get());
     if (is_stale(path, *address)) {
         ::unlink(path.c_str());
     }
@@ -135,10 +147,21 @@ Result<Peer> peer_of(int fd) {
     return peer;
 }
 
-void refuse_descriptors(int fd) {
-    constexpr int passes_rights = 83; // SO_PASSRIGHTS, newer than libc
-    const int off = 0;
-    (void)::setsockopt(fd, SOL_SOCKET, passes_rights, &off, sizeof off);
+// Looks first: bytes that were seen to have nothing beside them are read, and no more.
+ssize_t receive_plain(int fd, std::span<char> buffer) {
+    iovec data{buffer.data(), buffer.size()};
+    msghdr message{};
+    message.msg_iov = &data;
+    message.msg_iovlen = 1;
+    const auto seen = ::recvmsg(fd, &message, MSG_PEEK | MSG_DONTWAIT);
+    if (seen <= 0) {
+        return seen;
+    }
+    if ((message.msg_flags & MSG_CTRUNC) != 0) {
+        errno = EBADMSG;
+        return -1;
+    }
+    return ::recv(fd, buffer.data(), static_cast<std::size_t>(seen), MSG_DONTWAIT);
 }
 
 ssize_t send_with(int fd, std::string_view bytes, std::span<const int> descriptors) {

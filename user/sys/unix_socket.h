@@ -26,9 +26,9 @@ struct Peer {
 Result<Fd> listen_unix(const std::filesystem::path &);
 Result<Fd> accept_unix(int listener); // non-blocking, close-on-exec
 Result<Peer> peer_of(int fd);
-// Descriptors of the peer are refused where the kernel can do that (6.16): to close them may take as long as the peer
-// likes.
-void refuse_descriptors(int fd);
+// As recv() without waiting, and EBADMSG where descriptors lie beside the bytes, which then stay unread: to close them
+// may take as long as the peer likes. A socket that listens here refuses them where the kernel can (6.16).
+ssize_t receive_plain(int fd, std::span<char> buffer);
 // As send(), at most all of `bytes`, with descriptors beside the first of them.
 ssize_t send_with(int fd, std::string_view bytes, std::span<const int> descriptors);
 Result<Fd> connect_unix(const std::filesystem::path &); // blocking

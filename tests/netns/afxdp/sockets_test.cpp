@@ -132,6 +132,34 @@ TEST_CASE("broadcast copies to every slave what an application sends") {
     CHECK(wires.wire(1).wait_count(same_as(frame), count));
 }
 
+TEST_CASE("balance-tlb: what an application sends on a slave that is not the active one has that slave's address") {
+    Lab lab(Switch::Kind::wires, 2);
+    lab.make_bond("mode balance-tlb xmit_hash_policy layer3+4");
+    lab.cli().ok("xsk allow bond0 group 0 match udp dst 4789");
+    REQUIRE(attached(lab, 2));
+    const Sockets sockets(lab.ns(), lab.daemon());
+    REQUIRE(sockets.wait_sockets(2));
+    const Wires wires(lab, 2);
+    for (std::uint16_t port = 1000; port < 1000 + count; ++port) {
+        REQUIRE(sockets.send(from_bond(port)));
+    }
+    const auto status = lab.status();
+    const auto from = [](const xbond::MacAddr &mac) {
+        return [mac](const Frame &frame) {
+            return frame.bytes.size() == 60 && frame.bytes[23] == 17 &&
+                   std::equal(mac.bytes.begin(), mac.bytes.end(), frame.bytes.begin() + 6);
+        };
+    };
+    const auto active = status.active_slave == "e0" ? 0 : 1;
+    const auto other = status.slave(active == 0 ? "e1" : "e0").mac;
+    const auto sent = [&] {
+        return wires.count(active, from(xbond::test::test_mac(1))) + wires.count(1 - active, from(other));
+    };
+    CHECK(wait_until([&] { return sent() == count; }));
+    CHECK(wires.count(1 - active, from(other)) > 0);
+    CHECK(wires.count(active, from(xbond::test::test_mac(1))) > 0);
+}
+
 TEST_CASE("a slave that joins gets sockets, one that leaves gives them back") {
     Lab lab(Switch::Kind::wires, 3);
     lab.make_bond("mode balance-xor");

@@ -74,6 +74,7 @@ TEST_CASE("a carrier that is lost shows in an application's memory while no cont
     lab.host().cut(0);
     CHECK(wait_until([&] { return state.choice(udp_frame(1)) == "e1"; }));
     CHECK(state.slave("e0").carrier == 0);
+    CHECK(state.senders() == std::vector<std::string>{"e1"});
 }
 
 TEST_CASE("an application goes back to an xbondd that was restarted, and misses nothing") {

@@ -223,3 +223,22 @@ TEST_CASE("files: a reader of a daemon that is stuck waits, others of the daemon
     REQUIRE(reader.wait(10s) == 0);
     CHECK(reader.out() == lab.cli().ok("proc bond0"));
 }
+
+TEST_CASE("files: the usual place is beside the control socket of the network namespace") {
+    if (no_fuse()) {
+        return;
+    }
+    Lab lab(Kind::bridge, 1);
+    lab.make_bond("mode active-backup");
+    const auto usual = std::filesystem::path("/run/xbond") / std::to_string(lab.ns().inode()) / "files";
+    Process process({program("xbond-files"), "--socket", lab.daemon().socket()}, lab.ns().fd());
+    std::error_code ignored;
+    REQUIRE(wait_until([&] { return std::filesystem::exists(usual / "proc", ignored); }));
+    CHECK(text_of(usual / "sys/class/net/bonding_masters") == "bond0\n");
+    process.signal(SIGKILL);
+    process.wait(10s);
+    CHECK(wait_until([&] { return !std::filesystem::exists(usual / "proc", ignored) && !ignored; }));
+    CHECK(lab.ns().run({program("xbond-files"), "--unmount"}).ok());
+    CHECK(lab.ns().run({program("xbond-files"), "--wrong"}).exit_code == 2);
+    CHECK(lab.ns().run({program("xbond-files"), "--help"}).out.starts_with("Usage: xbond-files "));
+}

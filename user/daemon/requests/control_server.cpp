@@ -16,7 +16,8 @@ namespace {
 
 constexpr std::size_t max_monitor_backlog = 4U << 20; // bytes; a monitor that far behind is cut off
 constexpr std::size_t max_reading_bytes = 256U << 10; // of a request that may change nothing: a frame fits in hex
-constexpr Ms accept_pause(100);                       // while there are no descriptors
+constexpr Ms accept_pause(100);                       // while there are no descriptors, or too many to close
+constexpr std::size_t max_closing = 256;              // connections that have gone and hold descriptors of clients
 
 } // namespace
 
@@ -47,22 +48,28 @@ ControlServer::Connection *ControlServer::find(std::uint64_t id) {
     return found == connections_.end() || found->gone ? nullptr : &*found;
 }
 
+// The listener stays readable, so the loop would do nothing but ask it.
+void ControlServer::accept_later() {
+    accepting_ = {};
+    pause_ = loop_.at(sys::now() + accept_pause, [this] {
+        accepting_ = loop_.on_readable(
+            listener_.get(), [this] { on_connect(); }, "client");
+    });
+}
+
 void ControlServer::on_connect() {
+    if (closer_.waiting() > max_closing) {
+        accept_later();
+        return;
+    }
     auto fd = sys::accept_unix(listener_.get());
     if (!fd) {
         if (fd.error().code == EMFILE || fd.error().code == ENFILE || fd.error().code == ENOMEM) {
-            // The listener stays readable, so the loop would do nothing but ask it. An idle connection gives its
-            // descriptor, or there is one a little later.
-            (void)make_room(true);
-            accepting_ = {};
-            pause_ = loop_.at(sys::now() + accept_pause, [this] {
-                accepting_ = loop_.on_readable(
-                    listener_.get(), [this] { on_connect(); }, "client");
-            });
+            (void)make_room(true); // an idle connection gives its descriptor, or there is one a little later
+            accept_later();
         }
         return;
     }
-    sys::refuse_descriptors(fd->get());
     if (auto peer = sys::peer_of(fd->get())) {
         admit(std::move(*fd), std::move(*peer));
     }
@@ -77,6 +84,7 @@ void ControlServer::admit(Fd fd, sys::Peer peer) {
     const bool full = writer ? all >= max_connections + reserved : taken >= max_connections;
     if (full && !make_room(writer)) {
         turn_away(fd);
+        close(std::move(fd));
         return;
     }
     auto &connection = connections_.emplace_back();
@@ -130,9 +138,21 @@ void ControlServer::watch(Connection &connection) {
     }
 }
 
+// What nobody has read may hold descriptors that the client passed, and they are closed with it: of a file that its own
+// file system looks after, of hundreds of packet sockets. The loop does not wait for that.
+void ControlServer::close(Fd fd) {
+    (void)::shutdown(fd.get(), SHUT_RDWR);
+    closer_.run(
+        [held = std::make_shared<Fd>(std::move(fd))]() -> sys::Worker::Then {
+            held->reset();
+            return {};
+        },
+        "close a client");
+}
+
 void ControlServer::drop(Connection &connection) {
     connection.io = {};
-    connection.fd.reset();
+    close(std::move(connection.fd));
     connection.descriptors.clear();
     connection.gone = true;
     left(std::exchange(connection.bond, 0));
@@ -159,7 +179,7 @@ void ControlServer::on_io(Connection &connection, std::uint32_t events) {
 
 bool ControlServer::read(Connection &connection) {
     char buffer[65536];
-    const auto n = ::recv(connection.fd.get(), buffer, sizeof buffer, MSG_DONTWAIT);
+    const auto n = sys::receive_plain(connection.fd.get(), buffer);
     if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR)) {
         return false;
     }

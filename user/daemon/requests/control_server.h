@@ -18,6 +18,7 @@
 #include "user/api/protocol.h"
 #include "user/sys/event_loop.h"
 #include "user/sys/unix_socket.h"
+#include "user/sys/worker.h"
 #include "xbond/result.h"
 
 namespace xbond::daemon {
@@ -74,8 +75,10 @@ private:
         bool idle() const { return !working && !has_output() && !gone; }
     };
 
-    ControlServer(sys::EventLoop &loop, Handler handler) : loop_(loop), handler_(std::move(handler)) {}
+    ControlServer(sys::EventLoop &loop, Handler handler) : loop_(loop), handler_(std::move(handler)), closer_(loop) {}
+    void accept_later();
     void on_connect();
+    void close(Fd);
     void admit(Fd, sys::Peer);
     bool make_room(bool for_writer);
     void turn_away(const Fd &) const;
@@ -106,6 +109,7 @@ private:
     std::optional<gid_t> group_;
     // Callbacks that outlive the server see that it has gone.
     std::shared_ptr<ControlServer *> self_ = std::make_shared<ControlServer *>(this);
+    sys::Worker closer_; // of connections
 };
 
 } // namespace xbond::daemon
