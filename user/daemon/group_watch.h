@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Tells whose multicast list has changed: hands read the lists of all devices, once for all bonds. Kernels since 6.14
-// tell when a group is joined, and the carrier watch of each bond sees its list change. For what neither tells of (where
-// there is no watch) the lists are read twice a second, and soon again while they change.
+// tell when a group is joined, and the carrier watch of each bond sees its list change. For what neither tells of
+// (where there is no watch) the lists are read twice a second, and soon again while they change.
 #pragma once
 
 #include <cstdint>
