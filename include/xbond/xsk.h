@@ -61,7 +61,8 @@ void xbond_state_close(struct xbond_state *state);
 
 /* Readable (poll, epoll) when there may be news: then call xbond_state_update(). The same for the object's life. */
 int xbond_state_fd(const struct xbond_state *state);
-/* Takes the news in, and goes back to an xbondd that was restarted. 1: something has changed, 0: nothing has;
+/* Takes the news in, and goes back to an xbondd that was restarted, which takes up to a second if that one is there and
+ * does not answer. 1: something has changed, 0: nothing has;
  * -ENODEV: the bond has gone, and what is read stays as it was. */
 int xbond_state_update(struct xbond_state *state);
 
