@@ -4,8 +4,8 @@
 # bridge in namespace `sw`: the mapped state, also without a controller, and AF_XDP sockets of an ordinary user.
 set -u
 . /job/guest_lib.sh
-user=(setpriv --reuid 65534 --regid 4711 --clear-groups --inh-caps -all,+net_raw --ambient-caps -all,+net_raw
-    --bounding-set -all,+net_raw)
+user=(setpriv --reuid 65534 --regid 4711 --clear-groups --inh-caps "-all,+net_raw" --ambient-caps "-all,+net_raw"
+    --bounding-set "-all,+net_raw")
 
 xbond() { command xbond --timeout 120 "$@"; } # an emulated processor
 
