@@ -47,9 +47,15 @@ struct Fixture {
         std::filesystem::remove_all(dir);
     }
 
+    // A child inherits the locks that other threads hold at that moment, the allocator's among them.
+    pid_t fork() const {
+        REQUIRE(server->drain(Ms(10000)));
+        return ::fork();
+    }
+
     // A child with the given identity sends `text`; its exit code is the errno of the reply, 0 for ok.
     int ask_as(uid_t uid, gid_t gid, const std::string &text) {
-        const pid_t child = ::fork();
+        const pid_t child = fork();
         if (child == 0) {
             if (uid != 0 &&
                 (::setgroups(0, nullptr) != 0 || ::setresgid(gid, gid, gid) != 0 || ::setresuid(uid, uid, uid) != 0)) {
@@ -240,7 +246,7 @@ TEST_CASE("control socket: idle connections of one user lock neither root nor an
     int hold[2];
     REQUIRE(::pipe(ready) == 0);
     REQUIRE(::pipe(hold) == 0);
-    const pid_t greedy = ::fork();
+    const pid_t greedy = f.fork();
     if (greedy == 0) { // takes every place that there is, and keeps them
         ::close(hold[1]);
         if (::setgroups(0, nullptr) != 0 || ::setresgid(65534, 65534, 65534) != 0 ||

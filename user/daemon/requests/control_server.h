@@ -50,6 +50,8 @@ public:
     void end_listening(std::uint32_t bond); // it has gone
     bool has_listeners(std::uint32_t bond) const;
 
+    // Waits until connections that have gone are closed. The loop's thread does not wait for that.
+    bool drain(Ms patience) { return closer_.drain(patience); }
     void set_group(std::optional<gid_t> group) { group_ = group; } // may write, besides root
     void broadcast(const std::string &line);                       // to monitors; slow readers are cut off
 
