@@ -25,6 +25,11 @@ struct {
 	__type(value, struct xb_view_timer);
 } xb_view_timer SEC(".maps");
 
+struct {
+	__u64 dev;
+	__u32 ifindex;
+} xb_bond;
+
 /* Words of a bank that are copied. */
 #define XB_BANK_WORDS (__builtin_offsetof(struct xb_bank, monitor) / 8)
 
@@ -145,6 +150,16 @@ __noinline int xb_view_refresh(void)
 	return 0;
 }
 
+static __always_inline int xb_bond_lives(void)
+{
+#if XB_CARRIER == XB_CARRIER_NONE
+	return 1;
+#else
+	return xb_device_lives(xb_bond.dev, xb_bond.ifindex, 0);
+#endif
+}
+
+/* It ends by itself when the bond has gone, with its network namespace perhaps: nobody may come to stop it. */
 static int xb_view_tick(void *map, __u32 *key, struct xb_view_timer *state)
 {
 	__u64 interval = state->interval_ns;
@@ -152,12 +167,12 @@ static int xb_view_tick(void *map, __u32 *key, struct xb_view_timer *state)
 	(void)map;
 	(void)key;
 	xb_view_refresh();
-	if (interval)
+	if (interval && xb_bond_lives())
 		bpf_timer_start(&state->timer, interval - bpf_ktime_get_ns() % interval, 0);
 	return 0;
 }
 
-/* ctx.mark = the interval in us, as of xb_watch_arm; 0: once more, then no longer. */
+/* ctx.ifindex = the bond, ctx.mark = the interval in us, as of xb_watch_arm; 0: once more, then no longer. */
 SEC("tc")
 int xb_view_run(struct __sk_buff *ctx)
 {
@@ -167,6 +182,10 @@ int xb_view_run(struct __sk_buff *ctx)
 
 	if (!state)
 		return ENOENT;
+#if XB_CARRIER != XB_CARRIER_NONE
+	xb_bond.dev = xb_device_of(ctx);
+	xb_bond.ifindex = ctx->ifindex;
+#endif
 	xb_view_refresh();
 	state->interval_ns = (__u64)ctx->mark * 1000;
 	if (!state->interval_ns) {

@@ -25,21 +25,6 @@ struct {
 
 __u64 xb_home; /* the bond's network namespace; 0: no device has been learned by these programs */
 
-static __always_inline __u64 xb_device_of(struct __sk_buff *ctx)
-{
-#if XB_CARRIER == XB_CARRIER_KFUNC
-	struct sk_buff *skb = bpf_cast_to_kern_ctx(ctx);
-
-	return (__u64)skb->dev;
-#else
-	struct net_device *dev = 0;
-
-	/* Behind the program's view of ctx is the sk_buff itself. */
-	bpf_probe_read_kernel(&dev, sizeof(dev), (void *)ctx + bpf_core_field_offset(struct sk_buff, dev));
-	return (__u64)dev;
-#endif
-}
-
 /* ctx.ifindex = the slave, ctx.mark = its slot: learns the net_device without traffic. Returns 0, or 1 for a bad slot.
  * Writes dev alone: user space, which also fills slots of devices that were not learned, writes ifindex after it. */
 SEC("tc")
@@ -101,7 +86,7 @@ __noinline int xb_watch_slot(__u32 id)
 		return 0;
 	if (!slot->dev)
 		return 1;
-	lives = xb_device_lives(slot, xb_home);
+	lives = xb_device_lives(slot->dev, event.ifindex, xb_home);
 	event.carrier = lives && xb_carrier_on(slot);
 	if (event.carrier != watch->carrier[id]) {
 		if (!event.carrier)
@@ -175,10 +160,10 @@ static int xb_watch_tick(void *map, __u32 *key, struct xb_watch *watch)
 	return 0;
 }
 
-/* ctx.ifindex = the bond, ctx.mark = the interval in us: starts the timer with it (it goes on while a slot's device lives), or stops the timer
- * when it is 0. Running it again restarts the interval, also from a newly loaded object, whose callback then takes over.
- * Returns 0 or the errno: ENOMEM may pass, since the kernel allocates the timer without waiting. It does so once; a
- * timer that was stopped is kept. */
+/* ctx.ifindex = the bond, ctx.mark = the interval in us: starts the timer with it (it goes on while a slot's device lives),
+ * or stops the timer when it is 0. Running it again restarts the interval, also from a newly loaded object, whose callback
+ * then takes over. Returns 0 or the errno: ENOMEM may pass, since the kernel allocates the timer without waiting. It does
+ * so once; a timer that was stopped is kept. */
 SEC("tc")
 int xb_watch_arm(struct __sk_buff *ctx)
 {

@@ -240,7 +240,8 @@ Result<void> DataPath::open_view(Ms interval) {
 
 Result<void> DataPath::set_view(Ms interval) {
     impl_->view_interval_us = static_cast<std::uint32_t>(std::chrono::microseconds(interval).count());
-    return impl_->programs.view ? arm_view(impl_->programs.view.get(), interval) : Result<void>{};
+    return impl_->programs.view ? arm_view(impl_->programs.view.get(), impl_->config.bond_ifindex, interval)
+                                : Result<void>{};
 }
 
 int DataPath::view_fd() const { return impl_->programs.view ? impl_->maps.fd(XB_MAP_VIEW) : -1; }
@@ -256,7 +257,7 @@ void DataPath::publish(const Bank &bank) {
     const xb_monitor before = published().monitor;
     impl_->table.publish(impl_->with_entry(bank));
     if (const int view = impl_->view; view >= 0) {
-        (void)run_once(view, 0, impl_->view_interval_us);
+        (void)run_once(view, impl_->config.bond_ifindex, impl_->view_interval_us);
     }
     // After the flip, or an answer of the old target could still stamp the new one.
     impl_->forget_replaced_targets(before, bank.monitor);

@@ -320,8 +320,8 @@ Result<void> DataPath::Impl::use_programs(Programs next) {
         }
     }
     if (new_view) {
-        XB_TRY_VOID(
-            arm_view(programs.view.get(), std::chrono::duration_cast<Ms>(std::chrono::microseconds(view_interval_us))));
+        XB_TRY_VOID(arm_view(programs.view.get(), config.bond_ifindex,
+                             std::chrono::duration_cast<Ms>(std::chrono::microseconds(view_interval_us))));
     }
     if (!new_watch) {
         return {};

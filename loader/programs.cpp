@@ -245,7 +245,9 @@ Result<void> arm_watch(int prog_fd, std::uint32_t bond, Ms interval) {
     return arm_timer(prog_fd, bond, interval, "the carrier watch");
 }
 
-Result<void> arm_view(int prog_fd, Ms interval) { return arm_timer(prog_fd, 0, interval, "what applications see"); }
+Result<void> arm_view(int prog_fd, std::uint32_t bond, Ms interval) {
+    return arm_timer(prog_fd, bond, interval, "what applications see");
+}
 
 Result<xb_config> read_config(int prog_fd) {
     XB_TRY(program, program_info(prog_fd));

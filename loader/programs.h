@@ -91,7 +91,7 @@ inline constexpr std::string_view build_prefix = "build_";
 std::string build_mark(const Programs &running);
 
 // Runs xb_view_run, as arm_watch does xb_watch_arm.
-Result<void> arm_view(int prog_fd, Ms interval);
+Result<void> arm_view(int prog_fd, std::uint32_t bond, Ms interval);
 
 // What a loaded program has in its read-only data.
 Result<xb_config> read_config(int prog_fd);

@@ -4,6 +4,7 @@
 
 #include <cstring>
 #include <dirent.h>
+#include <iostream>
 #include <linux/bpf.h>
 #include <nlohmann/json.hpp>
 #include <sys/mman.h>
@@ -12,6 +13,7 @@
 
 #include "tests/netns/afxdp/application.h"
 #include "tests/netns/frames.h"
+#include "xbond/view.h"
 
 using namespace xbond::harness;
 
@@ -146,4 +148,29 @@ TEST_CASE("what an application has of a bond it cannot write, by no way of its d
     attributes.value = reinterpret_cast<std::uintptr_t>(value.data());
     CHECK(::syscall(SYS_bpf, BPF_MAP_UPDATE_ELEM, &attributes, sizeof attributes) != 0);
     CHECK(errno == EPERM);
+}
+
+TEST_CASE(
+    "what an application sees is kept true until the bond's device has gone, and no longer, without a controller") {
+    Lab lab(Switch::Kind::wires, 2);
+    lab.make_bond("mode active-backup");
+    if (lab.status().carrier_check == "none") {
+        std::cout << "SKIPPED: this kernel lets no program see devices\n";
+        return;
+    }
+    const State state(lab.ns(), lab.daemon());
+    const auto maps = map_descriptors();
+    REQUIRE(maps.size() == 1);
+    void *const memory = ::mmap(nullptr, sizeof(xb_view), PROT_READ, MAP_SHARED, maps.front(), 0);
+    REQUIRE(memory != MAP_FAILED);
+    const auto runs = [&] { return __atomic_load_n(&static_cast<const xb_view *>(memory)->runs, __ATOMIC_RELAXED); };
+    const auto goes_on = [&] {
+        const auto before = runs();
+        return wait_until([&] { return runs() != before; }, 300ms);
+    };
+    lab.daemon().kill9();
+    CHECK(goes_on());
+    lab.ns().ip("link del bond0");
+    CHECK(wait_until([&] { return !goes_on(); }));
+    ::munmap(memory, sizeof(xb_view));
 }
