@@ -258,6 +258,15 @@ static bool has_room(struct xbond_xsk *xsk, struct port *port)
 	return ring_room(&port->tx) != 0;
 }
 
+/* The kernel would refuse what is not within one frame, and never give the frame back. */
+static bool is_whole(const struct xbond_xsk *xsk, const struct xbond_frame *frame)
+{
+	const uint8_t *const start = xsk->memory.start + address_of(xsk, frame->frame), *const data = frame->data;
+
+	return data >= start && data < start + xsk->memory.frame_size && frame->size > 0 &&
+	       frame->size <= (size_t)(start + xsk->memory.frame_size - data);
+}
+
 /* To all ports or, where one is full, to none. */
 static bool send_frame(struct xbond_xsk *xsk, const struct xbond_frame *frame, const struct selection *selection)
 {
@@ -280,7 +289,7 @@ static bool send_frame(struct xbond_xsk *xsk, const struct xbond_frame *frame, c
 	}
 	if (n == 1 && selection->choices[0].set_source && frame->size >= XB_L2_LEN)
 		memcpy((uint8_t *)frame->data + 6, selection->choices[0].source, 6);
-	xsk->frames[frame->frame] = (struct frame){ KERNEL, (uint8_t)n, (uint16_t)ports[n - 1] };
+	xsk->frames[frame->frame] = (struct frame){ KERNEL, (uint8_t)n, n == 1 ? (uint16_t)ports[0] : SEVERAL_PORTS };
 	for (int i = 0; i < n; i++) {
 		struct port *port = xsk->ports[ports[i]];
 		struct xdp_desc *entry = &((struct xdp_desc *)port->tx.entries)[port->tx.at & port->tx.mask];
@@ -304,7 +313,7 @@ API int xbond_xsk_tx(struct xbond_xsk *xsk, const struct xbond_frame *frames, in
 	for (i = 0; i < n; i++) {
 		const struct xbond_frame *frame = &frames[i];
 
-		if (frame->frame >= xsk->options.frames || xsk->frames[frame->frame].place != CALLER)
+		if (frame->frame >= xsk->options.frames || xsk->frames[frame->frame].place != CALLER || !is_whole(xsk, frame))
 			break;
 		state_select(xsk->state, frame->data, frame->size, &selection);
 		if (!send_frame(xsk, frame, &selection))

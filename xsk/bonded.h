@@ -13,13 +13,14 @@
 #include "xsk/internal.h"
 
 #define MAX_PORTS (XB_MAX_SLAVES * XB_XSK_QUEUES)
+#define SEVERAL_PORTS 0xffff
 
 enum place { FREE, CALLER, KERNEL, QUARANTINE };
 
 struct frame {
 	uint8_t place;
 	uint8_t copies; /* KERNEL: how many ports send it */
-	uint16_t port;  /* KERNEL: the last one it was given to */
+	uint16_t port;  /* KERNEL: who has it, or SEVERAL_PORTS */
 };
 
 struct xbond_xsk {

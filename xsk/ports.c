@@ -111,7 +111,7 @@ static void drop_port(struct xbond_xsk *xsk, int index)
 	for (uint32_t i = 0; i < n; i++) {
 		struct frame *frame = &xsk->frames[i];
 
-		if (frame->place == KERNEL && (frame->port == index || frame->copies > 1))
+		if (frame->place == KERNEL && (frame->port == index || frame->port == SEVERAL_PORTS))
 			frame->place = QUARANTINE;
 		else if (frame->place == KERNEL && frame->port == last)
 			frame->port = (uint16_t)index;

@@ -147,7 +147,8 @@ void xbond_xsk_release(struct xbond_xsk *xsk, const struct xbond_frame *frames, 
 /* Empty frames to fill and send: how many there were; `size` is the room of each. */
 int xbond_xsk_alloc(struct xbond_xsk *xsk, struct xbond_frame *frames, int n);
 /* Sends received or filled frames as the bond would, each on the slave that its mode takes. Those that were taken, the
- * first ones, are no more the caller's; the others found the rings full. */
+ * first ones, are no more the caller's; the next one found the rings full, or is none: not the caller's, or with `data` and
+ * `size` not within the frame. */
 int xbond_xsk_tx(struct xbond_xsk *xsk, const struct xbond_frame *frames, int n);
 
 void xbond_xsk_get_stats(struct xbond_xsk *xsk, struct xbond_xsk_stats *stats);

@@ -118,6 +118,17 @@ bool Sockets::send(const std::vector<std::uint8_t> &frame) const {
     return sent;
 }
 
+int Sockets::send_too_long() const {
+    xbond_frame out{};
+    if (xbond_xsk_alloc(xsk_, &out, 1) != 1) {
+        return -1;
+    }
+    ++out.size;
+    const int taken = xbond_xsk_tx(xsk_, &out, 1);
+    xbond_xsk_release(xsk_, &out, 1);
+    return taken;
+}
+
 xbond_xsk_stats Sockets::stats() const {
     xbond_xsk_stats stats{};
     xbond_xsk_get_stats(xsk_, &stats);

@@ -50,6 +50,7 @@ public:
     };
     std::vector<Received> receive(std::size_t wanted, std::chrono::milliseconds limit = 2s) const;
     bool send(const std::vector<std::uint8_t> &frame) const;
+    int send_too_long() const; // one byte more than there is room for; what xbond_xsk_tx took
     xbond_xsk_stats stats() const;
     // Takes news in until there are so many sockets.
     bool wait_sockets(std::uint32_t n, std::chrono::milliseconds limit = 5s) const;

@@ -116,6 +116,18 @@ TEST_CASE(
     CHECK(sockets.stats().tx_dropped == 0);
 }
 
+TEST_CASE("a frame that says more than its room is not taken, and not lost") {
+    Lab lab(Switch::Kind::wires, 1);
+    lab.make_bond("mode active-backup");
+    lab.cli().ok("xsk allow bond0 group 0 match all");
+    REQUIRE(attached(lab, 1));
+    const Sockets sockets(lab.ns(), lab.daemon());
+    REQUIRE(sockets.wait_sockets(1));
+    const auto before = sockets.stats().free_frames;
+    CHECK(sockets.send_too_long() == 0);
+    CHECK(sockets.stats().free_frames == before);
+}
+
 TEST_CASE("broadcast copies to every slave what an application sends") {
     Lab lab(Switch::Kind::wires, 2);
     lab.make_bond("mode broadcast");
