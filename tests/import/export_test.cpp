@@ -121,6 +121,17 @@ TEST_CASE("export: commands for ip, and what it has nothing for is said") {
     CHECK(out.notes[1].find("mac 00:00:5e:00:53:02") != std::string::npos);
 }
 
+TEST_CASE("export: an option that ip does not know is in no command, and is named") {
+    const auto out = exported(
+        file_of(
+            R"({"bond0":{"mode":"802.3ad","lacp_strict":"on","lacp_channel":"af_xdp","xsk_allow":"group 0 match all","slaves":[]}})"),
+        "iproute2");
+    CHECK(out.text.starts_with("ip link add bond0 type bond mode 802.3ad miimon 100\n"));
+    for (const char *const option : {"lacp_strict", "lacp_channel", "xsk_allow"}) {
+        CHECK(std::ranges::any_of(out.notes, [&](const auto &n) { return n.find(option) != std::string::npos; }));
+    }
+}
+
 TEST_CASE("export: what import makes of every case of the corpus comes back from networkd and netplan the same") {
     int compared = 0;
     for (const auto &entry : std::filesystem::directory_iterator(XB_TEST_DATA "/import")) {

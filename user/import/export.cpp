@@ -42,11 +42,6 @@ constexpr std::array keys{Key{"mode", "Mode", "mode"},
                           Key{"ad_actor_system", "AdActorSystem", ""},
                           Key{"tlb_dynamic_lb", "DynamicTransmitLoadBalancing", "", Form::flag}};
 
-// What the kernel's driver does not have; use_carrier it has always on.
-bool is_own(std::string_view option) {
-    return is_one_of(option, {"monitors", "max_ports", "controller_lease", "xdp", "visibility", "carrier_watch"});
-}
-
 // The options that are named, as words and plain numbers, and the monitor that xbond has without a word.
 std::vector<core::OptionValue> named_options(const api::BondConfig &bond) {
     core::Options options;
@@ -78,7 +73,7 @@ public:
         for (const auto &bond : config_.bonds) {
             std::string options, primary;
             for (const auto &[name, value] : named_options(bond)) {
-                if (is_own(name) || name == "lacp_strict") {
+                if (core::find_option(name)->ip.form == core::IpForm::none) { // ip does not know it
                     left(bond, name);
                 } else {
                     options += " " + name + " " + value;
