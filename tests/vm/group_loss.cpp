@@ -65,6 +65,7 @@ public:
             thread_.join();
         }
     }
+    std::uint32_t sent() const { return sent_; }
     // Once stopped: numbers of those sent between the two moments.
     std::vector<std::uint32_t> between(Clock::time_point from, Clock::time_point to) const {
         std::vector<std::uint32_t> numbers;
@@ -94,7 +95,7 @@ private:
     int socket_;
     in_addr group_;
     std::atomic<bool> stop_ = false;
-    std::uint32_t sent_ = 0;
+    std::atomic<std::uint32_t> sent_ = 0;
     std::vector<Clock::time_point> sent_at_;
     std::thread thread_;
 };
@@ -138,7 +139,9 @@ void play(const Fd &home, const Fd &away, int round, const std::string &from, co
     const ip_mreqn group = group_on(round, to);
     std::vector<bool> arrived(most);
     Stream stream(out.get(), group.imr_multiaddr);
-    std::this_thread::sleep_for(500ms);
+    while (stream.sent() < 500) { // it runs steadily
+        (void)::poll(nullptr, 0, 1);
+    }
     check(::setsockopt(in.get(), IPPROTO_IP, IP_ADD_MEMBERSHIP, &group, sizeof group) == 0, "cannot join");
     const auto joined = Clock::now();
     receive_until(in.get(), joined + 1500ms, arrived);

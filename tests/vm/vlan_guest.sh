@@ -48,16 +48,15 @@ put_back() { # N
 
 xbond() { command xbond --timeout 60 "$@"; }
 
-# The same bond of the kernel's own driver.
-make_reference() { # MODE
+add_bond() { # TOOL MODE: by ip the kernel's own, by xbond ours
     local i rate=
-    [ "$1" != 802.3ad ] || rate='lacp_rate fast'
-    ip link add bond0 type bond mode "$1" miimon 100 $rate || return
+    [ "$2" != 802.3ad ] || rate='lacp_rate fast'
+    "$1" link add bond0 type bond mode "$2" miimon 100 $rate || return
     for i in "${slaves[@]}"; do
         ip link set "$i" down
-        ip link set "$i" master bond0 || return
+        "$1" link set "$i" master bond0 || return
     done
-    ip link set bond0 up && ip addr add 10.0.0.1/24 dev bond0
+    "$1" link set bond0 up && ip addr add 10.0.0.1/24 dev bond0
 }
 
 groups_lost() { # of 1000 datagrams a second, each time a group is joined
@@ -68,7 +67,7 @@ groups_lost() { # of 1000 datagrams a second, each time a group is joined
 reference() { # LABEL MODE: leaves in `lost_by_reference` what joins cost it
     local label="$1: $2: bonding.ko"
     make_peer "$2"
-    check "$label: created" make_reference "$2"
+    check "$label: created" add_bond ip "$2"
     check "$label: untagged" until_ok 40 ping -c 1 -W 1 10.0.0.2
     check "$label: tagged" eval 'add_vlan && tagged'
     lost_by_reference=$(groups_lost)
@@ -93,17 +92,6 @@ joins_cost_little() { # XBOND BONDING.KO, both sorted
     read -ra ours <<<"$1"
     read -ra theirs <<<"$2"
     [ ${#ours[@]} = 5 ] && [ ${#theirs[@]} = 5 ] && [ "${ours[2]}" -le $((theirs[2] + 60)) ]
-}
-
-make_bond() { # MODE
-    local i rate=
-    [ "$1" != 802.3ad ] || rate='lacp_rate fast'
-    xbond link add bond0 type bond mode "$1" miimon 100 $rate || return
-    for i in "${slaves[@]}"; do
-        ip link set "$i" down
-        xbond link set "$i" master bond0 || return
-    done
-    xbond link set bond0 up && ip addr add 10.0.0.1/24 dev bond0
 }
 
 add_vlan() { # above the bond, when the slaves are there
@@ -141,7 +129,7 @@ mode() { # LABEL MODE
     local label="$1: $2" i lost
     reference "$1" "$2"
     make_peer "$2"
-    check "$label: created" make_bond "$2"
+    check "$label: created" add_bond xbond "$2"
     check "$label: untagged" until_ok 40 ping -c 1 -W 1 10.0.0.2
     check "$label: VLAN added" add_vlan
     check "$label: tagged" tagged

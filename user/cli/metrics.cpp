@@ -159,8 +159,8 @@ Result<void> serve_metrics(const std::string &where, const std::function<Result<
         }
         std::size_t i = 1;
         std::erase_if(connections, [&](Connection &c) {
-            const bool ready = polled[i++].revents != 0;
-            return ready ? !work_on(c, page) : Clock::now() > c.until;
+            const bool ready = polled[i++].revents != 0; // byte by byte is no way to keep a place
+            return Clock::now() > c.until || (ready && !work_on(c, page));
         });
         if ((polled[0].revents & POLLIN) != 0) {
             if (auto fd = sys::accept_unix(listener->get())) {

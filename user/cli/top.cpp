@@ -5,7 +5,6 @@
 #include <cstring>
 #include <iostream>
 #include <nlohmann/json.hpp>
-#include <optional>
 #include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/signalfd.h>
@@ -101,10 +100,10 @@ Result<void> top(std::chrono::milliseconds interval, const std::function<Result<
         return {};
     }
     XB_TRY(signal_fd, signals());
-    std::optional<Terminal> terminal(std::in_place);
+    const Terminal terminal;
     ordered_json first = ordered_json::object(), last = *before;
     for (;;) {
-        terminal->draw(show::top_text(first, last, screen()));
+        Terminal::draw(show::top_text(first, last, screen()));
         const auto next = wait(*signal_fd, interval);
         if (next == Next::end) {
             return {};
