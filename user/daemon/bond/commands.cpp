@@ -15,6 +15,19 @@ loader::DataPath::Config data_path_config(const std::filesystem::path &pin_root,
     return {pin_root / bond.name, device.ifindex(), device.peer(), core::desired(bond).programs};
 }
 
+namespace {
+
+// What the core cannot know.
+Result<void> check_kernel(const loader::Features &features, const core::Options &options) {
+    if (features.af_xdp || (options.xsk_allow.empty() && options.lacp_channel != core::LacpChannel::af_xdp)) {
+        return {};
+    }
+    return fail(EOPNOTSUPP, std::string(options.xsk_allow.empty() ? "lacp_channel af_xdp" : "xsk_allow") +
+                                ": this kernel has no AF_XDP (see xbond doctor)");
+}
+
+} // namespace
+
 Task<Result<std::unique_ptr<BondController>>> BondController::create(Host &host, std::string name,
                                                                      std::vector<core::OptionValue> options,
                                                                      std::optional<MacAddr> address,
@@ -26,6 +39,7 @@ Task<Result<std::unique_ptr<BondController>>> BondController::create(Host &host,
     core::BondState bond{
         .name = name, .mac = address.value_or(random_mac()), .mac_is_random = !address, .mtu = mtu.value_or(1500)};
     XB_CO_TRY(effects, core::set_options(bond, options, sys::now()));
+    XB_CO_TRY_VOID(check_kernel(host.features, bond.options));
     struct Made {
         BondDevice device;
         std::shared_ptr<loader::DataPath> path;
@@ -88,6 +102,7 @@ Task<Result<void>> BondController::destroy() {
 Task<Result<void>> BondController::set_options(std::vector<core::OptionValue> options) {
     core::BondState trial = bond_;
     XB_CO_TRY_VOID(core::set_options(trial, options, sys::now()));
+    XB_CO_TRY_VOID(check_kernel(host_.features, trial.options));
     const auto before = core::desired(bond_);
     const auto after = core::desired(trial);
     if (after.xdp != before.xdp) {
