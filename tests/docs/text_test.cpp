@@ -137,10 +137,16 @@ TEST_CASE("docs: links lead to files that are there") {
     }
 }
 
-TEST_CASE("docs: every page is found from docs/README.md") {
+TEST_CASE("docs: every page is found from docs/README.md, or from the README.md of its directory") {
     const std::regex link(R"(\]\(([^)#:]+\.md)(#[^)]*)?\))");
-    std::set<std::string> seen{"docs/README.md"};
-    std::vector<std::string> open{"docs/README.md"};
+    std::vector<std::string> open;
+    for (const auto &page : docs::pages()) {
+        if (page.starts_with("docs/") && page.ends_with("/README.md")) {
+            open.push_back(page);
+        }
+    }
+    REQUIRE(open.front() == "docs/README.md");
+    std::set<std::string> seen(open.begin(), open.end());
     while (!open.empty()) {
         const auto page = open.back();
         open.pop_back();
@@ -300,6 +306,35 @@ TEST_CASE("docs/status-schema.md: the machines of transitions are those that the
     }
     named.erase("search"); // of the ARP monitor: for the log alone
     CHECK(named == words(docs::section("docs/status-schema.md", "machines")));
+}
+
+TEST_CASE("docs/monitoring.md: metrics that are named are there, and units") {
+    const auto code = file_text(root / "user/show/metrics.cpp");
+    const std::regex metric(R"((xbond|node_bonding)_\w+(\*?)(\{[\w,]*\})?)"), unit(R"([\w-]+@?\.(service|network))");
+    std::size_t found = 0;
+    for (const auto &page : docs::pages()) {
+        for (const auto &word : docs::inline_code(page)) {
+            if (page == "docs/monitoring.md" && std::regex_match(word, metric)) {
+                INFO(word);
+                const auto name = word.substr(0, word.find_first_of("*{"));
+                const auto kind = name.substr(name.find('_') + 1, name.size() - name.find('_') - 2); // "turns"
+                CHECK((code.find("\"" + name) != std::string::npos ||
+                       code.find("\"" + kind + "\"") != std::string::npos));
+                ++found;
+            }
+            if (std::regex_match(word, unit) && word.starts_with("xbond")) {
+                INFO(page << ": " << word);
+                CHECK(fs::exists(root / "packaging" / word));
+            }
+        }
+    }
+    CHECK(found >= 6);
+}
+
+TEST_CASE("docs: samples have the version of this build") {
+    CHECK(docs::read("README.md").find("\nxbond " XBOND_VERSION ", kernel ") != std::string::npos);
+    CHECK(docs::read("docs/status-schema.md").find("\"xbond\": \"" XBOND_VERSION "\"") != std::string::npos);
+    CHECK(docs::read("CHANGELOG.md").find(XBOND_VERSION) != std::string::npos);
 }
 
 TEST_CASE("docs/monitoring.md: as many files as there are") {

@@ -258,3 +258,21 @@ TEST_CASE("docs/options.md: every option is taken as it is written there, on the
         machine.cli().ok("link del bond0");
     }
 }
+
+TEST_CASE("docs/command-line.md: each exit code comes of what it says") {
+    const Machine machine;
+    const auto cli = machine.cli();
+    CHECK(cli("status").exit_code == 0);
+    CHECK(cli("link del bond0").exit_code == 1);
+    CHECK(cli("link del").exit_code == 2);
+    CHECK(cli("status --no-such-option").exit_code == 2);
+    const auto xbond = [&](const std::string &words) {
+        return machine.ns().run(split(program("xbond") + " " + words));
+    };
+    CHECK(xbond("--socket /run/nobody/control status").exit_code == 3);
+    fs::permissions(machine.daemon().dir(), fs::perms(0755)); // as /run/xbond is
+    const auto socket = " --socket " + machine.daemon().socket().string();
+    const auto nobody = "setpriv --reuid 65534 --regid 65534 --clear-groups " + program("xbond") + socket;
+    CHECK(machine.ns().run(split(nobody + " status")).exit_code == 0);
+    CHECK(machine.ns().run(split(nobody + " link add bond0 type bond")).exit_code == 4);
+}
