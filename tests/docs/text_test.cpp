@@ -38,6 +38,18 @@ std::vector<fs::path> sources(const std::string &directory, const std::string &e
     return found;
 }
 
+std::string all_code() {
+    std::string code;
+    for (const auto *directory : {"bpf", "include", "loader", "user", "xsk", "tests", "common"}) {
+        for (const auto *ending : {".c", ".h", ".cpp"}) {
+            for (const auto &path : sources(directory, ending)) {
+                code += file_text(path);
+            }
+        }
+    }
+    return code;
+}
+
 std::vector<std::smatch> matches(const std::string &text, const std::regex &pattern) {
     return {std::sregex_iterator(text.begin(), text.end(), pattern), {}};
 }
@@ -187,14 +199,7 @@ TEST_CASE("docs: files and directories that are named are in the tree") {
 }
 
 TEST_CASE("docs: functions that are named are in the code") {
-    std::string code;
-    for (const auto *directory : {"bpf", "include", "loader", "user", "xsk", "tests", "common"}) {
-        for (const auto *ending : {".c", ".h", ".cpp"}) {
-            for (const auto &path : sources(directory, ending)) {
-                code += file_text(path);
-            }
-        }
-    }
+    const auto code = all_code();
     const std::regex function(R"((?:\w+::)*(\w+)\(\w*\))");
     for (const auto &page : docs::pages()) {
         for (const auto &word : docs::inline_code(page)) {
@@ -205,6 +210,21 @@ TEST_CASE("docs: functions that are named are in the code") {
             }
         }
     }
+}
+
+TEST_CASE("docs/terms.md: what a term is called in the code is there") {
+    const auto code = all_code(), page = docs::read("docs/terms.md");
+    const std::regex row(R"(\n\| [^|]+ \| ([^|]+) \|)"), name(R"(`(?:[\w ]+::|struct )*(\w+)`)");
+    std::size_t found = 0;
+    for (const auto &m : matches(page, row)) {
+        const auto meaning = m[1].str();
+        for (const auto &called : matches(meaning, name)) {
+            INFO(called.str());
+            CHECK(std::regex_search(code, std::regex("\\b" + called[1].str() + "\\b")));
+            ++found;
+        }
+    }
+    CHECK(found > 20);
 }
 
 TEST_CASE("docs: programs of the build that are named are built") {
