@@ -9,11 +9,15 @@
 #include <regex>
 #include <set>
 #include <sstream>
+#include <utility>
+#include <variant>
 
 #include "tests/docs/pages.h"
 #include "user/api/protocol.h"
 #include "user/cli/command.h"
 #include "user/files/attributes.h"
+#include "user/import/export.h"
+#include "user/import/machine.h"
 
 using namespace xbond;
 using namespace xbond::test;
@@ -305,6 +309,29 @@ TEST_CASE("docs/command-line.md and the help: every command, every exit code") {
         ++rows;
     }
     CHECK(rows == codes.size());
+}
+
+TEST_CASE("docs/command-line.md: the formats of import and export") {
+    const auto page = docs::read("docs/command-line.md");
+    for (const auto format : import::format_names()) {
+        INFO(format);
+        CHECK(page.find("| `" + std::string(format) + "` |") != std::string::npos);
+    }
+    for (const auto format : import::export_names()) {
+        INFO(format);
+        CHECK(page.find("`" + std::string(format) + "`") != std::string::npos);
+    }
+}
+
+TEST_CASE("docs/control-protocol.md: every request") {
+    const auto page = docs::read("docs/control-protocol.md");
+    const auto named = [&]<std::size_t... I>(std::index_sequence<I...>) {
+        for (const auto &request : {api::Request(std::in_place_index<I>)...}) {
+            INFO(api::command(request));
+            CHECK(page.find("| `" + std::string(api::command(request)) + "` |") != std::string::npos);
+        }
+    };
+    named(std::make_index_sequence<std::variant_size_v<api::Request>>());
 }
 
 TEST_CASE("docs/status-schema.md: the machines of transitions are those that the program names") {
