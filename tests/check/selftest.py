@@ -183,13 +183,17 @@ class Files(unittest.TestCase):
 
 
 class Spec(unittest.TestCase):
-    rule = "# MII\n\n### mii.commit\n\nText. Code: user/core/a.cpp.\n\n- **M1** **3.2** a test\n| **M2** | another |\n"
-    lacp = "### lacp.key\n\n- **3.5** numbers\n- **R01** late\n- **XB-34** restored\n"
+    rule = ("# MII\n\n### mii.commit\n\nText. Code: user/core/a.cpp `commit`. Tests: tests/core/.\n\n"
+            "- **M1** **3.2** a test\n| **M2** | another |\n")
+    lacp = "### lacp.key\n\nTests: tests/{core,late}_test.cpp.\n\n- **3.5** numbers\n- **R01** late\n- **XB-34** restored\n"
     readme = "## What differs\n\n* **A loss is acted on.** Text\n  of it.\n\n## Next\n"
 
     def expect(self, finding, departures="", **more):
         tree = {"docs/spec/mii.md": self.rule, "docs/spec/lacp.md": self.lacp, "docs/spec/departures.md": departures,
-                "user/core/a.cpp": MIT}
+                "user/core/a.cpp": MIT + "void commit();\n",
+                "tests/core/b_test.cpp": MIT + 'TEST_CASE("M1 M2 a loss") {\nTEST_CASE("3.2 commit") {\n',
+                "tests/core_test.cpp": MIT + 'TEST_CASE("XB-34 restored") {\n',
+                "tests/late_test.cpp": MIT + 'TEST_CASE("802.3ad R01 late") {\n'}
         tree |= {name.replace("__", "/").replace("_dot_", "."): text for name, text in more.items()}
         code, out = run("spec.py", tree)
         self.assertEqual(0 if finding is None else 1, code, out)
@@ -217,7 +221,7 @@ class Spec(unittest.TestCase):
         self.title("10 Gb/s is faster than 4, after 1.2 s", None)
 
     def test_series(self):
-        self.title("802.3ad R01 late", None)
+        self.title("802.3ad R01 late", None, "tests__late_test_dot_cpp")
         self.title("R01 late", "id R01 is defined")
         self.comment("3.5", None, "user__core__lacp__b_dot_cpp")
         self.comment("3.5", "id 3.5 is defined")
@@ -242,6 +246,13 @@ class Spec(unittest.TestCase):
         self.expect("id M1 is defined twice", docs__spec__b_dot_md="### arp.window\n\n- **M1** again\n")
         self.expect("rule mii.commit is defined twice", docs__spec__b_dot_md="### mii.commit\n")
         self.expect("names user/core/gone.cpp, which is not there", docs__spec__b_dot_md="### arp.window\n\nuser/core/gone.cpp\n")
+        self.expect("there is no gone in user/core/a.cpp", docs__spec__b_dot_md="### arp.window\n\nuser/core/a.cpp `commit`, `gone`\n")
+
+    def test_tests_of_ids(self):
+        self.title("802.3ad R01 late", "rule lacp.key does not name tests/other_test.cpp, whose title has R01",
+                   "tests__other_test_dot_cpp")
+        self.title("M1 a loss", "rule mii.commit does not name tests/other_test.cpp", "tests__other_test_dot_cpp")
+        self.expect("id P1 of rule arp.window is no test's", docs__spec__b_dot_md="### arp.window\n\n- **P1** **4.1** a test\n")
 
     def test_departures(self):
         departing = "### arp.window\n\nDeparture: wide.\n"

@@ -8,7 +8,8 @@
 * an id (A12, XB-34, 4.4) is defined below a rule, in bold at the beginning of an item or of a row of a table; ids in
   comments, in test titles and in docs are defined. Pages lacp*.md have a series of their own: numbers mean these in
   user/core/lacp and its tests, and in titles that begin with 802.3ad;
-* files that a rule names are there;
+* files that a rule names are there, and in them the names in backticks behind them; each test whose title has an id is
+  named by its rule, and each id with a letter is that of a test;
 * departures.md names the rules with a paragraph "Departure:", all of them and no others, and each difference of README;
 * a document (.md) that is named is in the repository; public ones (802.1AX 6.4.15, RFC 4291 2.7.1) are cited freely.
 """
@@ -24,8 +25,11 @@ ID = rf"(?:{LETTERS}|\d{{1,2}}\.\d{{1,2}}(?:\.\d)?|3)"
 RULE = re.compile(r"^### ([a-z0-9_]+(?:\.[a-z0-9_]+)+)\b", re.M)
 NAMED_RULE = re.compile(r"`([a-z0-9_]+(?:\.[a-z0-9_]+)+)`")
 DEFINED = re.compile(rf"^(?:- |\| )((?:\*\*{ID}\*\*[,; ]*)+)", re.M)
+NAME = re.compile(r"`([\w.]+)`")
 BOLD = re.compile(r"\*\*(.+?)\*\*")
 FILE = re.compile(r"\b((?:bpf|common|docs|include|loader|packaging|scripts|tests|user|xsk)/[\w.{},*/-]+)")
+BRACES = re.compile(r"\{([\w,]+)\}")
+SYMBOLS = re.compile(r"\b((?:bpf|common|include|loader|user|xsk)/[\w./-]+\.\w+)((?:[\s,]+`[\w.]+`)+)")
 LETTER_ID = re.compile(rf"(?<![\w./:#-])(?:{LETTERS})(?![\w:]|\.\w|-\w)")
 # A number of a rule, as it is cited: (4.4), 4.4 (a), of 4.1; and what else two numbers with a dot are.
 NUMBER = re.compile(r"(?<![\w.,:/+-])(\d{1,2}\.\d{1,2}(?:\.\d{1,2})?)(?![\w.%]|-\w|,\d)")
@@ -50,9 +54,11 @@ class Law:
     ids: dict = dataclasses.field(default_factory=dict)  # (series, id): rule
     prefixes: set = dataclasses.field(default_factory=set)
 
-    def has(self, ident, lacp):
-        return any((series, ident) in self.ids for series in (("lacp", "bond") if lacp else ("bond", "lacp")[:1 if
-                   ident[0].isdigit() or ident[0] == "R" else 2]))
+    def series(self, ident, lacp):
+        """The series in which an id is found there; None: it is defined in none."""
+        numbered = ident[0].isdigit() or ident[0] == "R"  # these mean another thing in either
+        order = ("lacp", "bond") if lacp else ("bond",) if numbered else ("bond", "lacp")
+        return next((series for series in order if (series, ident) in self.ids), None)
 
 
 def tracked(root):
@@ -134,6 +140,34 @@ def check_departures(root, law, problem):
             problem("README.md", f"difference '{lead}' is not in {page}")
 
 
+def spread(name):
+    """a/{b,c}.cpp is two files."""
+    m = BRACES.search(name)
+    return [name] if not m else [name[:m.start()] + part + name[m.end():] for part in m[1].split(",")]
+
+
+def check_rules(root, law, tested, there, problem):
+    """What rules name, against the tree: files, symbols, and the tests that bear their ids."""
+    for rule, (page, body) in law.rules.items():
+        for target in (one for m in FILE.finditer(body) for one in spread(m[1].rstrip(".,/"))):
+            if target not in there:
+                problem(page, f"rule {rule} names {target}, which is not there")
+        for m in SYMBOLS.finditer(body):
+            text = (root / m[1]).read_text() if (root / m[1]).is_file() else ""
+            for symbol in NAME.findall(m[2]):
+                if symbol not in text:
+                    problem(page, f"rule {rule}: there is no {symbol} in {m[1]}")
+    for (series, ident), rule in law.ids.items():
+        page, body = law.rules[rule]
+        named = [one for m in FILE.finditer(body) for one in spread(m[1].rstrip(".,/"))]
+        tests = tested.get((series, ident), set())
+        for test in sorted(tests):
+            if not any(test == name or test.startswith(name + "/") for name in named):
+                problem(page, f"rule {rule} does not name {test}, whose title has {ident}")
+        if not tests and ident[0] in "AGHLMOPRTX":
+            problem(page, f"id {ident} of rule {rule} is no test's")
+
+
 def check(root, listing=False):
     problems = []
     files = tracked(root)
@@ -148,13 +182,16 @@ def check(root, listing=False):
 
     pages = [f for f in files if f.parent.as_posix() == SPEC and f.suffix == ".md"]
     law = read_law(root, pages, problem)
-    unresolved = {}
+    unresolved, tested = {}, {}
 
     def look(path, whole, text, offset, is_title=False):
         line = whole.count("\n", 0, offset) + 1
         lacp = path.as_posix().startswith(LACP_FILES) or (is_title and text.startswith("802.3ad"))
         for ident, _ in cited(text, is_title):
-            if not law.has(ident, lacp):
+            series = law.series(ident, lacp)
+            if is_title and series:
+                tested.setdefault((series, ident), set()).add(path.as_posix())
+            if not series:
                 unresolved.setdefault(ident, []).append(f"{path}:{line}")
                 problem(path, f"id {ident} is defined on no page of {SPEC}", line)
         for m in NAMED_RULE.finditer(text):
@@ -194,15 +231,7 @@ def check(root, listing=False):
             for title, offset in titles(text):
                 look(path, text, title, offset, True)
 
-    for rule, (page, body) in law.rules.items():
-        for m in FILE.finditer(body):
-            target = m[1].rstrip(".,/")
-            stem = re.sub(r"[{*].*", "", target)
-            if stem != target:
-                if not any(k.startswith(stem) for k in known):
-                    problem(page, f"rule {rule} names {target}, which is not there")
-            elif target not in known and target not in rooms:
-                problem(page, f"rule {rule} names {target}, which is not there")
+    check_rules(root, law, tested, known | rooms, problem)
     if pages:
         check_departures(root, law, problem)
     else:
