@@ -240,6 +240,8 @@ class Spec(unittest.TestCase):
         self.comment("docs/spec/mii.md", None)
         self.comment("docs/other.md", "'docs/other.md' is not in the repository")
         self.comment("issue 14", "'issue 14' is not in the repository")
+        self.comment("buckets (section 5)", "'section 5' is not in the repository")
+        self.comment("RFC 3376 section 4, RFC 3376 section 4.2", None)
         self.expect("docs/a.md:1: 'notes.md'", docs__a_dot_md="[x](notes.md)\n")
 
     def test_pages(self):

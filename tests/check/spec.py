@@ -34,13 +34,13 @@ LETTER_ID = re.compile(rf"(?<![\w./:#-])(?:{LETTERS})(?![\w:]|\.\w|-\w)")
 # A number of a rule, as it is cited: (4.4), 4.4 (a), of 4.1; and what else two numbers with a dot are.
 NUMBER = re.compile(r"(?<![\w.,:/+-])(\d{1,2}\.\d{1,2}(?:\.\d{1,2})?)(?![\w.%]|-\w|,\d)")
 PUBLIC = re.compile(  # in front of it: versions, and clauses that everybody can open
-    r"(?:\b(?:802\.\w+|RFC \d+|Linux|kernels?|libbpf|version|v|Debian|below|before|since|until|than|of|and|from|to|is|clang|GCC|"
-    r"GPL-2\.0|clause)\s*[(,]?\s*|\d\.\d+(?:,| and| or| to)\s+)$", re.I)
-CLAUSE_WORDS = re.compile(r"\b(?:windows|of|section|rules?|flags|edge|and|to|in)\s*$")
+    r"(?:\b(?:802\.\w+|RFC \d+(?: section)?|Linux|kernels?|libbpf|version|v|Debian|below|before|since|until|than|clang|GCC|"
+    r"GPL-2\.0|clause)\s*[(,]?\s*)$", re.I)
+LIST = re.compile(r",? (?:and |or |to )?|, ?")  # between two of a list: the second is what the first is
 KERNELS = {"5.10", "5.13", "6.4", "6.9", "6.12", "7.2"}  # versions that comments name and that no page may define
 QUANTITY = re.compile(r"^\s*(?:s\b|ms\b|us\b|ns\b|m\b|%|times|seconds?|Gb|Mb|KiB|MiB|GiB|GHz|k\b|pps|cores?\b|x\b|and later|and above)")
 DOCUMENT = re.compile(r"(?<![\w/.-])((?:\.\./|[\w.-]+/)*[\w.-]+\.md)\b")
-OUTSIDE = re.compile(r"\b(?:issue|fault|acceptance) #?\d+\b|\.\./shared\b|/work/")
+OUTSIDE = re.compile(r"\b(?:issue|fault|acceptance|(?<!\d )section) #?\d+\b(?!\.\d)|\.\./shared\b|/work/")
 TITLE = re.compile(r'\bTEST_CASE(?:_METHOD)?\(\s*(?:\w+,\s*)?((?:"(?:[^"\\]|\\.)*"\s*)+)')
 SOURCE = {".c", ".h", ".cpp", ".hpp", ".py", ".sh", ".txt", ".cmake"}
 BLOCK = re.compile(r"/\*.*?\*/|//[^\n]*|\"(?:[^\"\\\n]|\\.)*\"|'(?:[^'\\\n]|\\.)'", re.S)
@@ -109,14 +109,15 @@ def cited(text, is_title):
         yield m[0], m.start()
     if is_title and (m := re.match(r"(3) ", text)):
         yield m[1], 0
+    end, public = 0, False  # of the number before
     for m in NUMBER.finditer(text):
         before, after = text[max(0, m.start() - 40):m.start()], text[m.end():m.end() + 12]
         major, minor = map(int, m[1].split(".")[:2])
-        if QUANTITY.match(after) or m[1] in KERNELS or major not in range(1, 9) or minor > 13:
-            continue
-        if PUBLIC.search(before) and not CLAUSE_WORDS.search(before):
-            continue
-        yield m[1], m.start()
+        if not (public and LIST.fullmatch(text[end:m.start()])):
+            public = m[1] in KERNELS or bool(PUBLIC.search(before))
+        end = m.end()
+        if not public and not QUANTITY.match(after) and major in range(1, 9) and minor < 14:
+            yield m[1], m.start()
 
 
 def check_departures(root, law, problem):
