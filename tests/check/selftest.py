@@ -230,6 +230,9 @@ class Spec(unittest.TestCase):
         self.comment("802.1AX 6.4.15, RFC 4291 2.7.1, Linux 6.6, before 5.15, 6.18 and 6.12; 10.0.0.1; 1.5 ms, 2.2 %", None)
         self.comment("802.1AX clause 6.4, but 6.4.15 alone", "id 6.4.15 is defined")
 
+    def test_ids_in_data(self):
+        self.expect("tests/data/a.json: id V01 is defined", tests__data__a_dot_json='[{"id": "V01"}]')
+
     def test_names(self):
         self.comment("see `mii.commit`", None)
         self.comment("see `mii.gone`", "rule mii.gone is defined on no page")
