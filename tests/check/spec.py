@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """The law is in the tree: what comments, test titles and docs name of it is defined on a page of docs/spec.
 
-    spec.py ROOT [--list]
+    spec.py ROOT
 
 * a rule is a heading `### some.name` of a page; a rule named in backticks, anywhere, has its heading;
 * an id (A12, XB-34, 4.4) is defined below a rule, in bold at the beginning of an item or of a row of a table; ids in
@@ -34,14 +34,16 @@ LETTER_ID = re.compile(rf"(?<![\w./:#-])(?:{LETTERS})(?![\w:]|\.\w|-\w)")
 # A number of a rule, as it is cited: (4.4), 4.4 (a), of 4.1; and what else two numbers with a dot are.
 NUMBER = re.compile(r"(?<![\w.,:/+-])(\d{1,2}\.\d{1,2}(?:\.\d{1,2})?)(?![\w.%]|-\w|,\d)")
 PUBLIC = re.compile(  # in front of it: versions, and clauses that everybody can open
-    r"(?:\b(?:802\.\w+|RFC \d+(?: section)?|Linux|kernels?|libbpf|version|v|Debian|below|before|since|until|than|clang|GCC|"
-    r"GPL-2\.0|clause)\s*[(,]?\s*)$", re.I)
+    r"(?:\b(?:802\.\w+|RFC \d+(?: section)?|clause|Linux|kernels?|libbpf|version|v|Debian|below|before|since|until|than|"
+    r"clang|GCC|GPL-2\.0)\s*[(,]?\s*)$", re.I)
 LIST = re.compile(r",? (?:and |or |to )?|, ?")  # between two of a list: the second is what the first is
 KERNELS = {"5.10", "5.13", "6.4", "6.9", "6.12", "7.2"}  # versions that comments name and that no page may define
-QUANTITY = re.compile(r"^\s*(?:s\b|ms\b|us\b|ns\b|m\b|%|times|seconds?|Gb|Mb|KiB|MiB|GiB|GHz|k\b|pps|cores?\b|x\b|and later|and above)")
+QUANTITY = re.compile(
+    r"^\s*(?:(?:s|ms|us|ns|m|k|x|cores?)\b|%|times|seconds?|Gb|Mb|KiB|MiB|GiB|GHz|pps|and later|and above)")
 DOCUMENT = re.compile(r"(?<![\w/.-])((?:\.\./|[\w.-]+/)*[\w.-]+\.md)\b")
 OUTSIDE = re.compile(r"\b(?:issue|fault|acceptance|(?<!\d )section) #?\d+\b(?!\.\d)|\.\./shared\b|/work/")
 TITLE = re.compile(r'\bTEST_CASE(?:_METHOD)?\(\s*(?:\w+,\s*)?((?:"(?:[^"\\]|\\.)*"\s*)+)')
+ENDINGS = {"h", "c", "cpp", "md", "json", "txt", "conf", "py"}  # of files that look like names of rules
 SOURCE = {".c", ".h", ".cpp", ".hpp", ".py", ".sh", ".txt", ".cmake"}
 BLOCK = re.compile(r"/\*.*?\*/|//[^\n]*|\"(?:[^\"\\\n]|\\.)*\"|'(?:[^'\\\n]|\\.)'", re.S)
 HASH = re.compile(r"(?:^|(?<=\s))#[^\n]*", re.M)
@@ -68,6 +70,7 @@ def tracked(root):
 
 
 def read_law(root, pages, problem):
+    """The rules and ids of the pages."""
     law = Law()
     for page in pages:
         series = "lacp" if page.name.startswith("lacp") else "bond"
@@ -91,14 +94,25 @@ def read_law(root, pages, problem):
 
 
 def comments(path, text):
-    """The comments of a source, and its strings where they are titles of tests: (text, offset)."""
+    """The comments of a source, as (text, offset)."""
     if path.suffix in (".c", ".h", ".cpp", ".hpp"):
-        yield from ((m[0], m.start()) for m in BLOCK.finditer(text) if m[0].startswith("/"))
+        found = (m for m in BLOCK.finditer(text) if m[0].startswith("/"))
     else:
-        yield from ((m[0], m.start()) for m in HASH.finditer(text))
+        found = HASH.finditer(text)
+    yield from ((re.sub(r"SPDX[^\n]*", "", m[0]), m.start()) for m in found)
+
+
+def prose(name, text):
+    """A page without its code blocks. Numbers with a dot are ids on the pages of the law alone."""
+    blank = lambda m: re.sub(r"[^\n]", " ", m[0])
+    text = re.sub(r"^```.*?^```", blank, text, flags=re.M | re.S)
+    if not name.startswith(SPEC + "/"):
+        text = re.sub(r"\d+\.\d+", blank, text)
+    return text
 
 
 def titles(text):
+    """The titles of the tests in a source, as (text, offset)."""
     for m in TITLE.finditer(text):
         yield "".join(re.findall(r'"((?:[^"\\]|\\.)*)"', m[1])), m.start()
 
@@ -120,139 +134,130 @@ def cited(text, is_title):
             yield m[1], m.start()
 
 
-def check_departures(root, law, problem):
-    page = pathlib.PurePath(SPEC, "departures.md")
-    if not (root / page).is_file():
-        problem(page, "is missing")
-        return
-    text = (root / page).read_text()
-    listed = {name for name in NAMED_RULE.findall(text) if name in law.rules}
-    departing = {name for name, (_, body) in law.rules.items() if re.search(r"^Departure", body, re.M)}
-    for name in sorted(departing - listed):
-        problem(law.rules[name][0], f"rule {name} departs, and {page} does not say so")
-    for name in sorted(listed - departing):
-        problem(page, f"rule {name} has no paragraph 'Departure:' on its page")
-    readme = root / "README.md"
-    section = re.search(r"^## What differs.*?(?=^## )", readme.read_text(), re.M | re.S) if readme.is_file() else None
-    flat = re.sub(r"\s+", " ", text)
-    for item in re.findall(r"^\* (.*?)(?=^\* |\n\n)", section[0] if section else "", re.M | re.S):
-        lead = re.sub(r"\s+", " ", (BOLD.search(re.sub(r"\s+", " ", item)) or re.match("(.*)", item))[1])
-        if lead not in flat:
-            problem("README.md", f"difference '{lead}' is not in {page}")
-
-
 def spread(name):
     """a/{b,c}.cpp is two files."""
     m = BRACES.search(name)
     return [name] if not m else [name[:m.start()] + part + name[m.end():] for part in m[1].split(",")]
 
 
-def check_rules(root, law, tested, there, problem):
-    """What rules name, against the tree: files, symbols, and the tests that bear their ids."""
-    for rule, (page, body) in law.rules.items():
-        for target in (one for m in FILE.finditer(body) for one in spread(m[1].rstrip(".,/"))):
-            if target not in there:
-                problem(page, f"rule {rule} names {target}, which is not there")
+def files_named(text):
+    return [one for m in FILE.finditer(text) for one in spread(m[1].rstrip(".,/"))]
+
+
+class Check:
+    def __init__(self, root):
+        self.root = root
+        self.problems = []
+        self.files = tracked(root)
+        self.there = {f.as_posix() for f in self.files} | {d.as_posix() for f in self.files for d in f.parents}
+        self.documents = {f.name for f in self.files if f.suffix == ".md"}
+        self.pages = [f for f in self.files if f.parent.as_posix() == SPEC and f.suffix == ".md"]
+        self.law = read_law(root, self.pages, self.problem)
+        self.tested = {}  # (series, id): files of tests
+
+    def problem(self, path, text, line=None):
+        found = f"{path}{f':{line}' if line else ''}: {text}"
+        if found not in self.problems:
+            self.problems.append(found)
+
+    def resolve(self, path, ident, lacp, line, is_test):
+        series = self.law.series(ident, lacp)
+        if not series:
+            self.problem(path, f"id {ident} is defined on no page of {SPEC}", line)
+        elif is_test:
+            self.tested.setdefault((series, ident), set()).add(path.as_posix())
+
+    def look(self, path, whole, text, start, is_title=False):
+        """What a comment, a title or a page names."""
+        line_of = lambda offset: whole.count("\n", 0, start + offset) + 1
+        lacp = path.as_posix().startswith(LACP_FILES) or (is_title and text.startswith("802.3ad"))
+        for ident, offset in cited(text, is_title):
+            self.resolve(path, ident, lacp, line_of(offset), is_title)
+        for m in NAMED_RULE.finditer(text):
+            subject, last = m[1].split(".")[0], m[1].rsplit(".", 1)[-1]
+            if subject in self.law.prefixes and last not in ENDINGS and m[1] not in self.law.rules:
+                self.problem(path, f"rule {m[1]} is defined on no page of {SPEC}", line_of(m.start()))
+        for m in DOCUMENT.finditer(text):
+            if m[1].rsplit("/", 1)[-1] not in self.documents:
+                self.problem(path, f"'{m[1]}' is not in the repository", line_of(m.start()))
+        for m in OUTSIDE.finditer(text):
+            self.problem(path, f"'{m[0]}' is not in the repository", line_of(m.start()))
+
+    def look_at_file(self, path):
+        name = path.as_posix()
+        if name.startswith(("tests/check/", "LICENSES/")):
+            return
+        text = (self.root / path).read_text(errors="replace")
+        if name.startswith("tests/data/"):  # tests are registered from some
+            for m in re.finditer(r'"id": *"([LV]\d\d)"', text if path.suffix == ".json" else ""):
+                self.resolve(path, m[1], True, None, True)
+        elif path.suffix == ".md":
+            self.look(path, text, prose(name, text), 0)
+        elif path.suffix in SOURCE or (path.suffix == "" and text.startswith("#!")):
+            for comment, offset in comments(path, text):
+                self.look(path, text, comment, offset)
+            for title, offset in titles(text) if name.startswith("tests/") else ():
+                self.look(path, text, title, offset, True)
+
+    def look_at_rule(self, rule, page, body):
+        for target in files_named(body):
+            if target not in self.there:
+                self.problem(page, f"rule {rule} names {target}, which is not there")
         for m in SYMBOLS.finditer(body):
-            text = (root / m[1]).read_text() if (root / m[1]).is_file() else ""
+            text = (self.root / m[1]).read_text() if (self.root / m[1]).is_file() else ""
             for symbol in NAME.findall(m[2]):
                 if symbol not in text:
-                    problem(page, f"rule {rule}: there is no {symbol} in {m[1]}")
-    for (series, ident), rule in law.ids.items():
-        page, body = law.rules[rule]
-        named = [one for m in FILE.finditer(body) for one in spread(m[1].rstrip(".,/"))]
-        tests = tested.get((series, ident), set())
+                    self.problem(page, f"rule {rule}: there is no {symbol} in {m[1]}")
+
+    def look_at_id(self, ident, rule, tests):
+        page, body = self.law.rules[rule]
+        named = files_named(body)
         for test in sorted(tests):
-            if not test.startswith("tests/data/") and not any(test == name or test.startswith(name + "/") for name in named):
-                problem(page, f"rule {rule} does not name {test}, whose title has {ident}")
-        if not tests and ident[0] in "AGHLMOPRTXV":
-            problem(page, f"id {ident} of rule {rule} is no test's")
+            if not test.startswith("tests/data/") and not any(f"{test}/".startswith(f"{name}/") for name in named):
+                self.problem(page, f"rule {rule} does not name {test}, whose title has {ident}")
+        if not tests and not ident[0].isdigit():
+            self.problem(page, f"id {ident} of rule {rule} is no test's")
+
+    def look_at_departures(self):
+        page = pathlib.PurePath(SPEC, "departures.md")
+        if page not in self.pages:
+            self.problem(page, "is missing")
+            return
+        text = (self.root / page).read_text()
+        listed = {name for name in NAMED_RULE.findall(text) if name in self.law.rules}
+        departing = {name for name, (_, body) in self.law.rules.items() if re.search(r"^Departure: ", body, re.M)}
+        for name in sorted(departing - listed):
+            self.problem(self.law.rules[name][0], f"rule {name} departs, and {page} does not say so")
+        for name in sorted(listed - departing):
+            self.problem(page, f"rule {name} has no paragraph 'Departure:' on its page")
+        for words in differences(self.root / "README.md"):
+            if words not in " ".join(text.split()):
+                self.problem("README.md", f"difference '{words}' is not in {page}")
+
+    def run(self):
+        for path in self.files:
+            self.look_at_file(path)
+        for rule, (page, body) in self.law.rules.items():
+            self.look_at_rule(rule, page, body)
+        for key, rule in self.law.ids.items():
+            self.look_at_id(key[1], rule, self.tested.get(key, set()))
+        if self.pages:
+            self.look_at_departures()
+        else:
+            self.problem(SPEC, "has no page")
+        print("\n".join(self.problems + [f"spec: {len(self.law.rules)} rules, {len(self.law.ids)} ids, "
+                                         f"{len(self.problems)} problems"]))
+        return 1 if self.problems else 0
 
 
-def check(root, listing=False):
-    problems = []
-    files = tracked(root)
-    names = {f.name for f in files}
-    known = {f.as_posix() for f in files}
-    rooms = {p.as_posix() for f in files for p in f.parents}
-
-    def problem(path, text, line=None):
-        found = f"{path}{f':{line}' if line else ''}: {text}"
-        if found not in problems:
-            problems.append(found)
-
-    pages = [f for f in files if f.parent.as_posix() == SPEC and f.suffix == ".md"]
-    law = read_law(root, pages, problem)
-    unresolved, tested = {}, {}
-
-    def look(path, whole, text, offset, is_title=False):
-        line = whole.count("\n", 0, offset) + 1
-        lacp = path.as_posix().startswith(LACP_FILES) or (is_title and text.startswith("802.3ad"))
-        for ident, _ in cited(text, is_title):
-            series = law.series(ident, lacp)
-            if is_title and series:
-                tested.setdefault((series, ident), set()).add(path.as_posix())
-            if not series:
-                unresolved.setdefault(ident, []).append(f"{path}:{line}")
-                problem(path, f"id {ident} is defined on no page of {SPEC}", line)
-        for m in NAMED_RULE.finditer(text):
-            if m[1].split(".")[0] in law.prefixes and m[1] not in law.rules and not is_value(m[1]):
-                problem(path, f"rule {m[1]} is defined on no page of {SPEC}", line + text.count("\n", 0, m.start()))
-        for m in DOCUMENT.finditer(text):
-            if m[1].rsplit("/", 1)[-1] not in names and "*" not in m[1]:
-                problem(path, f"'{m[1]}' is not in the repository", line + text.count("\n", 0, m.start()))
-        for m in OUTSIDE.finditer(text):
-            problem(path, f"'{m[0]}' is not in the repository", line + text.count("\n", 0, m.start()))
-
-    def is_value(name):  # a file, a key of JSON, an address, not a rule
-        return name.rsplit(".", 1)[-1] in {"h", "c", "cpp", "md", "json", "txt", "conf", "py"}
-
-    for path in files:
-        name = path.as_posix()
-        if name.startswith("tests/data/") and path.suffix == ".json":  # tests are registered from it
-            for m in re.finditer(r'"id": *"([LV]\d\d)"', (root / path).read_text()):
-                tested.setdefault(("lacp", m[1]), set()).add(name)
-                if not law.series(m[1], True):
-                    problem(path, f"id {m[1]} is defined on no page of {SPEC}")
-        if name.startswith(("tests/check/", "tests/data/", "LICENSES/")):
-            continue
-        script = path.suffix == "" and (root / path).read_bytes()[:2] == b"#!"
-        if path.suffix == ".md":
-            text = (root / path).read_text()
-            look_at = re.sub(r"^```.*?^```", lambda m: "\n" * m[0].count("\n"), text, flags=re.M | re.S)
-            if name.startswith(SPEC + "/") or name.startswith("docs/") or path.parent == pathlib.PurePath("."):
-                for n, line in enumerate(look_at.splitlines()):
-                    text_of_line = line if name.startswith(SPEC + "/") else re.sub(r"\d+\.\d+", "", line)
-                    offset = sum(len(l) + 1 for l in look_at.splitlines()[:n])
-                    look(path, look_at, text_of_line, offset)
-            continue
-        if path.suffix not in SOURCE and not script:
-            continue
-        text = (root / path).read_text(errors="replace")
-        for comment, offset in comments(path, text):
-            if "SPDX" in comment:
-                comment = re.sub(r"SPDX[^\n]*", "", comment)
-            look(path, text, comment, offset)
-        if name.startswith("tests/"):
-            for title, offset in titles(text):
-                look(path, text, title, offset, True)
-
-    check_rules(root, law, tested, known | rooms, problem)
-    if pages:
-        check_departures(root, law, problem)
-    else:
-        problem(SPEC, "has no page")
-    if listing:
-        for ident, places in sorted(unresolved.items()):
-            print(ident, len(places), *places[:6])
-    return problems, law
-
-
-def main(root, *options):
-    problems, law = check(root, "--list" in options)
-    print("\n".join(problems + [f"spec: {len(law.rules)} rules, {len(law.ids)} ids, {len(problems)} problems"]))
-    return 1 if problems else 0
+def differences(readme):
+    """The words that each difference from the kernel begins with, in README's section of that name."""
+    text = readme.read_text() if readme.is_file() else ""
+    section = re.search(r"^## What differs.*?(?=^## |\Z)", text, re.M | re.S)
+    for item in re.findall(r"^\* (.*?)(?=^\* |\n\n|\Z)", section[0] if section else "", re.M | re.S):
+        item = " ".join(item.split())
+        yield (BOLD.search(item) or re.match("(.*)", item))[1]
 
 
 if __name__ == "__main__":
-    sys.exit(main(pathlib.Path(sys.argv[1]), *sys.argv[2:]))
+    sys.exit(Check(pathlib.Path(sys.argv[1])).run())
