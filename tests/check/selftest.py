@@ -237,6 +237,7 @@ class Spec(unittest.TestCase):
         self.comment("see `mii.commit`", None)
         self.comment("see `mii.gone`", "rule mii.gone is defined on no page")
         self.comment("`link.show` is a command, `mii.h` a file", None)
+        self.expect(None, docs__a_dot_md="`mii.show`", user__api__a_dot_cpp=MIT + '{"mii.show", show}\n')
         self.expect("docs/a.md:1: rule lacp.gone", docs__a_dot_md="`lacp.gone`\n")
 
     def test_documents(self):

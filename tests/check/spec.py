@@ -43,6 +43,7 @@ QUANTITY = re.compile(
 DOCUMENT = re.compile(r"(?<![\w/.-])((?:\.\./|[\w.-]+/)*[\w.-]+\.md)\b")
 OUTSIDE = re.compile(r"\b(?:issue|fault|acceptance|(?<!\d )section) #?\d+\b(?!\.\d)|\.\./shared\b|/work/")
 TITLE = re.compile(r'\bTEST_CASE(?:_METHOD)?\(\s*(?:\w+,\s*)?((?:"(?:[^"\\]|\\.)*"\s*)+)')
+COMMAND = re.compile(r'"([a-z]+\.[a-z]+)"')  # of the protocol: "link.add"
 ENDINGS = {"h", "c", "cpp", "md", "json", "txt", "conf", "py"}  # of files that look like names of rules
 SOURCE = {".c", ".h", ".cpp", ".hpp", ".py", ".sh", ".txt", ".cmake"}
 BLOCK = re.compile(r"/\*.*?\*/|//[^\n]*|\"(?:[^\"\\\n]|\\.)*\"|'(?:[^'\\\n]|\\.)'", re.S)
@@ -153,6 +154,8 @@ class Check:
         self.documents = {f.name for f in self.files if f.suffix == ".md"}
         self.pages = [f for f in self.files if f.parent.as_posix() == SPEC and f.suffix == ".md"]
         self.law = read_law(root, self.pages, self.problem)
+        self.commands = {m[1] for f in self.files if f.as_posix().startswith("user/api/")
+                         for m in COMMAND.finditer((root / f).read_text())}
         self.tested = {}  # (series, id): files of tests
 
     def problem(self, path, text, line=None):
@@ -175,7 +178,8 @@ class Check:
             self.resolve(path, ident, lacp, line_of(offset), is_title)
         for m in NAMED_RULE.finditer(text):
             subject, last = m[1].split(".")[0], m[1].rsplit(".", 1)[-1]
-            if subject in self.law.prefixes and last not in ENDINGS and m[1] not in self.law.rules:
+            known = last in ENDINGS or m[1] in self.law.rules or m[1] in self.commands
+            if subject in self.law.prefixes and not known:
                 self.problem(path, f"rule {m[1]} is defined on no page of {SPEC}", line_of(m.start()))
         for m in DOCUMENT.finditer(text):
             if m[1].rsplit("/", 1)[-1] not in self.documents:
