@@ -185,7 +185,7 @@ class Files(unittest.TestCase):
 class Spec(unittest.TestCase):
     rule = ("# MII\n\n### mii.commit\n\nText. Code: user/core/a.cpp `commit`. Tests: tests/core/.\n\n"
             "- **M1** **3.2** a test\n| **M2** | another |\n")
-    lacp = "### lacp.key\n\nTests: tests/{core,late}_test.cpp.\n\n- **3.5** numbers\n- **R01** late\n- **XB-34** restored\n"
+    lacp = "### lacp.key\n\nCode: user/core/a.cpp. Tests: tests/{core,late}_test.cpp.\n\n- **3.5** numbers\n- **R01** late\n- **XB-34** restored\n"
     readme = "## What differs\n\n* **A loss is acted on.** Text\n  of it.\n\n## Next\n"
 
     def expect(self, finding, departures="", **more):
@@ -254,6 +254,10 @@ class Spec(unittest.TestCase):
         self.expect("names user/core/gone.cpp, which is not there", docs__spec__b_dot_md="### arp.window\n\nuser/core/gone.cpp\n")
         self.expect("there is no gone in user/core/a.cpp", docs__spec__b_dot_md="### arp.window\n\nuser/core/a.cpp `commit`, `gone`\n")
 
+    def test_what_shows_a_rule(self):
+        self.expect("rule arp.window names no file that holds it", docs__spec__b_dot_md="### arp.window\n\ntests/core/\n")
+        self.expect("rule arp.window names no test that shows it", docs__spec__b_dot_md="### arp.window\n\nuser/core/\n")
+
     def test_tests_of_ids(self):
         self.title("802.3ad R01 late", "rule lacp.key does not name tests/other_test.cpp, whose title has R01",
                    "tests__other_test_dot_cpp")
@@ -261,12 +265,12 @@ class Spec(unittest.TestCase):
         self.expect("id P1 of rule arp.window is no test's", docs__spec__b_dot_md="### arp.window\n\n- **P1** **4.1** a test\n")
 
     def test_departures(self):
-        departing = "### arp.window\n\nDeparture: wide.\n"
+        departing = "### arp.window\n\nDeparture: wide.\n\nCode: user/a.cpp. Tests: tests/a_test.cpp.\n"
         self.expect("rule arp.window departs", docs__spec__b_dot_md=departing)
         self.expect("rule mii.commit has no paragraph", "`mii.commit`\n")
         self.expect("difference 'A loss is acted on.' is not in", README_dot_md=self.readme)
         tree = {"docs/spec/b.md": departing, "docs/spec/departures.md": "A loss is acted on. `arp.window`\n",
-                "README.md": self.readme}
+                "README.md": self.readme, "user/a.cpp": MIT, "tests/a_test.cpp": MIT}
         self.assertEqual(0, run("spec.py", tree)[0])
 
     def test_no_page(self):

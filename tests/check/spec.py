@@ -8,8 +8,8 @@
 * an id (A12, XB-34, 4.4) is defined below a rule, in bold at the beginning of an item or of a row of a table; ids in
   comments, in test titles and in docs are defined. Pages lacp*.md have a series of their own: numbers mean these in
   user/core/lacp and its tests, and in titles that begin with 802.3ad;
-* files that a rule names are there, and in them the names in backticks behind them; each test whose title has an id is
-  named by its rule, and each id with a letter is that of a test;
+* a rule names files that hold it and tests that show it; they are there, and in them the names in backticks behind
+  them; each test whose title has an id is named by its rule, and each id with a letter is that of a test;
 * departures.md names the rules with a paragraph "Departure:", all of them and no others, and each difference of README;
 * a document (.md) that is named is in the repository; public ones (802.1AX 6.4.15, RFC 4291 2.7.1) are cited freely.
 """
@@ -204,7 +204,11 @@ class Check:
                 self.look(path, text, title, offset, True)
 
     def look_at_rule(self, rule, page, body):
-        for target in files_named(body):
+        named = files_named(body)
+        for what, of_tests in (("file that holds it", False), ("test that shows it", True)):
+            if not any(target.startswith("tests/") == of_tests for target in named):
+                self.problem(page, f"rule {rule} names no {what}")
+        for target in named:
             if target not in self.there:
                 self.problem(page, f"rule {rule} names {target}, which is not there")
         for m in SYMBOLS.finditer(body):
