@@ -273,6 +273,12 @@ class Spec(unittest.TestCase):
                 "README.md": self.readme, "user/a.cpp": MIT, "tests/a_test.cpp": MIT}
         self.assertEqual(0, run("spec.py", tree)[0])
 
+    def test_options(self):
+        rows = MIT + '    row("mode", {x},\n    row({"miimon", "", "b"}, y,\n'
+        self.expect("docs/spec/options.md: option miimon of", user__core__options__option_table_dot_cpp=rows,
+                    docs__spec__options_dot_md="`mode`\n")
+        self.expect(None, user__core__options__option_table_dot_cpp=rows, docs__spec__options_dot_md="`mode`, `miimon`\n")
+
     def test_no_page(self):
         code, out = run("spec.py", {"a.cpp": MIT})
         self.assertEqual(1, code)

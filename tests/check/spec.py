@@ -10,6 +10,7 @@
   user/core/lacp and its tests, and in titles that begin with 802.3ad;
 * a rule names files that hold it and tests that show it; they are there, and in them the names in backticks behind
   them; each test whose title has an id is named by its rule, and each id with a letter is that of a test;
+* options.md names every option;
 * departures.md names the rules with a paragraph "Departure:", all of them and no others, and each difference of README;
 * a document (.md) that is named is in the repository; public ones (802.1AX 6.4.15, RFC 4291 2.7.1) are cited freely.
 """
@@ -44,6 +45,8 @@ DOCUMENT = re.compile(r"(?<![\w/.-])((?:\.\./|[\w.-]+/)*[\w.-]+\.md)\b")
 OUTSIDE = re.compile(r"\b(?:issue|fault|acceptance|(?<!\d )section) #?\d+\b(?!\.\d)|\.\./shared\b|/work/")
 TITLE = re.compile(r'\bTEST_CASE(?:_METHOD)?\(\s*(?:\w+,\s*)?((?:"(?:[^"\\]|\\.)*"\s*)+)')
 COMMAND = re.compile(r'"([a-z]+\.[a-z]+)"')  # of the protocol: "link.add"
+OPTIONS = ("user/core/options/option_table.cpp", "user/core/bond/slave_options.cpp")
+OPTION_ROW = re.compile(r'^    (?:row\(\{?|\{)"([a-z_0-9]+)", ', re.M)
 ENDINGS = {"h", "c", "cpp", "md", "json", "txt", "conf", "py"}  # of files that look like names of rules
 SOURCE = {".c", ".h", ".cpp", ".hpp", ".py", ".sh", ".txt", ".cmake"}
 BLOCK = re.compile(r"/\*.*?\*/|//[^\n]*|\"(?:[^\"\\\n]|\\.)*\"|'(?:[^'\\\n]|\\.)'", re.S)
@@ -242,6 +245,15 @@ class Check:
             if words not in " ".join(text.split()):
                 self.problem("README.md", f"difference '{words}' is not in {page}")
 
+    def look_at_options(self):
+        page = pathlib.PurePath(SPEC, "options.md")
+        text = (self.root / page).read_text() if page in self.pages else ""
+        for table in OPTIONS:
+            rows = (self.root / table).read_text() if (self.root / table).is_file() else ""
+            for m in OPTION_ROW.finditer(rows):
+                if f"`{m[1]}`" not in text:
+                    self.problem(page, f"option {m[1]} of {table} is not there")
+
     def run(self):
         for path in self.files:
             self.look_at_file(path)
@@ -249,6 +261,7 @@ class Check:
             self.look_at_rule(rule, page, body)
         for key, rule in self.law.ids.items():
             self.look_at_id(key[1], rule, self.tested.get(key, set()))
+        self.look_at_options()
         if self.pages:
             self.look_at_departures()
         else:
