@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The tables of modes balance-tlb and balance-alb (section 5) as the data path holds them, and what is to change in
+// The tables of modes balance-tlb and balance-alb as the data path holds them, and what is to change in
 // them. The data path goes on writing while a change is worked out: a change names what it was worked out from.
 #pragma once
 

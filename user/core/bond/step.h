@@ -69,7 +69,7 @@ void sync_targets(BondState &, const Options &before, Time now);
 void sync_monitors(BondState &, Step &, const Options &before, const std::string &cause);
 void on(BondState &, const ProbesSent &, Step &);
 
-// balance.cpp (section 5)
+// balance.cpp
 void sync_balance(BondState &, Time now);
 std::optional<Time> balance_deadline(const BondState &);
 void slave_came(BondState &, Time now);
