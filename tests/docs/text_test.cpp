@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <catch2/catch.hpp>
 #include <iterator>
+#include <set>
+#include <span>
 #include <sstream>
 
 #include "tests/docs/pages.h"
