@@ -1,81 +1,28 @@
 // SPDX-License-Identifier: MIT
-// What the documents say by the way: blocks, links, paths, commands, lists.
+// What the documents say by the way: blocks, links, paths, names, commands.
 #include <algorithm>
 #include <catch2/catch.hpp>
-#include <cctype>
-#include <filesystem>
-#include <fstream>
 #include <iterator>
-#include <map>
-#include <regex>
 #include <set>
+#include <span>
 #include <sstream>
-#include <utility>
-#include <variant>
 
 #include "tests/docs/pages.h"
+#include "tests/docs/tree.h"
 #include "user/api/protocol.h"
 #include "user/cli/command.h"
-#include "user/files/attributes.h"
-#include "user/import/export.h"
-#include "user/import/machine.h"
 
 using namespace xbond;
 using namespace xbond::test;
 namespace fs = std::filesystem;
+using docs::all_code;
+using docs::file_text;
+using docs::matches;
+using docs::root;
+using docs::sources;
+using docs::words;
 
 namespace {
-
-const fs::path root = XBOND_SOURCE_DIR;
-
-std::string file_text(const fs::path &path) {
-    std::ifstream file(path);
-    return {std::istreambuf_iterator<char>(file), {}};
-}
-
-std::vector<fs::path> sources(const std::string &directory, const std::string &ending) {
-    std::vector<fs::path> found;
-    for (const auto &entry : fs::recursive_directory_iterator(root / directory)) {
-        if (entry.is_regular_file() && entry.path().string().ends_with(ending)) {
-            found.push_back(entry.path());
-        }
-    }
-    return found;
-}
-
-std::string all_code() {
-    std::string code;
-    for (const auto *directory : {"bpf", "include", "loader", "user", "xsk", "tests", "common"}) {
-        for (const auto *ending : {".c", ".h", ".cpp"}) {
-            for (const auto &path : sources(directory, ending)) {
-                code += file_text(path);
-            }
-        }
-    }
-    return code;
-}
-
-std::set<std::string> identifiers(const std::string &code) {
-    std::set<std::string> found;
-    std::string one;
-    for (const char c : code) {
-        if (std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_') {
-            one += c;
-        } else if (!one.empty()) {
-            found.insert(std::exchange(one, ""));
-        }
-    }
-    return found;
-}
-
-std::vector<std::smatch> matches(const std::string &text, const std::regex &pattern) {
-    return {std::sregex_iterator(text.begin(), text.end(), pattern), {}};
-}
-
-std::set<std::string> words(const std::string &text) {
-    std::istringstream in(std::regex_replace(text, std::regex("[,\n]"), " "));
-    return {std::istream_iterator<std::string>(in), {}};
-}
 
 // "user/{core,api}/x.h" as its two paths.
 std::vector<std::string> expand(const std::string &path) {
@@ -230,22 +177,6 @@ TEST_CASE("docs: functions that are named are in the code") {
     }
 }
 
-TEST_CASE("docs/terms.md: what a term is called in the code is there") {
-    const auto names = identifiers(all_code());
-    const auto page = docs::read("docs/terms.md");
-    const std::regex row(R"(\n\| [^|]+ \| ([^|]+) \|)"), name(R"(`(?:[\w ]+::|struct )*(\w+)`)");
-    std::size_t found = 0;
-    for (const auto &m : matches(page, row)) {
-        const auto meaning = m[1].str();
-        for (const auto &called : matches(meaning, name)) {
-            INFO(called.str());
-            CHECK(names.contains(called[1].str()));
-            ++found;
-        }
-    }
-    CHECK(found > 20);
-}
-
 TEST_CASE("docs: programs of the build that are named are built") {
     std::string cmake;
     for (const auto &directory : {"user", "tests", "bench", "xsk"}) {
@@ -296,152 +227,4 @@ TEST_CASE("docs: JSON of config files is what they take") {
         ++taken;
     }
     CHECK(taken >= 2);
-}
-
-TEST_CASE("docs/command-line.md and the help: every command, every exit code") {
-    const auto page = docs::read("docs/command-line.md"), help = cli::help_text({});
-    const std::vector<std::string> nonsense{"nonsense"};
-    const auto message = cli::parse_command(nonsense).error().message;
-    const auto known =
-        words(message.substr(message.find("known: ") + 7, message.find(". See") - message.find("known: ") - 7));
-    CHECK(known.size() >= 16);
-    for (const auto &command : known) {
-        INFO(command);
-        CHECK((page.find("| `" + command) != std::string::npos || page.find("xbond " + command) != std::string::npos));
-        CHECK(help.find("  " + command + " ") != std::string::npos);
-    }
-    const std::map<int, std::string> codes{{cli::exit_ok, "done"},
-                                           {cli::exit_refused, "refused"},
-                                           {cli::exit_usage, "usage"},
-                                           {cli::exit_no_daemon, "no daemon"},
-                                           {cli::exit_denied, "permission denied"}};
-    std::size_t rows = 0;
-    for (const auto &m : matches(page, std::regex(R"(\n\| (\d) \| ([^|\n]+))"))) {
-        const auto code = codes.find(std::stoi(m[1]));
-        REQUIRE(code != codes.end());
-        CHECK(m[2].str().starts_with(code->second));
-        CHECK(help.find(m[1].str() + " " + code->second) != std::string::npos);
-        ++rows;
-    }
-    CHECK(rows == codes.size());
-}
-
-TEST_CASE("docs/command-line.md: the formats of import and export") {
-    const auto page = docs::read("docs/command-line.md");
-    for (const auto format : import::format_names()) {
-        INFO(format);
-        CHECK(page.find("| `" + std::string(format) + "` |") != std::string::npos);
-    }
-    for (const auto format : import::export_names()) {
-        INFO(format);
-        CHECK(page.find("`" + std::string(format) + "`") != std::string::npos);
-    }
-}
-
-TEST_CASE("docs/control-protocol.md: every request") {
-    const auto page = docs::read("docs/control-protocol.md");
-    const auto named = [&]<std::size_t... I>(std::index_sequence<I...>) {
-        for (const auto &request : {api::Request(std::in_place_index<I>)...}) {
-            INFO(api::command(request));
-            CHECK(page.find("| `" + std::string(api::command(request)) + "` |") != std::string::npos);
-        }
-    };
-    named(std::make_index_sequence<std::variant_size_v<api::Request>>());
-}
-
-TEST_CASE("docs/status-schema.md: the machines of transitions are those that the program names") {
-    std::string code;
-    for (const auto *directory : {"user/core", "user/daemon/bond"}) {
-        for (const auto &path : sources(directory, ".cpp")) {
-            code += file_text(path);
-        }
-    }
-    std::set<std::string> named;
-    const std::regex reported(
-        R"re((?:step\.report\((?:searching \? "(\w+)" : )?|run\.change\(|run\.now, |return \{|Transition \w+\{[^"]*)"(\w+)",\s)re");
-    for (const auto &m : matches(code, reported)) {
-        for (const auto &name : {m[1].str(), m[2].str()}) {
-            if (!name.empty()) {
-                named.insert(name);
-            }
-        }
-    }
-    named.erase("search"); // of the ARP monitor: for the log alone
-    CHECK(named == words(docs::section("docs/status-schema.md", "machines")));
-}
-
-TEST_CASE("docs/monitoring.md: metrics that are named are there, and units") {
-    const auto code = file_text(root / "user/show/metrics.cpp");
-    const std::regex metric(R"((xbond|node_bonding)_\w+(\*?)(\{[\w,]*\})?)"), unit(R"([\w-]+@?\.(service|network))");
-    std::size_t found = 0;
-    for (const auto &page : docs::pages()) {
-        for (const auto &word : docs::inline_code(page)) {
-            if (page == "docs/monitoring.md" && std::regex_match(word, metric)) {
-                INFO(word);
-                const auto name = word.substr(0, word.find_first_of("*{"));
-                const auto kind = name.substr(name.find('_') + 1, name.size() - name.find('_') - 2); // "turns"
-                CHECK((code.find("\"" + name) != std::string::npos ||
-                       code.find("\"" + kind + "\"") != std::string::npos));
-                ++found;
-            }
-            if (std::regex_match(word, unit) && word.starts_with("xbond")) {
-                INFO(page << ": " << word);
-                CHECK(fs::exists(root / "packaging" / word));
-            }
-        }
-    }
-    CHECK(found >= 6);
-}
-
-TEST_CASE("docs: samples have the version of this build") {
-    CHECK(docs::read("README.md").find("\nxbond " XBOND_VERSION ", kernel ") != std::string::npos);
-    CHECK(docs::read("docs/status-schema.md").find("\"xbond\": \"" XBOND_VERSION "\"") != std::string::npos);
-    CHECK(docs::read("CHANGELOG.md").find(XBOND_VERSION) != std::string::npos);
-}
-
-TEST_CASE("docs/monitoring.md: as many files as there are") {
-    const auto page = docs::read("docs/monitoring.md");
-    const auto says = [&](std::size_t count, const std::string &what) {
-        return page.find("the " + std::to_string(count) + " files of " + what) != std::string::npos;
-    };
-    CHECK(says(files::bond_attributes().size(), "the driver"));
-    CHECK(says(files::slave_attributes().size(), "a slave"));
-}
-
-TEST_CASE("HACKING.md: each version number is the one in the code") {
-    const auto table = docs::section("HACKING.md", "versions");
-    std::size_t rows = 0;
-    for (const auto &m : matches(table, std::regex(R"(\n\| [^|]+ \| ([\d.]+) \| `([^`]+)` in `([^`]+)` \|)"))) {
-        const auto text = file_text(root / m[3].str());
-        const auto name = std::regex_replace(m[2].str(), std::regex("\\("), "\\(");
-        std::smatch found;
-        INFO(m.str());
-        REQUIRE(std::regex_search(text, found, std::regex("\\b" + name + R"("?[ ,=]+([\d.]+))")));
-        CHECK(found[1].str() == m[1].str());
-        ++rows;
-    }
-    CHECK(rows >= 7);
-}
-
-TEST_CASE("docs/threat-model.md: the tests that it names are there") {
-    std::string titles;
-    for (const auto &path : sources("tests", "_test.cpp")) {
-        const auto text = file_text(path);
-        for (const auto &m : matches(text, std::regex(R"re(TEST_CASE\((?:\w+\s)?\s*"([^"]*))re"))) {
-            titles += "\n" + m[1].str();
-        }
-    }
-    const std::regex named(R"(^([\w ]+: ?[^`]*?) ?\.\.\.$)");
-    std::size_t found = 0;
-    for (const auto &code : docs::inline_code("docs/threat-model.md")) {
-        std::smatch m;
-        if (std::regex_match(code, m, named)) {
-            INFO(code);
-            auto wanted = m[1].str(); // "an application: what ... it cannot write": only up to the first gap
-            wanted = wanted.substr(0, wanted.find(" ..."));
-            CHECK(titles.find("\n" + wanted) != std::string::npos);
-            ++found;
-        }
-    }
-    CHECK(found > 10);
 }

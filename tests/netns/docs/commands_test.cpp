@@ -3,11 +3,15 @@
 // kernel's files below /run/xbond. What cannot run there says why in the document. README.zh-CN.md has a test of its
 // own, tests/netns/files/procedure_test.cpp.
 #include <catch2/catch.hpp>
+#include <cerrno>
+#include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <regex>
 #include <sstream>
 #include <sys/mount.h>
+#include <system_error>
 
 #include "tests/docs/options_page.h"
 #include "tests/docs/pages.h"
