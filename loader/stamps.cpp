@@ -11,7 +11,8 @@
 namespace xbond::loader {
 namespace {
 
-// Makes the keys of a map those wanted; what stays is not touched.
+// Makes the keys of a map those wanted; what stays is not touched. New ones come before old ones go, where there is
+// room for both. Of more than there is room for, as many as there is are told.
 template <typename Addr> Result<void> set_keys(int map, std::span<const Addr> wanted) {
     std::set<Addr> missing(wanted.begin(), wanted.end());
     std::vector<Addr> superfluous;
@@ -23,16 +24,31 @@ template <typename Addr> Result<void> set_keys(int map, std::span<const Addr> wa
             superfluous.push_back(key);
         }
     }
-    const std::uint8_t one = 1;
+    const auto remove_superfluous = [&] {
+        for (const Addr &addr : superfluous) {
+            (void)bpf_map_delete_elem(map, addr.data());
+        }
+        superfluous.clear();
+    };
+    const auto add = [map](const Addr &addr) {
+        const std::uint8_t one = 1;
+        return bpf_map_update_elem(map, addr.data(), &one, BPF_ANY) == 0;
+    };
+    Result<void> done;
     for (const Addr &addr : missing) {
-        if (bpf_map_update_elem(map, addr.data(), &one, BPF_ANY) != 0) {
-            return kernel_error(errno, "cannot tell the data path of an own address");
+        bool added = add(addr);
+        if (!added && !superfluous.empty()) {
+            remove_superfluous();
+            added = add(addr);
+        }
+        if (!added) {
+            done = kernel_error(errno,
+                                "cannot tell the data path of all " + std::to_string(wanted.size()) + " own addresses");
+            break;
         }
     }
-    for (const Addr &addr : superfluous) {
-        (void)bpf_map_delete_elem(map, addr.data());
-    }
-    return {};
+    remove_superfluous();
+    return done;
 }
 
 } // namespace
@@ -71,7 +87,8 @@ Stamps DataPath::stamps(SlotId slot) const {
 
 Result<void> DataPath::set_own_addresses(std::span<const Ipv4Addr> v4, std::span<const Ipv6Addr> v6) {
     auto done = set_keys(impl_->maps.fd(XB_MAP_OWN4), v4);
-    return done ? set_keys(impl_->maps.fd(XB_MAP_OWN6), v6) : done;
+    auto done6 = set_keys(impl_->maps.fd(XB_MAP_OWN6), v6);
+    return done ? done6 : done;
 }
 
 } // namespace xbond::loader

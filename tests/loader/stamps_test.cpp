@@ -103,3 +103,29 @@ TEST_CASE("4.4 own addresses: the data path knows those it was told last, whatev
     need(adopted.set_own_addresses({}, {}));
     CHECK(known().empty());
 }
+
+TEST_CASE("4.4 own addresses: as many as there is room for are told, also when all of them are others than before") {
+    const Lab lab;
+    auto path = make_path(lab, features());
+    const auto known = [&] { return keys_of(lab.config().pin_dir / XB_MAP_OWN4); };
+    const auto addresses = [](std::uint8_t first, std::size_t count) {
+        std::vector<Ipv4Addr> made;
+        for (std::size_t i = 0; i < count; ++i) {
+            made.push_back({first, 0, static_cast<std::uint8_t>(i >> 8), static_cast<std::uint8_t>(i)});
+        }
+        return made;
+    };
+    need(path.set_own_addresses(addresses(10, XB_OWN_ENTRIES), {}));
+    need(path.set_own_addresses(addresses(11, XB_OWN_ENTRIES), {})); // nobody else's room
+    CHECK(known().size() == XB_OWN_ENTRIES);
+    CHECK(known().begin()->at(0) == 11);
+    const std::vector<Ipv6Addr> v6(1, Ipv6Addr{0xfe, 0x80});
+    const auto done = path.set_own_addresses(addresses(12, XB_OWN_ENTRIES + 100), v6);
+    REQUIRE_FALSE(done);
+    CHECK(done.error().code == E2BIG);
+    CHECK(known().size() == XB_OWN_ENTRIES);
+    CHECK(known().begin()->at(0) == 12);
+    const Fd map6 = need(loader::open_pin(lab.config().pin_dir / XB_MAP_OWN6));
+    std::uint8_t one = 0;
+    CHECK(bpf_map_lookup_elem(map6.get(), v6.front().data(), &one) == 0);
+}

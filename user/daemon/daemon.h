@@ -57,9 +57,17 @@ private:
     void clear_half_made();
     void remove_stray_vlans();
     enum class Of { all, left_alone };
-    void take_over(Of);
-    std::optional<std::string> take_over(const SavedBondFile &);
-    std::optional<std::string> look_at(const SavedBonds::Unreadable &);
+    struct LeftAlone { // a bond that cannot be adopted: nobody touches it
+        std::string why;
+        std::vector<std::uint32_t> devices; // with programs of it
+    };
+    using AllLeft = std::map<std::string, LeftAlone>;
+    Task<Result<void>> take_over(By, Of);
+    Task<AllLeft> outcome(By, std::string name, Task<std::optional<std::string>> attempt);
+    Task<std::optional<std::string>> take_over(By, SavedBondFile);
+    Task<std::optional<std::string>> look_at(By, SavedBonds::Unreadable);
+    Task<loader::PinnedDevices> pinned_devices(By, std::string name);
+    Task<std::optional<std::string>> nobodys(By, std::string name, std::string why);
     void tear_down_elsewhere();
     Task<Result<void>> try_again();
     void try_again_later();
@@ -197,8 +205,8 @@ private:
     bool taking_in_ = false;                                      // take_in() waits for its turn
     Time take_in_pause_{};
     sys::EventLoop::Source take_in_again_;
-    std::map<std::string, std::string> left_alone_; // bonds that cannot be adopted, and why: nobody touches them
-    Time pause_{};                                  // until the next attempt at those
+    AllLeft left_alone_;
+    Time pause_{}; // until the next attempt at those
     sys::EventLoop::Source again_, hooks_again_, dead_again_;
     TaskQueue changes_, reads_, opens_;
     std::set<std::uint32_t> news_;    // bonds whose listeners are to be told

@@ -10,6 +10,7 @@
 
 #include "user/daemon/bond/bond_device.h"
 #include "user/daemon/bond/dissolve.h"
+#include "user/daemon/by.h"
 #include "user/daemon/daemon.h"
 #include "user/daemon/sweep.h"
 #include "user/sys/directory.h"
@@ -37,6 +38,20 @@ bool has_gone(const LinkTable &links, const SavedController &saved, const loader
     return !is_there && pinned.bond == 0 && pinned.peer == 0 && !is_marked(links, saved.core.name);
 }
 
+bool is_here(const LinkTable &links, const std::string &name, const loader::PinnedDevices &pinned) {
+    return pinned.bond != 0 || pinned.peer != 0 || !pinned.slaves.empty() || is_marked(links, name);
+}
+
+Running put(Task<Result<void>> task, Result<void> &result) { result = co_await task; }
+
+// What a task that has nothing to wait for comes to.
+Result<void> at_once(Task<Result<void>> task) {
+    Result<void> result;
+    auto running = put(std::move(task), result);
+    running.start();
+    return result;
+}
+
 } // namespace
 
 Result<void> Daemon::recover() {
@@ -47,7 +62,7 @@ Result<void> Daemon::recover() {
     bring_devices_home();
     follow_names();
     clear_half_made();
-    take_over(Of::all);
+    (void)at_once(take_over(By::caller, Of::all));
     for (auto &[name, controller] : bonds_) {
         XB_TRY_VOID(controller->persist_now());
     }
@@ -159,101 +174,139 @@ void Daemon::clear_half_made() {
     }
 }
 
-void Daemon::take_over(Of which) {
-    const auto saved = load_bonds(settings_.state_dir, host_->netns_cookie);
-    const auto before = std::exchange(left_alone_, {});
-    const auto wanted = [&](const std::string &name) {
-        return !bonds_.contains(name) && (which == Of::all || before.contains(name));
-    };
-    const auto leave = [&](const std::string &name, const std::string &why) {
-        left_alone_[name] = why;
-        if (const auto known = before.find(name); known == before.end() || known->second != why) {
-            spdlog::error("{}: not under control, left as it is: {}", name, why);
-        }
-    };
-    for (const auto &file : saved.bonds) {
-        if (!wanted(file.bond.core.name)) {
-            continue;
-        }
-        if (const auto why = take_over(file)) {
-            leave(file.bond.core.name, *why);
-        }
-    }
-    for (const auto &file : saved.unreadable) {
-        if (!wanted(file.name)) {
-            continue;
-        }
-        if (const auto why = look_at(file)) {
-            leave(file.name, *why);
-        }
-    }
-    auto names = loader::pinned_bonds(host_->pin_root);
+// None is touched, nor given to anybody else, until all have been looked at.
+Task<Result<void>> Daemon::take_over(By by, Of which) {
+    auto load = [dir = settings_.state_dir, cookie = host_->netns_cookie] { return load_bonds(dir, cookie); };
+    const auto saved = co_await file_step(*host_, by, "read the bonds' state", std::move(load));
+    auto list = [root = host_->pin_root](sys::Netlink &) { return loader::pinned_bonds(root); };
+    auto names = co_await step(*host_, by, "list pins", std::move(list));
     for (const auto &pair : BondDevice::find_marked(host_->links.all())) {
         names.push_back(pair.name);
     }
-    for (const auto &name : names) {
-        if (!wanted(name) || left_alone_.contains(name)) {
-            continue;
+    AllLeft left;
+    const auto wanted = [&](const std::string &name) {
+        return !bonds_.contains(name) && !left.contains(name) && (which == Of::all || left_alone_.contains(name));
+    };
+    for (const auto &file : saved.bonds) {
+        const auto &name = file.bond.core.name;
+        if (wanted(name)) {
+            auto attempt = take_over(by, file);
+            auto after = co_await outcome(by, name, std::move(attempt));
+            left.merge(after);
         }
-        const auto pin_dir = host_->pin_root / name;
-        const auto pinned = loader::pinned_devices(pin_dir);
-        if (pinned.bond == 0 && pinned.peer == 0 && pinned.slaves.empty() && !is_marked(host_->links, name)) {
-            spdlog::warn("{}: pins of a bond that is not here: removed", name);
-            loader::remove_pins(pin_dir, {});
-            continue;
-        }
-        leave(name, saved.incomplete ? saved.incomplete->message
-                                     : "no state file of it in " + settings_.state_dir.string() +
-                                           ": start xbondd with the --state-dir and --bpffs it was made with, or "
-                                           "remove it by 'xbond link del " +
-                                           name + "'");
     }
+    for (const auto &file : saved.unreadable) {
+        if (wanted(file.name)) {
+            auto attempt = look_at(by, file);
+            auto after = co_await outcome(by, file.name, std::move(attempt));
+            left.merge(after);
+        }
+    }
+    const std::string why = saved.incomplete ? saved.incomplete->message : "";
+    for (const auto &name : names) {
+        if (wanted(name)) {
+            auto attempt = nobodys(by, name, why);
+            auto after = co_await outcome(by, name, std::move(attempt));
+            left.merge(after);
+        }
+    }
+    left_alone_ = std::move(left);
+    co_return Result<void>();
+}
+
+// Empty, or the bond with the reason for which it is left alone.
+Task<Daemon::AllLeft> Daemon::outcome(By by, std::string name, Task<std::optional<std::string>> attempt) {
+    AllLeft left;
+    const auto why = co_await attempt;
+    if (why) {
+        const auto pinned = co_await pinned_devices(by, name);
+        auto devices = pinned.slaves;
+        devices.insert(devices.end(), {pinned.bond, pinned.peer});
+        if (const auto known = left_alone_.find(name); known == left_alone_.end() || known->second.why != *why) {
+            spdlog::error("{}: not under control, left as it is: {}", name, *why);
+        }
+        left[name] = {*why, std::move(devices)};
+    }
+    co_return left;
+}
+
+Task<loader::PinnedDevices> Daemon::pinned_devices(By by, std::string name) {
+    auto look = [pin_dir = host_->pin_root / name](sys::Netlink &) { return loader::pinned_devices(pin_dir); };
+    co_return co_await step(*host_, by, "look at pins", std::move(look));
 }
 
 // None: it is under control, or its device is no longer there, and what is left of it has been cleared away.
-std::optional<std::string> Daemon::take_over(const SavedBondFile &file) {
-    const auto &name = file.bond.core.name;
-    auto controller = BondController::adopt(*host_, file);
+Task<std::optional<std::string>> Daemon::take_over(By by, SavedBondFile file) {
+    const auto name = file.bond.core.name;
+    auto controller = co_await BondController::adopt(*host_, by, file);
     if (controller) {
         spdlog::info("{}: adopted with {} slaves", name, (*controller)->core().slaves.size());
-        if (!is_whole(host_->links, (*controller)->ifindex())) {
-            (void)(*controller)->device().mark_whole(*netlink_, name);
-        }
+        const bool is_new = !is_whole(host_->links, (*controller)->ifindex());
+        const auto device = (*controller)->device();
         bonds_[name] = std::move(*controller);
-        return std::nullopt;
+        left_alone_.erase(name);
+        if (is_new) {
+            auto mark = [device, name](sys::Netlink &netlink) { return device.mark_whole(netlink, name); };
+            (void)co_await step(*host_, by, "mark a device", std::move(mark));
+        }
+        co_return std::nullopt;
     }
-    const auto pin_dir = host_->pin_root / name;
-    const auto pinned = loader::pinned_devices(pin_dir);
-    if (file.netns != host_->netns_cookie && pinned.bond == 0 && pinned.peer == 0 && pinned.slaves.empty() &&
-        !is_marked(host_->links, name)) { // an earlier revision's, of whichever namespace had this inode
-        const auto aside = set_aside(bond_file(settings_.state_dir, name));
+    const auto pinned = co_await pinned_devices(by, name);
+    const auto path = bond_file(settings_.state_dir, name);
+    if (file.netns != host_->netns_cookie && !is_here(host_->links, name, pinned)) {
+        // An earlier revision's, of whichever namespace had this inode.
+        auto move = [path] { return set_aside(path); };
+        const auto aside = co_await file_step(*host_, by, "set a state file aside", std::move(move));
         spdlog::warn("{}: its state fits nothing that is here ({}): not used{}", name, controller.error().message,
                      aside ? ", kept as " + aside->string() : "");
-        return std::nullopt;
+        co_return std::nullopt;
     }
     if (controller.error().code != ENODEV || !has_gone(host_->links, file.bond, pinned)) {
-        return controller.error().message;
+        co_return controller.error().message;
     }
     spdlog::warn("{}: {}; restoring its slaves", name, controller.error().message);
     // What is saved counts only for this very namespace; of an earlier revision's file nobody knows.
     const auto saved = file.netns == host_->netns_cookie ? file.bond.originals : std::vector<SlaveOriginal>();
-    if (auto done = dissolve(*netlink_, pin_dir, name, saved); !done) {
+    auto end = [name, saved, pin_dir = host_->pin_root / name](sys::Netlink &netlink) {
+        return dissolve(netlink, pin_dir, name, saved);
+    };
+    if (auto done = co_await step(*host_, by, "remove a bond", std::move(end)); !done) {
         spdlog::error("{}: {}", name, done.error().message);
     }
-    files_->remove(bond_file(settings_.state_dir, name));
-    return std::nullopt;
+    files_->remove(path);
+    co_return std::nullopt;
 }
 
 // Of a bond of which nothing is here, an unreadable file must not keep the name.
-std::optional<std::string> Daemon::look_at(const SavedBonds::Unreadable &file) {
-    const auto pinned = loader::pinned_devices(host_->pin_root / file.name);
-    if (pinned.bond != 0 || pinned.peer != 0 || !pinned.slaves.empty() || is_marked(host_->links, file.name)) {
-        return file.why.message;
+Task<std::optional<std::string>> Daemon::look_at(By by, SavedBonds::Unreadable file) {
+    const auto pinned = co_await pinned_devices(by, file.name);
+    if (is_here(host_->links, file.name, pinned)) {
+        co_return file.why.message;
     }
-    const auto aside = set_aside(bond_file(settings_.state_dir, file.name));
+    auto move = [path = bond_file(settings_.state_dir, file.name)] { return set_aside(path); };
+    const auto aside = co_await file_step(*host_, by, "set a state file aside", std::move(move));
     spdlog::error("{}; the bond is not here: {}", file.why.message,
                   aside ? "the file is now " + aside->string() : aside.error().message);
-    return std::nullopt;
+    co_return std::nullopt;
+}
+
+// What no state file names.
+Task<std::optional<std::string>> Daemon::nobodys(By by, std::string name, std::string why) {
+    const auto pinned = co_await pinned_devices(by, name);
+    if (is_here(host_->links, name, pinned)) {
+        co_return !why.empty() ? why
+                               : "no state file of it in " + settings_.state_dir.string() +
+                                     ": start xbondd with the --state-dir and --bpffs it was made with, or remove it "
+                                     "by 'xbond link del " +
+                                     name + "'";
+    }
+    spdlog::warn("{}: pins of a bond that is not here: removed", name);
+    auto remove = [pin_dir = host_->pin_root / name](sys::Netlink &) {
+        loader::remove_pins(pin_dir, {});
+        return true;
+    };
+    (void)co_await step(*host_, by, "remove pins", std::move(remove));
+    co_return std::nullopt;
 }
 
 Task<Result<void>> Daemon::try_again() {
@@ -262,7 +315,7 @@ Task<Result<void>> Daemon::try_again() {
     }
     host_->catch_up();
     const auto before = bonds_.size();
-    take_over(Of::left_alone);
+    (void)co_await take_over(By::hands, Of::left_alone);
     if (bonds_.size() != before) {
         pause_ = {};
         for (auto &[name, controller] : bonds_) {
@@ -288,7 +341,7 @@ void Daemon::try_again_later() {
 
 Result<void> Daemon::refuse_left_alone(const std::string &name) const {
     if (const auto it = left_alone_.find(name); it != left_alone_.end()) {
-        return fail(EBUSY, name + " is not under control of this xbondd: " + it->second);
+        return fail(EBUSY, name + " is not under control of this xbondd: " + it->second.why);
     }
     return {};
 }
@@ -308,11 +361,9 @@ Result<void> Daemon::may_be_slave(std::uint32_t bond, std::uint32_t ifindex) con
     if (host_->links.stands_on(ifindex, bond, slaves_of)) {
         return fail(ELOOP, who + " stands on the bond itself: what it sends would come back to it");
     }
-    for (const auto &[name, why] : left_alone_) {
-        const auto pinned = loader::pinned_devices(host_->pin_root / name);
-        if (ifindex == pinned.bond || ifindex == pinned.peer ||
-            std::ranges::find(pinned.slaves, ifindex) != pinned.slaves.end()) {
-            return fail(EBUSY, who + " belongs to " + name + ", which is not under control: " + why);
+    for (const auto &[name, left] : left_alone_) {
+        if (std::ranges::find(left.devices, ifindex) != left.devices.end()) {
+            return fail(EBUSY, who + " belongs to " + name + ", which is not under control: " + left.why);
         }
     }
     return {};
@@ -320,7 +371,8 @@ Result<void> Daemon::may_be_slave(std::uint32_t bond, std::uint32_t ifindex) con
 
 // By its pins and devices. A file that could not be read is kept.
 Task<Result<void>> Daemon::end_left_alone(std::string name) {
-    const auto saved = load_bonds(settings_.state_dir, host_->netns_cookie);
+    auto load = [dir = settings_.state_dir, cookie = host_->netns_cookie] { return load_bonds(dir, cookie); };
+    const auto saved = co_await files_->call("read the bonds' state", std::move(load));
     std::vector<SlaveOriginal> originals;
     for (const auto &file : saved.bonds) {
         if (file.bond.core.name == name && file.netns == host_->netns_cookie) {
@@ -333,7 +385,8 @@ Task<Result<void>> Daemon::end_left_alone(std::string name) {
     XB_CO_TRY_VOID(co_await hands_->call("remove a bond", std::move(job)));
     const auto path = bond_file(settings_.state_dir, name);
     if (std::ranges::find(saved.unreadable, name, &SavedBonds::Unreadable::name) != saved.unreadable.end()) {
-        XB_CO_TRY(aside, set_aside(path));
+        auto move = [path] { return set_aside(path); };
+        XB_CO_TRY(aside, co_await files_->call("set a state file aside", std::move(move)));
         spdlog::warn("{}: its state could not be read and is kept as {}", name, aside->string());
     } else {
         files_->remove(path);

@@ -165,6 +165,16 @@ TEST_CASE("a change of the active slave releases the buckets of both, with histo
     CHECK(lab.table.buckets[2].owner == lab.slot("e2"));
 }
 
+TEST_CASE("mode 5 keeps nothing for clients, which it does not have, however often slaves swap their addresses") {
+    Lab lab = two_slaves("balance-tlb");
+    for (const bool up : {false, true, false}) {
+        lab.carrier("e0", up);
+        lab.walk(lab.now + 3s);
+    }
+    CHECK(lab.active() == "e1");
+    CHECK_FALSE(lab.bond.balance.clients.deadline());
+}
+
 TEST_CASE("with tlb_dynamic_lb 0 mode 5 does nothing by itself") {
     Lab lab({{"mode", "balance-tlb"}, {"tlb_dynamic_lb", "0"}});
     lab.enslave("e0");

@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "tests/harness/traffic/udp_stream.h"
+#include "tests/harness/trouble/syscall_watch.h"
 #include "tests/netns/frames.h"
 #include "tests/netns/lab.h"
 
@@ -303,6 +304,38 @@ TEST_CASE("left alone: however few descriptors there are, bonds forward and the 
     lab.daemon().start();
     CHECK(lab.cli().json("status").at("bonds").size() == 2);
     CHECK(lab.status().slaves.size() == 2);
+}
+
+TEST_CASE("left alone: what is tried again, taken over, made anew or removed costs the loop no call that can sleep") {
+    Lab lab(Kind::wires, 2);
+    lab.make_bond("mode active-backup");
+    lab.cli().ok("link add bond1 type bond");
+    lab.cli().ok("link add bond2 type bond");
+    REQUIRE(lab.daemon().stop() == 0);
+    const auto file = file_of(lab, "bond0");
+    const std::string good = slurp(file);
+    for (const std::string name : {"bond0", "bond2"}) {
+        spill(file_of(lab, name), "{");
+    }
+    lab.daemon().start();
+    const SyscallWatch watch(lab.daemon().pid());
+    spill(file, damages.at(2).second(good)); // another fault: it has been tried again once that is told
+    lab.daemon().hang_up();
+    CHECK(wait_until([&] { return contains(why_left(lab, "bond0"), "99"); }, 10s));
+    CHECK(contains(lab.cli()("link set e0 master bond1").err, "bond0"));
+    SECTION("its pins are as they were") {}
+    SECTION("its pins are of no use") { fs::remove(lab.daemon().pin_dir() / "bond0/xb_stats"); }
+    SECTION("its device has gone") {
+        lab.ns().ip("link del bond0");
+        fs::remove_all(lab.daemon().pin_dir() / "bond0");
+    }
+    spill(file, good);
+    lab.daemon().hang_up();
+    CHECK(wait_until([&] { return why_left(lab, "bond0").empty(); }, 10s));
+    lab.cli().ok("link del bond2");
+    CHECK(why_left(lab, "bond2").empty());
+    CHECK(watch.seen() > 100);
+    CHECK(watch.could_sleep() == std::set<std::string>());
 }
 
 TEST_CASE("left alone: a bond whose maker was killed before it was saved is cleared away by the next") {

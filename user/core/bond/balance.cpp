@@ -6,6 +6,9 @@
 namespace xbond::core {
 namespace {
 
+// In other modes nobody takes what is kept for them.
+bool has_clients(const BondState &bond) { return policy(bond).traits().balances_clients; }
+
 bool balances(const BondState &bond) {
     const ModeTraits &traits = policy(bond).traits();
     const bool works = traits.balances_clients || (traits.balances_load && bond.options.tlb_dynamic_lb);
@@ -16,7 +19,9 @@ bool balances(const BondState &bond) {
 void announce_address(BondState &bond, Step &step, const Slave &slave) {
     if (slave.can_tx()) {
         step.effects.emplace_back(SendLearning{slave.slot, slave.mac});
-        bond.balance.clients.retell(slave.slot);
+        if (has_clients(bond)) {
+            bond.balance.clients.retell(slave.slot);
+        }
     }
 }
 
@@ -102,7 +107,9 @@ void on(BondState &bond, const ClientDisplaced &event, Step &step) {
 void slave_came(BondState &bond, Time now) {
     if (bond.balance.rebalance_at) {
         bond.balance.rebalance_at = std::min(*bond.balance.rebalance_at, now + balance::tick);
-        bond.balance.clients.reassign();
+        if (has_clients(bond)) {
+            bond.balance.clients.reassign();
+        }
     }
 }
 

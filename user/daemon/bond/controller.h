@@ -25,13 +25,15 @@
 
 namespace xbond::daemon {
 
+enum class By; // by.h
+
 class BondController {
 public:
     static Task<Result<std::unique_ptr<BondController>>> create(Host &, std::string name,
                                                                 std::vector<core::OptionValue>, std::optional<MacAddr>,
                                                                 std::optional<std::uint32_t> mtu);
     // Goes on with what an earlier controller left: device, pins, slaves. Slaves that vanished meanwhile are released.
-    static Result<std::unique_ptr<BondController>> adopt(Host &, const SavedBondFile &);
+    static Task<Result<std::unique_ptr<BondController>>> adopt(Host &, By, SavedBondFile); // adopt.cpp
 
     // -- commands: all-or-nothing --
     Task<Result<void>> set_options(std::vector<core::OptionValue>);
@@ -82,8 +84,8 @@ private:
 
     show::SlaveView view_of(const core::Slave &, const core::Desired &) const; // view.cpp
     show::LacpView lacp_view() const;
+    Task<Result<void>> go_on(By, SavedBondFile, bool made_anew); // adopt.cpp
     void start();
-    void give_back_strays();
     void adopt_lacp(const lacp::SystemState &);
     SavedBondFile save() const;
     using Work = std::variant<core::Event, core::Effects>; // what has happened; what a command has led to

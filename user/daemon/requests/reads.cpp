@@ -172,8 +172,8 @@ Task<std::shared_ptr<const show::Snapshot>> Daemon::snapshot(std::optional<std::
     s->disk = timing(files_->jobs());
     s->disk_waiting = files_->waiting();
     if (!only) {
-        for (const auto &[name, why] : left_alone_) {
-            s->not_under_control.push_back({name, why});
+        for (const auto &[name, left] : left_alone_) {
+            s->not_under_control.push_back({name, left.why});
         }
     }
     Time began = s->now;

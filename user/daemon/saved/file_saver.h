@@ -10,6 +10,8 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <string_view>
+#include <utility>
 
 #include "user/daemon/task.h"
 #include "user/sys/replace_file.h"
@@ -30,6 +32,9 @@ public:
     Result<void> now(const std::filesystem::path &, const Text &, sys::Durable);
     void remove(const std::filesystem::path &);        // in its turn; and what waits for it is not written
     Task<Result<void>> removed(std::filesystem::path); // done when it is no longer there
+
+    // `co_await files.call(what, job)`: what job() returned, behind all that was given to be written before.
+    template <typename Call> auto call(std::string_view what, Call job) { return call_by(disk_, what, std::move(job)); }
 
     sys::Durations jobs() const { return disk_.jobs(); }
     std::size_t waiting() const { return disk_.waiting(); }
