@@ -3,6 +3,7 @@
  * Transmit through the bond: egress of bond0, and ingress of the pair's other end for what comes out there
  * (PACKET_QDISC_BYPASS senders, and everything under full visibility).
  */
+#include "lib/broadcast.h"
 #include "lib/select.h"
 
 #include <linux/pkt_cls.h>
@@ -18,31 +19,9 @@ static __always_inline int xb_drop(void)
 	return TC_ACT_SHOT;
 }
 
-/* A copy to every member but the last, which gets the original: as many frames as members, whatever fails. */
-static __always_inline int xb_broadcast(struct __sk_buff *ctx, struct xb_table *table, struct xb_bank *bank)
+static __always_inline int xb_to_all(struct __sk_buff *ctx, struct xb_table *table, struct xb_bank *bank)
 {
-	struct xb_counters *counters;
-	__u32 last = XB_NO_SLOT;
-	__u32 id;
-
-	for (__u32 i = 0; i < XB_MAX_SLAVES; i++) {
-		if (i >= bank->n_pick)
-			break;
-		if (!xb_broadcast_member(table, bank, i, &id))
-			continue;
-		if (last < XB_MAX_SLAVES && !bpf_clone_redirect(ctx, table->slot[last].ifindex, 0)) {
-			counters = xb_counters_of(last);
-			if (counters)
-				xb_count_tx(counters, ctx);
-		}
-		last = id;
-	}
-	if (last >= XB_MAX_SLAVES)
-		return xb_drop();
-	counters = xb_counters_of(last);
-	if (counters)
-		xb_count_tx(counters, ctx);
-	return bpf_redirect(table->slot[last].ifindex, 0);
+	return xb_broadcast(ctx, table, bank) ? xb_drop() : TC_ACT_REDIRECT;
 }
 
 /* queue_id (1.9). The slave picks its own queue: the mapping was for the bond. */
@@ -85,11 +64,11 @@ int xb_tx(struct __sk_buff *ctx)
 			if ((bank->flags & XB_BANK_LEASED) && table->lease_until < bpf_ktime_get_ns())
 				return xb_drop();
 			if ((bank->flags & XB_BANK_BROADCAST_NEIGHBOR) && xb_is_neighbour(ctx))
-				return xb_broadcast(ctx, table, bank);
+				return xb_to_all(ctx, table, bank);
 		}
 	}
 	if (xb_mode_sends_on_all(mode))
-		return xb_broadcast(ctx, table, bank);
+		return xb_to_all(ctx, table, bank);
 
 	choice = xb_select(table, bank, ctx, mode);
 	if (choice.slot >= XB_MAX_SLAVES)

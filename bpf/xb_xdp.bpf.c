@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only
  *
  * The early half of xb_rx, where XDP pays: drops what a suppressed slave floods up before an skb exists, and gives LACP
- * and marker frames to the controller's AF_XDP sockets. What it passes, xb_rx judges.
+ * and marker frames to the controller's AF_XDP sockets. What it passes, xb_rx judges, unless somebody's program is
+ * chained: that gets what the bond would get, and decides. Built twice: XB_FRAGS for chained programs that take frames in
+ * fragments.
  */
 #include "lib/arp.h"
-#include "lib/events.h" /* not used here; every object of a set holds the maps of events and stats */
+#include "lib/devmaps.h" /* not used here, nor events: every object of a set holds the maps of events and stats */
+#include "lib/events.h"
 #include "lib/parse.h"
 #include "lib/slow_proto.h"
 #include "lib/stats.h"
@@ -19,6 +22,20 @@ struct {
 	__type(key, __u32);
 	__type(value, __u32);
 } xb_xsk SEC(".maps");
+
+#ifdef XB_FRAGS
+#define XB_XDP_SECTION "xdp.frags"
+#define xb_chain xb_chain_frags
+#else
+#define XB_XDP_SECTION "xdp"
+#endif
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u32);
+} xb_chain SEC(".maps");
 
 /* For libxdp's dispatcher: before ordinary programs (50); the next one sees what this one passes. */
 struct {
@@ -52,6 +69,8 @@ __noinline int xb_xdp_stamp(struct xdp_md *ctx, __u32 id)
 		return 0;
 	if (!(flags & XB_SLOT_HEAR_VALID))
 		xb_stamp_any(id);
+	else if (!(eth->h_dest[0] & 1) && !xb_same_mac(eth->h_dest, bank->slot[id].mac))
+		return 0; /* for another host */
 	else if (protocol == bpf_htons(ETH_P_ARP) && (const void *)(at + sizeof(struct xb_arp)) <= data_end)
 		xb_stamp_arp(bank, id, flags, (const struct xb_arp *)at);
 	else if (protocol == bpf_htons(ETH_P_IPV6) && (const void *)(at + XB_ICMP6_BYTES) <= data_end)
@@ -59,13 +78,33 @@ __noinline int xb_xdp_stamp(struct xdp_md *ctx, __u32 id)
 	return 0;
 }
 
-SEC("xdp")
+/* Whether xb_rx would drop it: for the slave's sake, or as a stray (rlb_hear.h). This program is not frozen to a mode. */
+static __always_inline int xb_is_unwanted(const struct ethhdr *eth, const struct xb_bank *bank, __u32 id, __u32 flags)
+{
+	if ((flags & XB_SLOT_SUPPRESS) || ((flags & XB_SLOT_SUPPRESS_FLOOD) && (eth->h_dest[0] & 1)))
+		return 1;
+	return (flags & XB_SLOT_REWRITE_DST) && xb_mode_balances_load(XB_HOW_BITS(bank->how, XB_HOW_MODE, 4)) &&
+	       id != bank->active && xb_same_mac(eth->h_dest, bank->bond_mac);
+}
+
+/* The chained program may drop it or send it elsewhere, and xb_rx would never see it: what counts for the monitor counts
+ * here. Without a program the call returns. */
+static __always_inline int xb_xdp_chain(struct xdp_md *ctx, __u32 id, __u32 flags)
+{
+	if (flags & XB_SLOT_HEAR)
+		xb_xdp_stamp(ctx, id);
+	bpf_tail_call(ctx, &xb_chain, 0);
+	return XDP_PASS;
+}
+
+SEC(XB_XDP_SECTION)
 int xb_xdp(struct xdp_md *ctx)
 {
 	const void *data_end = (const void *)(long)ctx->data_end;
 	const struct ethhdr *eth = xb_eth(ctx->data, ctx->data_end);
 	struct xb_table *table = &xb_the_table;
 	struct xb_counters *counters;
+	const struct xb_bank *bank;
 	__u32 id, flags;
 
 	if (!eth)
@@ -73,7 +112,8 @@ int xb_xdp(struct xdp_md *ctx)
 	id = xb_slot_of(table, ctx->ingress_ifindex);
 	if (id >= XB_MAX_SLAVES)
 		return XDP_PASS;
-	flags = xb_get_bank(table)->slot[id].flags;
+	bank = xb_get_bank(table);
+	flags = bank->slot[id].flags;
 	if ((flags & XB_SLOT_SLOW_TO_XSK) && xb_is_lacp_or_marker(eth, data_end)) {
 		__u32 queue = ctx->rx_queue_index;
 
@@ -81,9 +121,12 @@ int xb_xdp(struct xdp_md *ctx)
 		return queue < XB_XSK_QUEUES ? bpf_redirect_map(&xb_xsk, id * XB_XSK_QUEUES + queue, XDP_PASS) :
 					       XDP_PASS;
 	}
+	if (xb_is_link_local(eth))
+		return XDP_PASS;
+	if (!xb_is_unwanted(eth, bank, id, flags))
+		return xb_xdp_chain(ctx, id, flags);
 	/* Unicast to a backup still reaches packet sockets on the slave (R5). */
-	if (!(flags & (XB_SLOT_SUPPRESS | XB_SLOT_SUPPRESS_FLOOD)) || !(flags & XB_SLOT_EARLY_DROP) || !(eth->h_dest[0] & 1) ||
-	    xb_is_link_local(eth))
+	if (!(flags & XB_SLOT_EARLY_DROP) || !(eth->h_dest[0] & 1))
 		return XDP_PASS;
 	if (flags & XB_SLOT_HEAR)
 		xb_xdp_stamp(ctx, id);

@@ -21,6 +21,7 @@
 #include "xb_watch_kfunc.skel.h"
 #include "xb_watch_probe.skel.h"
 #include "xb_xdp.skel.h"
+#include "xb_xdp_frags.skel.h"
 
 namespace xbond::loader {
 namespace {
@@ -69,12 +70,14 @@ Result<void> Maps::pin_all(const std::filesystem::path &dir) const {
 }
 
 Result<Maps> Maps::open_pins(const std::filesystem::path &dir) {
+    constexpr std::array<std::string_view, 6> optional{XB_MAP_WATCH,       XB_MAP_XSK, XB_MAP_CHAIN,
+                                                       XB_MAP_CHAIN_FRAGS, XB_MAP_OUT, XB_MAP_ALL};
     Maps maps;
     for (const std::string_view name : names) {
         auto fd = open_pin(dir / name);
         if (fd) {
             maps.add(name, std::move(*fd));
-        } else if (fd.error().code != ENOENT || (name != XB_MAP_WATCH && name != XB_MAP_XSK)) {
+        } else if (fd.error().code != ENOENT || std::ranges::find(optional, name) == optional.end()) {
             return tl::unexpected(fd.error());
         }
     }
@@ -114,6 +117,8 @@ Result<Object> Object::open(ObjectKind kind, CarrierCheck carrier, const xb_conf
         return open_skeleton<xb_rx>(config);
     case ObjectKind::xdp:
         return open_skeleton<xb_xdp>(config);
+    case ObjectKind::xdp_frags:
+        return open_skeleton<xb_xdp_frags>(config);
     }
     return fail(EINVAL, "no such BPF object");
 }

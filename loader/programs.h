@@ -19,22 +19,23 @@ namespace xbond::loader {
 // The maps of abi.h; a map that no object has made yet has no descriptor.
 class Maps {
 public:
-    static constexpr std::array<std::string_view, 9> names{XB_MAP_TABLE, XB_MAP_STAMPS, XB_MAP_LB,
-                                                           XB_MAP_STATS, XB_MAP_EVENTS, XB_MAP_OWN4,
-                                                           XB_MAP_OWN6,  XB_MAP_WATCH,  XB_MAP_XSK};
+    static constexpr std::array<std::string_view, 13> names{
+        XB_MAP_TABLE, XB_MAP_STAMPS, XB_MAP_LB,    XB_MAP_STATS,       XB_MAP_EVENTS, XB_MAP_OWN4, XB_MAP_OWN6,
+        XB_MAP_WATCH, XB_MAP_XSK,    XB_MAP_CHAIN, XB_MAP_CHAIN_FRAGS, XB_MAP_OUT,    XB_MAP_ALL};
 
     int fd(std::string_view name) const; // -1: not made
     void add(std::string_view name, Fd fd);
 
     Result<void> pin_all(const std::filesystem::path &dir) const;
-    // ENOENT when a map that every data path has is missing; xb_watch and xb_xsk depend on the kernel.
+    // ENOENT when a map that every data path has is missing; xb_watch and xb_xsk depend on the kernel, those for
+    // other people's XDP programs (the last four) are not of earlier revisions.
     static Result<Maps> open_pins(const std::filesystem::path &dir);
 
 private:
     std::array<Fd, names.size()> fds_;
 };
 
-enum class ObjectKind { tx, rx, watch, xdp };
+enum class ObjectKind { tx, rx, watch, xdp, xdp_frags };
 
 // One opened BPF object, for a blueprint or for libxdp.
 class Object {

@@ -84,7 +84,7 @@ static __always_inline struct xb_choice xb_checked(struct xb_table *table, struc
 /* Mode 0: pre-incremented per CPU, so the first packet on a CPU counts as 1. */
 static __always_inline __u32 xb_round_robin(void)
 {
-	__u32 per_slave = xb_cfg.packets_per_slave;
+	__u32 per_slave = XB_CFG_PER_SLAVE;
 	struct xb_counters *bond;
 	__u32 count;
 
@@ -97,19 +97,33 @@ static __always_inline __u32 xb_round_robin(void)
 	return per_slave == 1 ? count : count / per_slave;
 }
 
-static __noinline __u32 xb_hash_any(struct __sk_buff *ctx)
+#ifdef XBOND_SDK
+/* Global: with any policy in it, it is verified once and not for all that ask. */
+__noinline __u32 xb_hash_of(xb_ctx *ctx)
 {
-	return xb_flow_hash(ctx, xb_cfg.policy);
+	XB_FRAME(frame, ctx);
+	return xb_flow_hash(frame, XB_CFG_POLICY);
 }
+
+static __always_inline __u32 xb_hash_any(struct xb_frame *frame)
+{
+	return xb_hash_of(xb_ctx_of(frame));
+}
+#else
+static __noinline __u32 xb_hash_any(struct xb_frame *frame)
+{
+	return xb_flow_hash(frame, XB_CFG_POLICY);
+}
+#endif
 
 /* The most common packet under the most common policy, without a helper call: TCP or UDP over IPv4 without options or
  * fragments. The general walk gives it the same hash, 28 instructions later (VM lab, 6.12). */
-static __always_inline __u32 xb_hash(struct __sk_buff *ctx)
+static __always_inline __u32 xb_hash(struct xb_frame *ctx)
 {
 	struct xb_flow flow;
 	const __u8 *ip;
 
-	if (xb_cfg.policy != XB_POLICY_LAYER34 || ctx->protocol != bpf_htons(ETH_P_IP))
+	if (XB_CFG_POLICY != XB_POLICY_LAYER34 || !xb_is_ipv4(ctx))
 		return xb_hash_any(ctx);
 	ip = xb_linear(ctx, ETH_HLEN);
 	if (!xb_is_linear(ctx, ip, 24) || ip[0] != 0x45 || xb_ipv4_is_fragment(ip) ||
@@ -130,9 +144,9 @@ static __always_inline __u32 xb_pick(const struct xb_bank *bank, __u32 number)
 
 /* Modes 5 and 6 (5.1): a balanced packet's bucket, or its hash, or the slave of an ARP packet's client; the active slave
  * takes the rest. */
-static __always_inline __u32 xb_balance(struct xb_bank *bank, struct __sk_buff *ctx, __u32 mode)
+static __always_inline __u32 xb_balance(struct xb_bank *bank, struct xb_frame *ctx, __u32 mode)
 {
-	const __u32 dynamic = xb_cfg.tlb_dynamic_lb;
+	const __u32 dynamic = XB_CFG_DYNAMIC_LB;
 	__u32 id = XB_NO_SLOT, number = XB_NOT_BALANCED;
 
 	if (xb_mode_buckets_by_destination(mode))
@@ -140,19 +154,19 @@ static __always_inline __u32 xb_balance(struct xb_bank *bank, struct __sk_buff *
 	else if (xb_tlb_balances(ctx))
 		number = dynamic ? xb_hash(ctx) & (XB_BUCKETS - 1) : 0;
 	if (number < XB_BUCKETS)
-		id = dynamic ? xb_bucket_slot(bank, number, ctx->len) : xb_pick(bank, xb_hash(ctx));
-	else if (xb_mode_balances_clients(mode) && ctx->protocol == bpf_htons(ETH_P_ARP))
+		id = dynamic ? xb_bucket_slot(bank, number, xb_frame_len(ctx)) : xb_pick(bank, xb_hash(ctx));
+	else if (xb_mode_balances_clients(mode) && xb_is_arp(ctx))
 		id = xb_arp_slot(ctx, bank);
 	if (id < XB_MAX_SLAVES)
 		return id;
 	if (dynamic)
-		__sync_fetch_and_add(&xb_the_lb.unbalanced, ctx->len);
+		__sync_fetch_and_add(&xb_the_lb.unbalanced, xb_frame_len(ctx));
 	return bank->active;
 }
 
 /* Modes that send each packet once. */
 static __always_inline struct xb_choice xb_select(struct xb_table *table, struct xb_bank *bank,
-						  struct __sk_buff *ctx, __u32 mode)
+						  struct xb_frame *ctx, __u32 mode)
 {
 	switch (mode) {
 	case XB_MODE_ROUNDROBIN:
@@ -187,7 +201,7 @@ static __always_inline int xb_broadcast_member(struct xb_table *table, const str
 }
 
 /* The slave that a queue mapping asks for (1.9), or XB_NO_SLOT: then the mode chooses. */
-static __noinline __u32 xb_override(struct xb_table *table, struct xb_bank *bank, __u32 queue)
+static __noinline __attribute__((unused)) __u32 xb_override(struct xb_table *table, struct xb_bank *bank, __u32 queue)
 {
 	__u32 n = table->n_slots;
 

@@ -35,6 +35,13 @@
 #define XB_MAP_EVENTS "xb_events" /* RINGBUF of xb_event */
 #define XB_MAP_WATCH "xb_watch"   /* ARRAY[1] of xb_watch: the carrier watch and its timer */
 #define XB_MAP_XSK "xb_xsk"       /* XSKMAP[XB_XSK_ENTRIES]; key = slot * XB_XSK_QUEUES + rx queue */
+/* PROG_ARRAY[1]: somebody's XDP program, to which xb_xdp hands over what it passes. The kernel lets programs that take
+ * frames in fragments call only their like: there is a map, and an xb_xdp, of each kind. */
+#define XB_MAP_CHAIN "xb_chain"
+#define XB_MAP_CHAIN_FRAGS "xb_chain_frags"
+/* DEVMAP[XB_MAX_SLAVES] each, key = slot, for programs that redirect to the bond from XDP. */
+#define XB_MAP_OUT "xb_out" /* all slaves */
+#define XB_MAP_ALL "xb_all" /* those to which broadcast mode sends, for BPF_F_BROADCAST */
 
 #define XB_STATS_BOND XB_MAX_SLAVES /* the entry of xb_stats that belongs to the bond itself */
 #define XB_STATS_ENTRIES (XB_MAX_SLAVES + 1)
@@ -97,6 +104,17 @@ enum {
 	XB_BANK_BROADCAST_NEIGHBOR = 1 << 2, /* mode 4: ARP, NS and NA go to every position of pick */
 };
 
+/* xb_bank.how: the mode and what belongs to it, for programs that are not frozen to them (xbond.bpf.h). Without
+ * XB_HOW_TOLD: published by a revision that did not tell. */
+enum {
+	XB_HOW_MODE = 0,      /* shift of 4 bits, enum xb_mode */
+	XB_HOW_POLICY = 4,    /* of 4 bits, enum xb_policy */
+	XB_HOW_PER_SLAVE = 8, /* of 16 bits, packets_per_slave */
+	XB_HOW_DYNAMIC_LB = 1 << 24,
+	XB_HOW_TOLD = 1 << 25,
+};
+#define XB_HOW_BITS(how, what, bits) ((how) >> (what) & ((1u << (bits)) - 1))
+
 /* What validation of received ARP, NS and NA needs (4.4). Times are CLOCK_MONOTONIC in ns. */
 struct xb_monitor {
 	__u64 heard_after; /* (b): backups count once the active slave has heard something later than this; all ones: never */
@@ -132,7 +150,7 @@ struct xb_bank {
 	struct xb_monitor monitor;
 	__u32 n_bridge4; /* mode 6: addresses of bridges above the bond, whose ARP is left alone (5.6) */
 	__u32 bridge4[XB_FEW_OWN]; /* network order; more than fit: all ARP is left alone */
-	__u32 reserved;
+	__u32 how;
 };
 
 struct xb_table {

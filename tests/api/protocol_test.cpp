@@ -67,7 +67,8 @@ TEST_CASE("protocol: writing commands are told from reading ones") {
     for (const auto &line : good) {
         const auto r = *parse_request(line);
         const auto name = command(r);
-        CHECK(is_write(r) == (name == "link.add" || name == "link.del" || name == "link.set" || name == "apply"));
+        CHECK(is_write(r) == (name == "link.add" || name == "link.del" || name == "link.set" || name == "apply" ||
+                              name.starts_with("xdp.")));
     }
 }
 

@@ -58,6 +58,12 @@ struct Ifenslave { // the tool of that name
     std::string root = "/"; // where the options of the module are looked up
     bool all = false, change = false, detach = false, verbose = false, force = false;
 };
+struct XdpAttachFile { // somebody's program, out of an object file
+    std::string bond, file, program, pin;
+};
+struct XdpShow {
+    std::optional<std::string> bond;
+};
 struct Doctor {};
 struct OptionTable {
     bool markdown = false;
@@ -70,8 +76,8 @@ struct Version {};
 
 struct Invocation {
     Globals globals;
-    std::variant<api::Request, ApplyFile, ExplainOffline, LacpCapture, ImportFiles, Ifenslave, Doctor, OptionTable,
-                 Help, Version>
+    std::variant<api::Request, ApplyFile, ExplainOffline, LacpCapture, ImportFiles, Ifenslave, XdpAttachFile, XdpShow,
+                 Doctor, OptionTable, Help, Version>
         action;
     ShowFilter filter;
 };

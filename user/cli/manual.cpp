@@ -121,7 +121,7 @@ std::string formats() {
     return out;
 }
 
-constexpr std::string_view commands = "link status proc monitor explain lacp doctor apply import ifenslave options "
+constexpr std::string_view commands = "link status proc monitor explain lacp xdp doctor apply import ifenslave options "
                                       "help -n -j -p -d -s --socket --timeout";
 
 std::string bash_completion() {
@@ -133,8 +133,10 @@ std::string bash_completion() {
            "    case $before in\n" +
            cases_of_values("words='", "' ;;") +
            "    link) words='add set delete show' ;;\n"
+           "    xdp) words='attach detach show' ;;\n"
            "    type) words='bond bond_slave' ;;\n"
-           "    master|dev|proc|status|lacp|explain|delete|primary|active_slave|ifenslave) words=$devices ;;\n"
+           "    master|dev|proc|status|lacp|explain|attach|detach|delete|primary|active_slave|ifenslave) "
+           "words=$devices ;;\n"
            "    import) words='--root " +
            formats() +
            "' ;;\n"
@@ -166,8 +168,10 @@ std::string zsh_completion() {
            "case $before in\n" +
            cases_of_values("list=(", ") ;;") +
            "    link) list=(add set delete show) ;;\n"
+           "    xdp) list=(attach detach show) ;;\n"
            "    type) list=(bond bond_slave) ;;\n"
-           "    master|dev|proc|status|lacp|explain|delete|primary|active_slave|ifenslave) list=($devices) ;;\n"
+           "    master|dev|proc|status|lacp|explain|attach|detach|delete|primary|active_slave|ifenslave) "
+           "list=($devices) ;;\n"
            "    import) list=(--root " +
            formats() +
            ") ;;\n"

@@ -173,7 +173,7 @@ struct Object {
 };
 
 // A prefix finds the first that fits, as in ip: "l" and "li" are link.
-constexpr std::array<Object, 12> objects{{{"link", parse_link},
+constexpr std::array<Object, 13> objects{{{"link", parse_link},
                                           {"status", parse_status},
                                           {"monitor", parse_monitor},
                                           {"proc", parse_proc},
@@ -182,6 +182,7 @@ constexpr std::array<Object, 12> objects{{{"link", parse_link},
                                           {"apply", parse_apply},
                                           {"lacp", parse_lacp},
                                           {"import", parse_import},
+                                          {"xdp", parse_xdp},
                                           {"ifenslave", parse_ifenslave},
                                           {"options", parse_options},
                                           {"help", parse_help}}};

@@ -146,15 +146,18 @@ private:
     Task<Result<void>> finish_unfinished();
 
     // requests.cpp
-    void on_request(const api::Request &, ControlServer::Reply);
+    void on_request(const api::Request &, Fd passed, ControlServer::Reply);
     // reads.cpp
     Task<Result<void>> serve_read(api::Request, ControlServer::Reply);
     Task<Result<Rendering>> prepare(api::Request);
     Result<Rendering> prepare_one(const api::Request &);
     Result<Rendering> prepare_lacp(const api::Lacp &);
     Task<std::shared_ptr<const show::Snapshot>> snapshot(std::optional<std::string> only);
-    Task<Result<void>> serve_change(api::Request, ControlServer::Reply);
-    Task<std::string> change(api::Request);
+    using Passed = std::shared_ptr<const Fd>; // what came with a request; null: nothing
+    Task<Result<void>> serve_change(api::Request, Passed, ControlServer::Reply);
+    Task<std::string> change(api::Request, Passed);
+    Task<Result<void>> xdp_attach(api::XdpAttach, Passed);
+    Task<Result<void>> xdp_detach(std::string name);
     Task<std::string> apply(api::Apply);
     Task<Result<void>> link_add(api::LinkAdd);
     Task<Result<void>> link_del(std::string name);

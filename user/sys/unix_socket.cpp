@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "user/sys/unix_socket.h"
 
+#include <array>
+#include <cstring>
 #include <fcntl.h>
 #include <optional>
 #include <sys/file.h>
@@ -144,6 +146,51 @@ Result<Fd> connect_unix(const fs::path &path) {
         return fail_errno("cannot connect to " + path.string());
     }
     return fd;
+}
+
+ssize_t send_with(int socket, std::string_view text, int descriptor, int flags) {
+    iovec io{const_cast<char *>(text.data()), text.size()};
+    alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> room{};
+    msghdr message{};
+    message.msg_iov = &io;
+    message.msg_iovlen = 1;
+    if (descriptor >= 0) {
+        message.msg_control = room.data();
+        message.msg_controllen = room.size();
+        cmsghdr *const header = CMSG_FIRSTHDR(&message);
+        header->cmsg_level = SOL_SOCKET;
+        header->cmsg_type = SCM_RIGHTS;
+        header->cmsg_len = CMSG_LEN(sizeof(int));
+        std::memcpy(CMSG_DATA(header), &descriptor, sizeof(int));
+    }
+    return ::sendmsg(socket, &message, flags);
+}
+
+ssize_t receive_with(int socket, std::span<char> room, std::vector<Fd> &descriptors, int flags) {
+    constexpr std::size_t most = 4;
+    iovec io{room.data(), room.size()};
+    alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int) * most)> beside{};
+    msghdr message{};
+    message.msg_iov = &io;
+    message.msg_iovlen = 1;
+    message.msg_control = beside.data();
+    message.msg_controllen = beside.size();
+    const ssize_t got = ::recvmsg(socket, &message, flags | MSG_CMSG_CLOEXEC);
+    if (got < 0) {
+        return got;
+    }
+    for (cmsghdr *header = CMSG_FIRSTHDR(&message); header != nullptr; header = CMSG_NXTHDR(&message, header)) {
+        if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS) {
+            continue;
+        }
+        const std::size_t count = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+        for (std::size_t i = 0; i < count; ++i) {
+            int fd = -1;
+            std::memcpy(&fd, CMSG_DATA(header) + i * sizeof(int), sizeof(int));
+            descriptors.emplace_back(fd);
+        }
+    }
+    return got;
 }
 
 } // namespace xbond::sys

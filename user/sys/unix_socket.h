@@ -3,7 +3,9 @@
 #pragma once
 
 #include <filesystem>
+#include <span>
 #include <string>
+#include <string_view>
 #include <sys/types.h>
 #include <vector>
 
@@ -25,5 +27,10 @@ Result<Fd> listen_unix(const std::filesystem::path &);
 Result<Fd> accept_unix(int listener); // non-blocking, close-on-exec
 Result<Peer> peer_of(int fd);
 Result<Fd> connect_unix(const std::filesystem::path &); // blocking
+
+// Text with a descriptor beside its first byte (SCM_RIGHTS; -1: none), and what comes so: both as send() and recv(),
+// with errno. What more than a few descriptors a peer sends is closed.
+ssize_t send_with(int socket, std::string_view text, int descriptor, int flags);
+ssize_t receive_with(int socket, std::span<char> room, std::vector<Fd> &descriptors, int flags);
 
 } // namespace xbond::sys

@@ -2,9 +2,11 @@
 // Who may do what over the control socket (peer credentials), and that bad clients do not disturb others.
 #include <catch2/catch.hpp>
 #include <cstdlib>
+#include <fcntl.h>
 #include <filesystem>
 #include <grp.h>
 #include <poll.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -31,14 +33,16 @@ struct Fixture {
     int handled = 0;
     bool later = false; // replies are kept instead of given
     std::vector<ControlServer::Reply> kept;
+    Fd passed; // with the last request
 
     Fixture() {
         std::string name = (std::filesystem::temp_directory_path() / "xbond-control-XXXXXX").string();
         dir = ::mkdtemp(name.data());
         ::chmod(dir.c_str(), 0755);
         server = *ControlServer::listen(
-            loop, dir / "control", [this](const api::Request &, const ControlServer::Reply &reply) {
+            loop, dir / "control", [this](const api::Request &, Fd passed, const ControlServer::Reply &reply) {
                 ++handled;
+                this->passed = std::move(passed);
                 later ? void(kept.push_back(reply)) : reply(api::encode_ok(nlohmann::json::object()));
             });
     }
@@ -48,7 +52,7 @@ struct Fixture {
     }
 
     // A child with the given identity sends `text`; its exit code is the errno of the reply, 0 for ok.
-    int ask_as(uid_t uid, gid_t gid, const std::string &text) {
+    int ask_as(uid_t uid, gid_t gid, const std::string &text, int descriptor = -1) {
         const pid_t child = ::fork();
         if (child == 0) {
             if (uid != 0 &&
@@ -59,7 +63,7 @@ struct Fixture {
             if (!fd) {
                 ::_exit(202);
             }
-            (void)!::write(fd->get(), text.data(), text.size());
+            (void)sys::send_with(fd->get(), text, descriptor, 0);
             std::string line;
             for (char c = 0; ::read(fd->get(), &c, 1) == 1 && c != '\n';) {
                 line += c;
@@ -99,6 +103,27 @@ TEST_CASE("control socket: root writes, others only read, the group writes") {
     f.server->set_group(65534);
     CHECK(f.ask_as(65534, 65534, write_request) == 0);
     CHECK(f.ask_as(65533, 65533, write_request) == EPERM);
+}
+
+TEST_CASE("control socket: the descriptor beside a request goes with it, that of who may only read is closed") {
+    if (::getuid() != 0) {
+        WARN("SKIPPED: needs root");
+        return;
+    }
+    Fixture f;
+    const Fd beside(::memfd_create("beside", 0));
+    struct stat sent {
+    }, got{};
+    ::fstat(beside.get(), &sent);
+    CHECK(f.ask_as(0, 0, write_request, beside.get()) == 0);
+    REQUIRE(f.passed);
+    ::fstat(f.passed.get(), &got);
+    CHECK(got.st_ino == sent.st_ino);
+    CHECK((::fcntl(f.passed.get(), F_GETFD) & FD_CLOEXEC) != 0);
+    CHECK(f.ask_as(0, 0, write_request) == 0);
+    CHECK_FALSE(f.passed);
+    CHECK(f.ask_as(65534, 65534, read_request, beside.get()) == 0);
+    CHECK_FALSE(f.passed);
 }
 
 TEST_CASE("control socket: garbage and endless lines are answered with an error") {

@@ -5,6 +5,7 @@
 #include <spdlog/spdlog.h>
 #include <utility>
 
+#include "loader/xdp/foreign.h"
 #include "user/api/protocol.h"
 #include "user/daemon/bond/controller.h"
 
@@ -66,7 +67,10 @@ Task<Result<void>> BondController::destroy() {
     timer_ = {};
     events_ = {};
     slow_.clear();
-    auto end = [path = path_, device = device_](Hands::Tools &tools) {
+    auto end = [path = path_, device = device_, pin = chain_ ? chain_->pin : std::string()](Hands::Tools &tools) {
+        if (const auto chained = path->chained()) {
+            loader::remove_map_pins(pin, chained->map_ids, {});
+        }
         path->teardown();
         return device.destroy(tools.netlink);
     };
@@ -87,6 +91,10 @@ Task<Result<void>> BondController::set_options(std::vector<core::OptionValue> op
     XB_CO_TRY_VOID(core::set_options(trial, options, sys::now()));
     const auto before = core::desired(bond_);
     const auto after = core::desired(trial);
+    if (after.xdp == XdpPolicy::off && chain_) {
+        co_return fail(EBUSY, "xdp off: XDP program '" + chain_->program + "' is chained: 'xbond xdp detach " + name() +
+                                  "' first");
+    }
     if (after.xdp != before.xdp) {
         XB_CO_TRY_VOID(co_await applier_.try_xdp(before, after.xdp));
     }

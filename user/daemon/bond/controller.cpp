@@ -56,6 +56,10 @@ Result<loader::DataPath> make_beside(Host &host, const SavedBondFile &file, cons
     auto made = loader::DataPath::create(config, host.features);
     if (!made) {
         loader::put_pins_back(config.pin_dir);
+    } else if (const auto chained = loader::chained_aside(config.pin_dir)) { // comes onto the slaves with xb_xdp
+        if (!made->chain(chained->get(), false, {}) && !made->chain(chained->get(), true, {})) {
+            spdlog::error("{}: the chained XDP program is lost: attach it anew", config.pin_dir.filename().string());
+        }
     }
     return made;
 }
@@ -82,6 +86,7 @@ Result<std::unique_ptr<BondController>> BondController::adopt(Host &host, const 
     std::unique_ptr<BondController> made(
         new BondController(host, std::move(bond), *device, std::make_shared<loader::DataPath>(std::move(*path))));
     made->originals_ = saved.originals;
+    made->adopt_chain(saved.chain);
     for (const auto &original : saved.originals) {
         if (const auto *link = host.links.find(original.ifindex)) {
             made->applier_.filters().adopt(original.ifindex, added_filters(original, *link));
@@ -458,24 +463,9 @@ void BondController::resync() {
     observe_and_handle(bond_.slaves);
 }
 
-Ms BondController::mend_hooks() {
-    host_.hands.run(
-        [path = path_, bond = name(), slaves = bond_.slaves](Hands::Tools &tools) -> Hands::Then {
-            for (const auto &what : path->mend_hooks()) {
-                spdlog::warn("{}: {}", bond, what);
-            }
-            for (const auto &slave : slaves) { // nobody tells of most settings
-                (void)keep_quiet(tools.netlink, slave.ifindex);
-            }
-            return {};
-        },
-        "look after hooks");
-    return path_->hooks_look_pause();
-}
-
 SavedBondFile BondController::save() const {
     return {host_.boot_id,
-            {core::save(bond_), device_.ifindex(), device_.peer(), bond_.mtu, originals_},
+            {core::save(bond_), device_.ifindex(), device_.peer(), bond_.mtu, originals_, chain_},
             bond_.lacp ? std::optional(bond_.lacp->save()) : std::nullopt,
             host_.netns_cookie};
 }

@@ -7,6 +7,8 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <string>
+#include <vector>
 
 #include "loader/datapath.h"
 #include "user/core/bond/desired.h"
@@ -16,13 +18,20 @@ namespace xbond::daemon {
 
 class SlaveXdp {
 public:
-    SlaveXdp(Host &host, std::shared_ptr<loader::DataPath> path) : host_(host), path_(std::move(path)) {}
+    SlaveXdp(Host &host, std::shared_ptr<loader::DataPath> path)
+        : host_(host), path_(std::move(path)), chained_(path_->chained()) {}
 
     // What is applied already costs nothing; `changed` is called when another state has come.
     void set_soon(const core::DesiredSlave &, XdpPolicy, std::function<void()> changed);
     // On every slave; on refusal all are put back and the driver's error is returned.
     Task<Result<void>> set_all(std::vector<core::DesiredSlave>, XdpPolicy);
     void slave_gone(SlotId slot) { applied_.at(slot) = {}; }
+
+    // Somebody's program behind xb_xdp on every slave, all or none. Its predecessor's maps lose their pins in `pin`.
+    Task<Result<void>> chain(std::vector<core::DesiredSlave>, XdpPolicy, std::shared_ptr<const Fd> program, bool frags,
+                             std::string pin);
+    Task<Result<void>> unchain(std::vector<core::DesiredSlave>, XdpPolicy, std::string pin);
+    const std::optional<loader::ChainedProgram> &chained() const { return chained_; }
 
     const loader::XdpState &state(SlotId slot) const { return applied_.at(slot).state; }
 
@@ -36,11 +45,19 @@ private:
     using Job = std::function<Result<loader::XdpState>(Hands::Tools &)>;
 
     Job job(const core::DesiredSlave &, XdpPolicy) const;
+    struct Places {
+        std::vector<loader::DataPath::XdpSlave> slaves;
+        std::vector<std::string> names; // by which hands ask for the drivers
+
+        std::vector<loader::DataPath::XdpSlave> with_drivers(const sys::Ethtool &) const;
+    };
+    Places places_of(const std::vector<core::DesiredSlave> &, XdpPolicy) const;
     void keep(const core::DesiredSlave &, const Result<loader::XdpState> &);
 
     Host &host_;
     std::shared_ptr<loader::DataPath> path_;
     std::array<Applied, XB_MAX_SLAVES> applied_{};
+    std::optional<loader::ChainedProgram> chained_; // the loop's copy
     Alive alive_;
 };
 

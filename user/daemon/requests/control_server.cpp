@@ -154,12 +154,16 @@ void ControlServer::on_io(Connection &connection, std::uint32_t events) {
 
 bool ControlServer::read(Connection &connection) {
     char buffer[65536];
-    const auto n = ::recv(connection.fd.get(), buffer, sizeof buffer, MSG_DONTWAIT);
+    std::vector<Fd> passed;
+    const auto n = sys::receive_with(connection.fd.get(), buffer, passed, MSG_DONTWAIT);
     if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR)) {
         return false;
     }
     if (n > 0) {
         connection.in.append(buffer, static_cast<std::size_t>(n));
+        if (connection.writer && !passed.empty()) {
+            connection.passed = std::move(passed.front());
+        }
         connection.last_used = sys::now();
     }
     next_line(connection);
@@ -212,7 +216,7 @@ void ControlServer::answer(Connection &connection, std::string_view line) {
         connection.monitor = true;
         deliver(id, api::encode_ok(nlohmann::json::object()));
     } else {
-        handler_(*request, [self = self_, id](const std::string &reply) {
+        handler_(*request, std::move(connection.passed), [self = self_, id](const std::string &reply) {
             if (*self != nullptr) {
                 (*self)->deliver(id, reply);
             }

@@ -25,8 +25,8 @@ class ControlServer {
 public:
     // Gives the reply line to a request, now or later, exactly once. It may be called after the connection has gone.
     using Reply = std::function<void(std::string)>;
-    // Monitor requests never reach it.
-    using Handler = std::function<void(const api::Request &, Reply)>;
+    // Monitor requests never reach it. `passed`: the descriptor that came with the request, if one did.
+    using Handler = std::function<void(const api::Request &, Fd passed, Reply)>;
 
     static constexpr std::size_t max_connections = 64; // of those who may only read
     static constexpr std::size_t reserved = 16;        // more, for root and the group
@@ -44,6 +44,7 @@ private:
         sys::Peer peer;
         bool writer = false;
         std::string in;
+        Fd passed; // beside what is in `in`; of those who may write
         std::string out;
         std::size_t sent = 0; // of `out`
         Time last_used{};
