@@ -6,23 +6,7 @@
 #include "lib/broadcast.h"
 #include "lib/select.h"
 
-#include <linux/pkt_cls.h>
-
 char LICENSE[] SEC("license") = "GPL";
-
-static __always_inline int xb_drop(void)
-{
-	struct xb_counters *bond = xb_counters_of(XB_STATS_BOND);
-
-	if (bond)
-		bond->tx_dropped++;
-	return TC_ACT_SHOT;
-}
-
-static __always_inline int xb_to_all(struct __sk_buff *ctx, struct xb_table *table, struct xb_bank *bank)
-{
-	return xb_broadcast(ctx, table, bank) ? xb_drop() : TC_ACT_REDIRECT;
-}
 
 /* queue_id (1.9). The slave picks its own queue: the mapping was for the bond. */
 static __always_inline int xb_send_override(struct __sk_buff *ctx, struct xb_table *table, __u32 id)
@@ -64,11 +48,11 @@ int xb_tx(struct __sk_buff *ctx)
 			if ((bank->flags & XB_BANK_LEASED) && table->lease_until < bpf_ktime_get_ns())
 				return xb_drop();
 			if ((bank->flags & XB_BANK_BROADCAST_NEIGHBOR) && xb_is_neighbour(ctx))
-				return xb_to_all(ctx, table, bank);
+				return xb_broadcast(ctx, table, bank);
 		}
 	}
 	if (xb_mode_sends_on_all(mode))
-		return xb_to_all(ctx, table, bank);
+		return xb_broadcast(ctx, table, bank);
 
 	choice = xb_select(table, bank, ctx, mode);
 	if (choice.slot >= XB_MAX_SLAVES)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only
  *
- * The carrier watch: notices a link change without traffic, from a bpf_timer in the pinned data path. The programs here
- * are attached nowhere; user space runs them with BPF_PROG_TEST_RUN.
+ * The carrier watch: notices a link change without traffic, from a bpf_timer in the pinned data path, and groups that are
+ * joined on the bond, of which kernels before 6.14 tell nobody. The programs here are attached nowhere; user space runs
+ * them with BPF_PROG_TEST_RUN.
  */
 #include <asm-generic/errno-base.h>
 
@@ -31,20 +32,12 @@ int xb_learn(struct __sk_buff *ctx)
 {
 	struct xb_table *table = &xb_the_table;
 	__u32 slot = ctx->mark;
-	struct net_device *dev = 0;
+	__u64 dev = xb_device_of(ctx);
 
 	if (slot >= XB_MAX_SLAVES)
 		return 1;
-#if XB_CARRIER == XB_CARRIER_KFUNC
-	struct sk_buff *skb = bpf_cast_to_kern_ctx(ctx);
-
-	dev = skb->dev;
-#else
-	/* Behind the program's view of ctx is the sk_buff itself. */
-	bpf_probe_read_kernel(&dev, sizeof(dev), (void *)ctx + bpf_core_field_offset(struct sk_buff, dev));
-#endif
-	xb_home = xb_netns_of((__u64)dev);
-	table->slot[slot].dev = (__u64)dev;
+	xb_home = xb_netns_of(dev);
+	table->slot[slot].dev = dev;
 	return 0;
 }
 
@@ -93,7 +86,7 @@ __noinline int xb_watch_slot(__u32 id)
 		return 0;
 	if (!slot->dev)
 		return 1;
-	lives = xb_device_lives(slot, xb_home);
+	lives = xb_device_lives(slot->dev, event.ifindex, xb_home);
 	event.carrier = lives && xb_carrier_on(slot);
 	if (event.carrier != watch->carrier[id]) {
 		if (!event.carrier)
@@ -104,6 +97,38 @@ __noinline int xb_watch_slot(__u32 id)
 	if (!lives && !watch->carrier[id])
 		__sync_val_compare_and_swap(&slot->ifindex, event.ifindex, XB_IFINDEX_GONE);
 	return lives ? 1 + XB_ON * event.carrier : 0;
+}
+
+/* The bond's device, and its multicast list as last seen: how long it is, and the last entry, where new ones are put. */
+struct {
+	__u64 dev, last;
+	__u32 ifindex, count;
+} xb_groups;
+
+/* Returns whether the list is another one than at the last look. A device that has gone has none. */
+static __always_inline int xb_groups_changed(void)
+{
+	struct net_device *nd = xb_device(xb_groups.dev);
+	__u64 last;
+	__u32 count;
+
+	if (!xb_groups.dev || (__u32)XB_READ(nd, ifindex) != xb_groups.ifindex)
+		return 0;
+	last = (__u64)XB_READ(nd, mc.list.prev);
+	count = XB_READ(nd, mc.count);
+	if (last == xb_groups.last && count == xb_groups.count)
+		return 0;
+	xb_groups.last = last;
+	xb_groups.count = count;
+	return 1;
+}
+
+/* Where the ring is full user space, which looks by itself now and then, is only later. */
+__noinline int xb_watch_groups(void)
+{
+	struct xb_event event = { .type = XB_EVENT_GROUPS, .slot = XB_NO_SLOT, .ifindex = xb_groups.ifindex };
+
+	return xb_groups_changed() && !xb_emit(&event);
 }
 
 /* Until the next run, from one multiple of the interval to another: the timers of many bonds then go off together. With
@@ -128,16 +153,17 @@ static int xb_watch_tick(void *map, __u32 *key, struct xb_watch *watch)
 			break;
 		found += xb_watch_slot(i);
 	}
+	xb_watch_groups();
 	watch->runs++;
 	if (interval && found)
 		bpf_timer_start(&watch->timer, xb_watch_pause(interval, found / XB_ON), 0);
 	return 0;
 }
 
-/* ctx.mark = the interval in us: starts the timer with it (it goes on while a slot's device lives), or stops the timer
- * when it is 0. Running it again restarts the interval, also from a newly loaded object, whose callback then takes over.
- * Returns 0 or the errno: ENOMEM may pass, since the kernel allocates the timer without waiting. It does so once; a
- * timer that was stopped is kept. */
+/* ctx.ifindex = the bond, ctx.mark = the interval in us: starts the timer with it (it goes on while a slot's device lives),
+ * or stops the timer when it is 0. Running it again restarts the interval, also from a newly loaded object, whose callback
+ * then takes over. Returns 0 or the errno: ENOMEM may pass, since the kernel allocates the timer without waiting. It does
+ * so once; a timer that was stopped is kept. */
 SEC("tc")
 int xb_watch_arm(struct __sk_buff *ctx)
 {
@@ -155,7 +181,10 @@ int xb_watch_arm(struct __sk_buff *ctx)
 	err = bpf_timer_init(&watch->timer, &xb_watch, CLOCK_MONOTONIC);
 	if (!err || err == -EBUSY) /* it is there already */
 		err = bpf_timer_set_callback(&watch->timer, xb_watch_tick);
-	if (!err)
-		err = bpf_timer_start(&watch->timer, watch->interval_ns, 0);
-	return -err;
+	if (err)
+		return -err;
+	xb_groups.dev = xb_device_of(ctx);
+	xb_groups.ifindex = ctx->ifindex;
+	xb_groups_changed(); /* user space reads the list when it begins */
+	return -bpf_timer_start(&watch->timer, watch->interval_ns, 0);
 }

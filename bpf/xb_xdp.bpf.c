@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only
  *
  * The early half of xb_rx, where XDP pays: drops what a suppressed slave floods up before an skb exists, and gives LACP
- * and marker frames to the controller's AF_XDP sockets. What it passes, xb_rx judges, unless somebody's program is
- * chained: that gets what the bond would get, and decides. Built twice: XB_FRAGS for chained programs that take frames in
- * fragments.
+ * and marker frames to the controller's AF_XDP sockets, what rules say to those of applications. What it passes, xb_rx
+ * judges, unless somebody's program is chained: that gets what the bond would get, and decides. Built twice: XB_FRAGS for
+ * chained programs that take frames in fragments.
  */
+#include "lib/application.h"
 #include "lib/arp.h"
 #include "lib/devmaps.h" /* not used here, nor events: every object of a set holds the maps of events and stats */
 #include "lib/events.h"
@@ -78,19 +79,53 @@ __noinline int xb_xdp_stamp(struct xdp_md *ctx, __u32 id)
 	return 0;
 }
 
-/* Whether xb_rx would drop it: for the slave's sake, or as a stray (rlb_hear.h). This program is not frozen to a mode. */
+/* Whether xb_rx would not give it to the bond: for the slave's sake, or as a stray (rlb_hear.h), which comes in on every
+ * slave. This program is not frozen to a mode. */
 static __always_inline int xb_is_unwanted(const struct ethhdr *eth, const struct xb_bank *bank, __u32 id, __u32 flags)
 {
-	if ((flags & XB_SLOT_SUPPRESS) || ((flags & XB_SLOT_SUPPRESS_FLOOD) && (eth->h_dest[0] & 1)))
+	if (xb_is_link_local(eth) || (flags & XB_SLOT_SUPPRESS) || ((flags & XB_SLOT_SUPPRESS_FLOOD) && (eth->h_dest[0] & 1)))
 		return 1;
 	return (flags & XB_SLOT_REWRITE_DST) && xb_mode_balances_load(XB_HOW_BITS(bank->how, XB_HOW_MODE, 4)) &&
 	       id != bank->active && xb_same_mac(eth->h_dest, bank->bond_mac);
 }
 
-/* The chained program may drop it or send it elsewhere, and xb_rx would never see it: what counts for the monitor counts
- * here. Without a program the call returns. */
-static __always_inline int xb_xdp_chain(struct xdp_md *ctx, __u32 id, __u32 flags)
+/* The monitors see what xb_rx will not. */
+static __always_inline int xb_to_application(struct xdp_md *ctx, const struct xb_bank *bank, __u32 id, __u32 flags)
 {
+	__u32 rule = xb_app_rule(ctx, id);
+	const struct ethhdr *eth;
+	int verdict;
+
+	if (rule >= XB_XSK_RULES)
+		return XDP_PASS;
+	verdict = xb_give_to_application(ctx, rule, id);
+	if (verdict != XDP_REDIRECT)
+		return verdict;
+	if (flags & XB_SLOT_HEAR)
+		xb_xdp_stamp(ctx, id);
+	eth = xb_eth(ctx->data, ctx->data_end);
+	if (eth && (flags & XB_SLOT_REWRITE_DST) && xb_same_mac(eth->h_dest, bank->slot[id & (XB_MAX_SLAVES - 1)].mac))
+		__builtin_memcpy((void *)eth->h_dest, bank->bond_mac, ETH_ALEN);
+	return XDP_REDIRECT;
+}
+
+/* Behind what is the controller's and the slave's own: applications first, then the chained program, which may drop the
+ * frame or send it elsewhere: xb_rx would never see it, so what counts for the monitors counts here. */
+static __always_inline int xb_to_others(struct xdp_md *ctx, __u32 id, __u32 flags)
+{
+	const struct xb_bank *bank = xb_get_bank(&xb_the_table);
+	const struct ethhdr *eth = xb_eth(ctx->data, ctx->data_end);
+	int verdict;
+
+	if (!eth || xb_is_unwanted(eth, bank, id, flags))
+		return XDP_PASS;
+	if (xb_rules.n) {
+		verdict = xb_to_application(ctx, bank, id, flags);
+		if (verdict != XDP_PASS)
+			return verdict;
+	}
+	if (!xb_the_table.chained)
+		return XDP_PASS;
 	if (flags & XB_SLOT_HEAR)
 		xb_xdp_stamp(ctx, id);
 	bpf_tail_call(ctx, &xb_chain, 0);
@@ -104,7 +139,6 @@ int xb_xdp(struct xdp_md *ctx)
 	const struct ethhdr *eth = xb_eth(ctx->data, ctx->data_end);
 	struct xb_table *table = &xb_the_table;
 	struct xb_counters *counters;
-	const struct xb_bank *bank;
 	__u32 id, flags;
 
 	if (!eth)
@@ -112,8 +146,7 @@ int xb_xdp(struct xdp_md *ctx)
 	id = xb_slot_of(table, ctx->ingress_ifindex);
 	if (id >= XB_MAX_SLAVES)
 		return XDP_PASS;
-	bank = xb_get_bank(table);
-	flags = bank->slot[id].flags;
+	flags = xb_get_bank(table)->slot[id].flags;
 	if ((flags & XB_SLOT_SLOW_TO_XSK) && xb_is_lacp_or_marker(eth, data_end)) {
 		__u32 queue = ctx->rx_queue_index;
 
@@ -121,13 +154,10 @@ int xb_xdp(struct xdp_md *ctx)
 		return queue < XB_XSK_QUEUES ? bpf_redirect_map(&xb_xsk, id * XB_XSK_QUEUES + queue, XDP_PASS) :
 					       XDP_PASS;
 	}
-	if (xb_is_link_local(eth))
-		return XDP_PASS;
-	if (!xb_is_unwanted(eth, bank, id, flags))
-		return xb_xdp_chain(ctx, id, flags);
 	/* Unicast to a backup still reaches packet sockets on the slave (R5). */
-	if (!(flags & XB_SLOT_EARLY_DROP) || !(eth->h_dest[0] & 1))
-		return XDP_PASS;
+	if (!(flags & (XB_SLOT_SUPPRESS | XB_SLOT_SUPPRESS_FLOOD)) || !(flags & XB_SLOT_EARLY_DROP) || !(eth->h_dest[0] & 1) ||
+	    xb_is_link_local(eth))
+		return (xb_rules.n | table->chained) ? xb_to_others(ctx, id, flags) : XDP_PASS;
 	if (flags & XB_SLOT_HEAR)
 		xb_xdp_stamp(ctx, id);
 	counters = xb_counters_of(id);

@@ -23,12 +23,8 @@
 
 #ifdef XBOND_XDP
 #include "lib/devmaps.h"
-#define XBOND_DROPPED XDP_DROP
 #else
 #include "lib/broadcast.h"
-
-#include <linux/pkt_cls.h>
-#define XBOND_DROPPED TC_ACT_SHOT
 #endif
 
 #define XBOND_ALL 254 /* xb_choice.slot: every slave that may send gets a copy */
@@ -55,16 +51,16 @@ static __always_inline struct xb_choice xbond_select(xb_ctx *ctx)
 	return xb_select(table, bank, frame, mode);
 }
 
+#ifdef XBOND_XDP
 static __always_inline int xbond_drop(void)
 {
 	struct xb_counters *bond = xb_counters_of(XB_STATS_BOND);
 
 	if (bond)
 		bond->tx_dropped++;
-	return XBOND_DROPPED;
+	return XDP_DROP;
 }
 
-#ifdef XBOND_XDP
 /* The driver makes the copies; a slave without carrier loses its own. */
 static __always_inline int xbond_to_all(struct xb_frame *frame, struct xb_bank *bank)
 {
@@ -83,9 +79,11 @@ static __always_inline int xbond_to_all(struct xb_frame *frame, struct xb_bank *
 	return bpf_redirect_map(&xb_all, 0, BPF_F_BROADCAST | BPF_F_EXCLUDE_INGRESS);
 }
 #else
+#define xbond_drop xb_drop
+
 static __always_inline int xbond_to_all(struct xb_frame *frame, struct xb_bank *bank)
 {
-	return xb_broadcast(frame, &xb_the_table, bank) ? xbond_drop() : TC_ACT_REDIRECT;
+	return xb_broadcast(frame, &xb_the_table, bank);
 }
 #endif
 

@@ -11,6 +11,7 @@
 #include <map>
 
 #include "loader/bpf_calls.h"
+#include "loader/xdp/applications.h"
 
 namespace xbond::loader {
 namespace {
@@ -151,6 +152,12 @@ Result<Fd> Blueprint::make_map(const Map &map, const xb_config &config) const {
         options.btf_key_type_id = like.btf_key_type_id;
         options.btf_value_type_id = like.btf_value_type_id;
     }
+    Fd inner;
+    if (like.type == BPF_MAP_TYPE_ARRAY_OF_MAPS) { // there is one: of applications' sockets
+        XB_TRY(sample, make_application_sockets());
+        inner = std::move(*sample);
+        options.inner_map_fd = static_cast<std::uint32_t>(inner.get());
+    }
     Fd fd(bpf_map_create(static_cast<bpf_map_type>(like.type), like.name, like.key_size, like.value_size,
                          like.max_entries, &options));
     if (!fd) {
@@ -166,8 +173,9 @@ Result<Fd> Blueprint::make_map(const Map &map, const xb_config &config) const {
             return kernel_error(errno, std::string("cannot fill map ") + like.name + " of BPF object " + name_);
         }
     }
-    // The verifier takes what is frozen for constants.
-    if ((flags & BPF_F_RDONLY_PROG) != 0 && bpf_map_freeze(fd.get()) != 0) {
+    // The verifier takes what is frozen for constants, unless programs may write it.
+    const bool constant = (flags & BPF_F_RDONLY_PROG) != 0;
+    if ((constant || map.shared == XB_MAP_VIEW) && bpf_map_freeze(fd.get()) != 0) {
         return kernel_error(errno, std::string("cannot freeze map ") + like.name + " of BPF object " + name_);
     }
     return fd;

@@ -12,6 +12,7 @@
 
 #include "loader/bpf_calls.h"
 #include "loader/datapath_impl.h"
+#include "loader/xdp/applications.h"
 #include "xbond/counters.h"
 
 namespace xbond::loader {
@@ -125,9 +126,14 @@ void DataPath::detach_slave(SlotId slot, std::uint32_t ifindex) {
     impl_->rx[slot].reset();
 }
 
-Result<XdpState> DataPath::set_xdp(SlotId slot, std::uint32_t ifindex, XdpPolicy policy, std::string_view driver) {
-    XB_TRY_VOID(check_slot(slot));
-    return impl_->set_xdp(ifindex, policy, driver);
+Result<XdpState> DataPath::set_xdp(const XdpSlave &slave) {
+    XB_TRY_VOID(check_slot(slave.slot));
+    return impl_->set_xdp(slave);
+}
+
+Result<XdpState> DataPath::set_xdp(SlotId slot, std::uint32_t ifindex, XdpPolicy policy, std::string_view driver,
+                                   bool needed) {
+    return set_xdp({slot, ifindex, policy, std::string(driver), needed});
 }
 
 Result<void> DataPath::set_xsk(SlotId slot, unsigned queue, int xsk_fd) {
@@ -154,6 +160,45 @@ void DataPath::clear_xsk(SlotId slot, unsigned queue) {
     }
 }
 
+// Pins of earlier revisions have no maps for rules.
+Result<void> DataPath::set_xsk_rules(std::span<const xb_xsk_rule> rules) {
+    if (impl_->maps.fd(XB_MAP_XSK_RULES) < 0 && rules.empty()) {
+        return {};
+    }
+    if (!impl_->features.af_xdp) {
+        return fail(ENOTSUP, "this kernel has no AF_XDP");
+    }
+    XB_TRY_VOID(impl_->make_missing(ObjectKind::xdp));
+    return write_rules(impl_->maps.fd(XB_MAP_XSK_RULES), impl_->maps.fd(XB_MAP_XSK_APPS), rules);
+}
+
+Result<Fd> DataPath::rule_sockets(const xb_xsk_rule &rule) const {
+    if (impl_->maps.fd(XB_MAP_XSK_RULES) < 0) {
+        return fail(ENOENT, "the data path has no rules");
+    }
+    return sockets_of_rule(impl_->maps.fd(XB_MAP_XSK_RULES), impl_->maps.fd(XB_MAP_XSK_APPS), rule);
+}
+
+Result<void> DataPath::open_view(Ms interval) {
+    if (!impl_->programs.view) {
+        XB_TRY_VOID(impl_->make_missing(ObjectKind::view));
+        XB_TRY(loaded, load_programs(std::array{ObjectKind::view}, make_config(impl_->config, impl_->set),
+                                     impl_->features.carrier, impl_->maps));
+        XB_TRY_VOID(replace_pin(loaded->view.get(), impl_->config.pin_dir / "xb_view_run"));
+        impl_->programs.view = std::move(loaded->view);
+        impl_->view = impl_->programs.view.get();
+    }
+    return set_view(interval);
+}
+
+Result<void> DataPath::set_view(Ms interval) {
+    impl_->view_interval_us = static_cast<std::uint32_t>(std::chrono::microseconds(interval).count());
+    return impl_->programs.view ? arm_view(impl_->programs.view.get(), impl_->config.bond_ifindex, interval)
+                                : Result<void>{};
+}
+
+int DataPath::view_fd() const { return impl_->programs.view ? impl_->maps.fd(XB_MAP_VIEW) : -1; }
+
 Bank DataPath::Impl::with_entry(Bank bank) const {
     const bool full = (bank.flags & XB_BANK_FULL_VISIBILITY) != 0;
     bank.entry_ifindex = full ? config.peer_ifindex : config.bond_ifindex;
@@ -165,6 +210,9 @@ void DataPath::publish(const Bank &bank) {
     const xb_monitor before = published().monitor;
     impl_->table.publish(impl_->with_entry(bank));
     impl_->set_targets(published());
+    if (const int view = impl_->view; view >= 0) {
+        (void)run_once(view, impl_->config.bond_ifindex, impl_->view_interval_us);
+    }
     // After the flip, or an answer of the old target could still stamp the new one.
     impl_->forget_replaced_targets(before, bank.monitor);
 }
@@ -207,7 +255,7 @@ Result<void> DataPath::set_watch(Ms interval) {
         return interval == Ms(0) ? Result<void>{}
                                  : fail(EOPNOTSUPP, "this kernel offers no carrier watch: set carrier_watch 0");
     }
-    return arm_watch(impl_->programs.watch_arm.get(), interval);
+    return arm_watch(impl_->programs.watch_arm.get(), impl_->config.bond_ifindex, interval);
 }
 
 Result<std::uint32_t> DataPath::carriers() const {

@@ -5,7 +5,8 @@
 // Pin layout, below `<bpffs>/xbond/<netns inode>/<bond>/`:
 //   xb_table xb_stamps xb_lb xb_stats xb_events    the maps of abi.h
 //   xb_own4 xb_own6 xb_watch xb_xsk
-//   xb_chain xb_chain_frags
+//   xb_chain xb_chain_frags xb_out xb_all          for other people's XDP programs
+//   xb_view xb_view_timer xb_xsk_rules xb_xsk_apps    made when they are needed
 //   xb_tx xb_rx xb_learn xb_look xb_watch_arm      the programs in use
 //   xb_chained                                     somebody's program behind xb_xdp
 //   tx_bond tx_peer rx_<slot>                      links, where the kind of hook in use has any (loader/hook)
@@ -106,19 +107,30 @@ public:
     std::vector<std::string> mend_hooks();
     void end_rivals(); // Hook::end_rivals() on all hooks, when this data path is ready to decide
 
-    // Attaches, switches or removes xb_xdp; a policy that the driver refuses is an error, except automatic. With a
-    // chained program it is wanted everywhere: automatic means native, or generic where the driver has no native XDP.
-    Result<XdpState> set_xdp(SlotId, std::uint32_t ifindex, XdpPolicy, std::string_view driver);
-
-    // Gives somebody's XDP program the place behind xb_xdp on every slave, instead of the one that had it: on all at
-    // once, and never without either, where both take frames the same way (`frags`); else slave after slave. On error
-    // everything is as before. Not while a slave's policy is off.
     struct XdpSlave {
         SlotId slot = 0;
         std::uint32_t ifindex = 0;
         XdpPolicy policy = XdpPolicy::automatic;
         std::string driver;
+        bool needed = false; // applications have rules
     };
+    // Attaches, switches or removes xb_xdp; a policy that the driver refuses is an error, except automatic. With rules
+    // or a chained program automatic means wherever the device takes it: native, or generic where it has no native XDP.
+    Result<XdpState> set_xdp(const XdpSlave &);
+    Result<XdpState> set_xdp(SlotId, std::uint32_t ifindex, XdpPolicy, std::string_view driver, bool needed = false);
+    // Which frames AF_XDP sockets of applications get: for hands. A rule's map of sockets, key as in xb_xsk.
+    Result<void> set_xsk_rules(std::span<const xb_xsk_rule>);
+    Result<Fd> rule_sockets(const xb_xsk_rule &) const;
+
+    // What applications may see (view.h): made when it is first asked for, by hands; then true at each publish() and
+    // after each interval (0: no more), also without a controller.
+    Result<void> open_view(Ms interval);
+    Result<void> set_view(Ms interval);
+    int view_fd() const; // of a map that nobody in user space can write; -1: there is none yet
+
+    // Gives somebody's XDP program the place behind xb_xdp on every slave, instead of the one that had it: on all at
+    // once, and never without either, where both take frames the same way (`frags`); else slave after slave. On error
+    // everything is as before. Not while a slave's policy is off.
     Result<std::vector<XdpState>> chain(int prog_fd, bool frags, std::span<const XdpSlave>);
     std::vector<Result<XdpState>> unchain(std::span<const XdpSlave>);
     const std::optional<ChainedProgram> &chained() const; // for whoever calls chain()

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <memory>
 #include <optional>
 #include <span>
@@ -25,7 +26,9 @@ struct DataPath::Impl {
     template <typename Call> void for_each_hook(Call call); // with the program that belongs there
     void mend_taken(std::vector<std::string> &told);
     void move_to_end(std::vector<std::string> &told);
-    bool is_ours(std::uint32_t prog_id) const; // by the map it uses
+    bool is_ours(std::uint32_t prog_id) const { return uses(prog_id, XB_MAP_TABLE); }
+    bool uses(std::uint32_t prog_id, std::string_view map) const;
+    Result<void> make_missing(ObjectKind kind); // maps, with their pins
     // Where received frames enter the bond: bond0 itself, or with full visibility the pair's other end.
     Bank with_entry(Bank bank) const;
     void forget_stamps(SlotId slot);
@@ -50,18 +53,23 @@ struct DataPath::Impl {
     std::array<std::uint32_t, XB_MAX_SLAVES> out{}, all{};
     // Somebody else may insist on the last place, too: each move makes the pause until the next one longer.
     unsigned moves = 0, looks_to_skip = 0;
+    // What keeps the view true: hands load it, the loop runs it at each publish(). One that was replaced stays open
+    // until the next is, since it may be running.
+    std::atomic<int> view{-1};
+    std::atomic<std::uint32_t> view_interval_us{0};
+    Fd retired_view;
 
     HookPlace rx_place(SlotId slot, std::uint32_t ifindex) const;
 
     // xdp/chain.cpp
     std::optional<ChainedProgram> chained;
     void adopt_chained();
-    Result<XdpState> set_xdp(std::uint32_t ifindex, XdpPolicy policy, std::string_view driver);
+    Result<XdpState> set_xdp(const XdpSlave &slave);
     Result<void> fill_chain(int prog_fd, bool frags);
     Result<std::vector<XdpState>> set_xdp_on_all(std::span<const XdpSlave> slaves);
 
 private:
-    Result<void> place_xdp(std::uint32_t ifindex, XdpState::Attached wanted);
+    Result<void> place_xdp(std::uint32_t ifindex, XdpState::Attached wanted, bool needed);
     Result<void> make_chain_map(bool frags);
     Result<void> open_maps();
     Result<void> add_xdp_maps();

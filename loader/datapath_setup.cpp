@@ -11,6 +11,7 @@
 #include "loader/datapath_impl.h"
 #include "loader/pins.h"
 #include "loader/xdp/attach.h"
+#include "xbond/view.h"
 
 namespace xbond::loader {
 
@@ -69,9 +70,15 @@ HookPlace DataPath::Impl::rx_place(SlotId slot, std::uint32_t ifindex) const {
     return {{ifindex, Direction::ingress}, config.pin_dir, "rx_" + std::to_string(slot)};
 }
 
-bool DataPath::Impl::is_ours(std::uint32_t prog_id) const {
+bool DataPath::Impl::uses(std::uint32_t prog_id, std::string_view map) const {
     const auto info = program_info_by_id(prog_id);
-    return info && std::ranges::find(info->map_ids, map_id(maps.fd(XB_MAP_TABLE))) != info->map_ids.end();
+    const std::uint32_t id = maps.fd(map) < 0 ? 0 : map_id(maps.fd(map));
+    return info && id != 0 && std::ranges::find(info->map_ids, id) != info->map_ids.end();
+}
+
+Result<void> DataPath::Impl::make_missing(ObjectKind kind) {
+    XB_TRY_VOID(make_maps(std::array{kind}, kind == ObjectKind::xdp ? CarrierCheck::none : features.carrier, maps));
+    return maps.pin_all(config.pin_dir);
 }
 
 Result<void> DataPath::Impl::open_maps() {
@@ -149,7 +156,8 @@ Result<void> DataPath::Impl::adopt() {
          {std::tuple{XB_MAP_TABLE, sizeof(xb_table), 1U}, std::tuple{XB_MAP_STAMPS, sizeof(xb_stamps), 1U},
           std::tuple{XB_MAP_LB, sizeof(xb_lb), 1U},
           std::tuple{XB_MAP_STATS, sizeof(xb_counters), unsigned{XB_STATS_ENTRIES}},
-          std::tuple{XB_MAP_WATCH, sizeof(xb_watch), 1U}}) {
+          std::tuple{XB_MAP_WATCH, sizeof(xb_watch), 1U}, std::tuple{XB_MAP_VIEW, sizeof(xb_view), 1U},
+          std::tuple{XB_MAP_XSK_RULES, sizeof(xb_xsk_rules), 1U}}) {
         if (maps.fd(map) >= 0) {
             XB_TRY_VOID(expect_shape(maps.fd(map), map, size, entries));
         }
@@ -179,11 +187,7 @@ Result<void> DataPath::Impl::add_xdp_maps() {
     if (!features.af_xdp || maps.fd(XB_MAP_ALL) >= 0) {
         return {};
     }
-    XB_TRY_VOID(make_maps(std::array{ObjectKind::xdp}, CarrierCheck::none, maps));
-    for (const std::string_view name : {XB_MAP_XSK, XB_MAP_CHAIN, XB_MAP_OUT, XB_MAP_ALL}) {
-        XB_TRY_VOID(replace_pin(maps.fd(name), config.pin_dir / name));
-    }
-    return {};
+    return make_missing(ObjectKind::xdp);
 }
 
 // The hook on the bond tells the kind in use, for the slaves' hooks too.
@@ -213,10 +217,16 @@ Result<void> DataPath::Impl::adopt_programs() {
         auto fd = open_pin(config.pin_dir / program);
         if (fd) {
             programs.*place = std::move(*fd);
-        } else if (place != &Programs::look &&
+        } else if (place != &Programs::look && place != &Programs::view &&
                    (features.carrier != CarrierCheck::none || place == &Programs::tx || place == &Programs::rx)) {
             return tl::unexpected(fd.error());
         }
+    }
+    const std::uint32_t key = 0;
+    xb_view_timer timer{};
+    if (programs.view && bpf_map_lookup_elem(maps.fd(XB_MAP_VIEW_TIMER), &key, &timer) == 0) {
+        view_interval_us = static_cast<std::uint32_t>(timer.interval_ns / 1000);
+        view = programs.view.get();
     }
     XB_TRY(frozen, read_config(programs.tx.get()));
     if (frozen->bond_ifindex != config.bond_ifindex || frozen->peer_ifindex != config.peer_ifindex) {
@@ -282,8 +292,10 @@ Result<void> DataPath::Impl::reprogram(const ProgramSet &next) {
     if (next == set && !outdated) {
         return {};
     }
-    const std::vector<ObjectKind> kinds =
-        outdated ? every_kind(features.carrier) : std::vector{ObjectKind::tx, ObjectKind::rx};
+    auto kinds = outdated ? every_kind(features.carrier) : std::vector{ObjectKind::tx, ObjectKind::rx};
+    if (programs.view) {
+        kinds.push_back(ObjectKind::view);
+    }
     XB_TRY(loaded, load_programs(kinds, make_config(config, next), features.carrier, maps));
     if (outdated) {
         forget_build();
@@ -307,11 +319,19 @@ Result<void> DataPath::Impl::use_programs(Programs next) {
         (void)pin_programs(programs);
         return swapped;
     }
-    const bool new_watch = static_cast<bool>(next.watch_arm);
+    const bool new_watch = static_cast<bool>(next.watch_arm), new_view = static_cast<bool>(next.view);
+    if (new_view) {
+        view = next.view.get();
+        retired_view = std::move(programs.view);
+    }
     for (const auto &[program, place] : Programs::all) {
         if (next.*place) {
             programs.*place = std::move(next.*place);
         }
+    }
+    if (new_view) {
+        XB_TRY_VOID(arm_view(programs.view.get(), config.bond_ifindex,
+                             std::chrono::duration_cast<Ms>(std::chrono::microseconds(view_interval_us))));
     }
     if (!new_watch) {
         return {};
@@ -322,7 +342,7 @@ Result<void> DataPath::Impl::use_programs(Programs next) {
         return kernel_error(errno, "cannot read " XB_MAP_WATCH);
     }
     // The timer that runs goes on with the new callback.
-    return arm_watch(programs.watch_arm.get(),
+    return arm_watch(programs.watch_arm.get(), config.bond_ifindex,
                      std::chrono::duration_cast<Ms>(std::chrono::nanoseconds(watch.interval_ns)));
 }
 

@@ -82,7 +82,7 @@ CarrierProbe probe_carrier(CarrierCheck check, bool would_be_used) {
 }
 
 Feature probe_timer(const Result<Loaded> &watch) {
-    const auto armed = watch ? arm_watch(watch->programs.watch_arm.get(), Ms(1)) : tl::unexpected(watch.error());
+    const auto armed = watch ? arm_watch(watch->programs.watch_arm.get(), 0, Ms(1)) : tl::unexpected(watch.error());
     if (armed) {
         return {"bpf_timer", true, "carrier watch without traffic"};
     }

@@ -18,6 +18,9 @@
 #include "xb_tx_kfunc.skel.h"
 #include "xb_tx_none.skel.h"
 #include "xb_tx_probe.skel.h"
+#include "xb_view_kfunc.skel.h"
+#include "xb_view_none.skel.h"
+#include "xb_view_probe.skel.h"
 #include "xb_watch_kfunc.skel.h"
 #include "xb_watch_probe.skel.h"
 #include "xb_xdp.skel.h"
@@ -62,7 +65,8 @@ void Maps::add(std::string_view name, Fd fd) { fds_.at(index_of(name)) = std::mo
 
 Result<void> Maps::pin_all(const std::filesystem::path &dir) const {
     for (std::size_t i = 0; i < names.size(); ++i) {
-        if (fds_[i]) {
+        std::error_code ignored;
+        if (fds_[i] && !std::filesystem::exists(dir / names[i], ignored)) {
             XB_TRY_VOID(pin(fds_[i].get(), dir / names[i]));
         }
     }
@@ -70,14 +74,12 @@ Result<void> Maps::pin_all(const std::filesystem::path &dir) const {
 }
 
 Result<Maps> Maps::open_pins(const std::filesystem::path &dir) {
-    constexpr std::array<std::string_view, 6> optional{XB_MAP_WATCH,       XB_MAP_XSK, XB_MAP_CHAIN,
-                                                       XB_MAP_CHAIN_FRAGS, XB_MAP_OUT, XB_MAP_ALL};
     Maps maps;
     for (const std::string_view name : names) {
         auto fd = open_pin(dir / name);
         if (fd) {
             maps.add(name, std::move(*fd));
-        } else if (fd.error().code != ENOENT || std::ranges::find(optional, name) == optional.end()) {
+        } else if (fd.error().code != ENOENT || index_of(name) < index_of(XB_MAP_WATCH)) {
             return tl::unexpected(fd.error());
         }
     }
@@ -113,6 +115,10 @@ Result<Object> Object::open(ObjectKind kind, CarrierCheck carrier, const xb_conf
             return fail(EOPNOTSUPP, "this kernel offers no carrier check, so there is no carrier watch");
         }
         return kfunc ? open_skeleton<xb_watch_kfunc>(config) : open_skeleton<xb_watch_probe>(config);
+    case ObjectKind::view:
+        return kfunc   ? open_skeleton<xb_view_kfunc>(config)
+               : probe ? open_skeleton<xb_view_probe>(config)
+                       : open_skeleton<xb_view_none>(config);
     case ObjectKind::rx:
         return open_skeleton<xb_rx>(config);
     case ObjectKind::xdp:
@@ -156,11 +162,12 @@ xb_config make_config(const DataPath::Config &config, const ProgramSet &programs
     return result;
 }
 
-const std::array<Programs::Named, 5> Programs::all{{{"xb_tx", &Programs::tx},
+const std::array<Programs::Named, 6> Programs::all{{{"xb_tx", &Programs::tx},
                                                     {"xb_rx", &Programs::rx},
                                                     {"xb_learn", &Programs::learn},
                                                     {"xb_look", &Programs::look},
-                                                    {"xb_watch_arm", &Programs::watch_arm}}};
+                                                    {"xb_watch_arm", &Programs::watch_arm},
+                                                    {"xb_view_run", &Programs::view}}};
 
 namespace {
 
@@ -185,10 +192,13 @@ template <typename... Skeleton> std::uint64_t hash_of() {
 } // namespace
 
 std::string build_mark(const Programs &running) {
-    static const std::uint64_t objects =
-        hash_of<xb_rx, xb_tx_kfunc, xb_tx_none, xb_tx_probe, xb_watch_kfunc, xb_watch_probe>();
+    static const std::uint64_t objects = hash_of<xb_rx, xb_tx_kfunc, xb_tx_none, xb_tx_probe, xb_view_kfunc,
+                                                 xb_view_none, xb_view_probe, xb_watch_kfunc, xb_watch_probe>();
     std::uint64_t hash = objects;
     for (const auto &[name, place] : Programs::all) {
+        if (place == &Programs::view) { // comes and goes
+            continue;
+        }
         const auto info = running.*place ? program_info((running.*place).get()) : fail(ENOENT, "no such program");
         const std::uint64_t tag = info ? info->tag : 0;
         hash = fnv1a(hash, {reinterpret_cast<const char *>(&tag), sizeof(tag)});
@@ -216,18 +226,30 @@ Result<Programs> load_programs(std::span<const ObjectKind> kinds, const xb_confi
     return programs;
 }
 
-Result<void> arm_watch(int prog_fd, Ms interval) {
+namespace {
+
+Result<void> arm_timer(int prog_fd, std::uint32_t ifindex, Ms interval, std::string_view whose) {
     const auto in_us = static_cast<std::uint32_t>(std::chrono::microseconds(interval).count());
     for (Ms pause(1);; pause *= 2) {
-        XB_TRY(refusal, run_once(prog_fd, 0, in_us));
+        XB_TRY(refusal, run_once(prog_fd, ifindex, in_us));
         if (*refusal == 0) {
             return {};
         }
         if (*refusal != ENOMEM || pause > Ms(32)) {
-            return kernel_error(static_cast<int>(*refusal), "the kernel refuses the timer of the carrier watch");
+            return kernel_error(static_cast<int>(*refusal), "the kernel refuses the timer of " + std::string(whose));
         }
         std::this_thread::sleep_for(pause);
     }
+}
+
+} // namespace
+
+Result<void> arm_watch(int prog_fd, std::uint32_t bond, Ms interval) {
+    return arm_timer(prog_fd, bond, interval, "the carrier watch");
+}
+
+Result<void> arm_view(int prog_fd, std::uint32_t bond, Ms interval) {
+    return arm_timer(prog_fd, bond, interval, "what applications see");
 }
 
 Result<xb_config> read_config(int prog_fd) {

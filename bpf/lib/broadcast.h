@@ -1,14 +1,25 @@
 /* SPDX-License-Identifier: GPL-2.0-only
  *
- * A packet for every slave that may send, from TC.
+ * A packet for every slave that may send, or for none, from TC.
  */
 #ifndef XB_BROADCAST_H
 #define XB_BROADCAST_H
 
 #include "lib/select.h"
 
-/* A copy to every member but the last, which gets the original: as many frames as members, whatever fails. 0: the
- * program is to return TC_ACT_REDIRECT; or nobody can send. */
+#include <linux/pkt_cls.h>
+
+static __always_inline int xb_drop(void)
+{
+	struct xb_counters *bond = xb_counters_of(XB_STATS_BOND);
+
+	if (bond)
+		bond->tx_dropped++;
+	return TC_ACT_SHOT;
+}
+
+/* A copy to every member but the last, which gets the original: as many frames as members, whatever fails. What the
+ * program is to return. */
 static __always_inline int xb_broadcast(struct __sk_buff *ctx, struct xb_table *table, struct xb_bank *bank)
 {
 	struct xb_counters *counters;
@@ -28,12 +39,11 @@ static __always_inline int xb_broadcast(struct __sk_buff *ctx, struct xb_table *
 		last = id;
 	}
 	if (last >= XB_MAX_SLAVES)
-		return -1;
+		return xb_drop();
 	counters = xb_counters_of(last);
 	if (counters)
 		xb_count_tx(counters, ctx);
-	bpf_redirect(table->slot[last].ifindex, 0);
-	return 0;
+	return bpf_redirect(table->slot[last].ifindex, 0);
 }
 
 #endif

@@ -23,10 +23,20 @@ typedef struct {
 	struct net *net;
 } possible_net_t;
 
+struct list_head {
+	struct list_head *prev;
+} __attribute__((preserve_access_index));
+
+struct netdev_hw_addr_list {
+	struct list_head list;
+	int count;
+} __attribute__((preserve_access_index));
+
 struct net_device {
 	unsigned long state;
 	int ifindex;
 	possible_net_t nd_net;
+	struct netdev_hw_addr_list mc;
 	__u8 reg_state;
 } __attribute__((preserve_access_index));
 
@@ -132,11 +142,27 @@ static __always_inline __u64 xb_netns_of(__u64 dev)
 	return bpf_core_field_exists(nd->nd_net.net) ? (__u64)XB_READ(nd, nd_net.net) : 0;
 }
 
-/* 0 = the slot's device has gone, for good or into another network namespace than `home` (0: not known). The memory of
- * a device that has gone is readable and keeps saying so, until it is another one's. */
-static __always_inline int xb_device_lives(const struct xb_slot *slot, __u64 home)
+/* The device that user space runs a program on by BPF_PROG_TEST_RUN. */
+static __always_inline __u64 xb_device_of(struct __sk_buff *ctx)
 {
-	struct net_device *nd = xb_device(slot->dev);
+#if XB_CARRIER == XB_CARRIER_KFUNC
+	struct sk_buff *skb = bpf_cast_to_kern_ctx(ctx);
+
+	return (__u64)skb->dev;
+#else
+	struct net_device *dev = 0;
+
+	/* Behind the program's view of ctx is the sk_buff itself. */
+	bpf_probe_read_kernel(&dev, sizeof(dev), (void *)ctx + bpf_core_field_offset(struct sk_buff, dev));
+	return (__u64)dev;
+#endif
+}
+
+/* 0 = the device has gone, for good or into another network namespace than `home` (0: not known). The memory of a device
+ * that has gone is readable and keeps saying so, until it is another one's. */
+static __always_inline int xb_device_lives(__u64 dev, __u32 ifindex, __u64 home)
+{
+	struct net_device *nd = xb_device(dev);
 	__u32 registered;
 
 	if (bpf_core_field_exists(nd->reg_state)) {
@@ -146,8 +172,8 @@ static __always_inline int xb_device_lives(const struct xb_slot *slot, __u64 hom
 
 		registered = XB_READ_BITS(bits, reg_state);
 	}
-	return registered == XB_NETREG_REGISTERED && (__u32)XB_READ(nd, ifindex) == slot->ifindex &&
-	       (!home || xb_netns_of(slot->dev) == home);
+	return registered == XB_NETREG_REGISTERED && (__u32)XB_READ(nd, ifindex) == ifindex &&
+	       (!home || xb_netns_of(dev) == home);
 }
 #endif
 

@@ -60,9 +60,9 @@ static __always_inline __u32 xb_bucket_slot(struct xb_bank *bank, __u32 number, 
  * starts, in the modes that get here only. */
 static __always_inline void xb_set_source(struct xb_frame *ctx, const struct xb_bank *bank, __u32 id)
 {
-	struct ethhdr *eth = (struct ethhdr *)xb_frame_eth(ctx);
+	struct ethhdr *eth = (void *)(long)xb_ctx_of(ctx)->data;
 
-	if (id == bank->active || id >= XB_MAX_SLAVES || !eth)
+	if (id == bank->active || id >= XB_MAX_SLAVES || (void *)(eth + 1) > (void *)(long)xb_ctx_of(ctx)->data_end)
 		return;
 	__builtin_memcpy(eth->h_source, bank->slot[id].mac, ETH_ALEN);
 }

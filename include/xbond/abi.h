@@ -43,6 +43,14 @@
 #define XB_MAP_OUT "xb_out" /* all slaves */
 #define XB_MAP_ALL "xb_all" /* those to which broadcast mode sends, for BPF_F_BROADCAST */
 
+#define XB_MAP_XSK_RULES "xb_xsk_rules" /* ARRAY[1] of xb_xsk_rules, BPF_F_MMAPABLE, as the table a section of its own */
+#define XB_XSK_RULES_SECTION ".data." XB_MAP_XSK_RULES
+#define XB_MAP_XSK_APPS "xb_xsk_apps" /* ARRAY_OF_MAPS[XB_XSK_RULES]: of each rule an XSKMAP with the keys of xb_xsk */
+#define XB_MAP_VIEW "xb_view"         /* ARRAY[1] of xb_view (view.h), BPF_F_MMAPABLE, frozen; likewise a section */
+#define XB_VIEW_SECTION ".data." XB_MAP_VIEW
+#define XB_MAP_VIEW_TIMER "xb_view_timer" /* ARRAY[1] of xb_view_timer: what keeps xb_view true */
+
+#define XB_XSK_RULES 16 /* of one bond */
 #define XB_STATS_BOND XB_MAX_SLAVES /* the entry of xb_stats that belongs to the bond itself */
 #define XB_STATS_ENTRIES (XB_MAX_SLAVES + 1)
 #define XB_XSK_QUEUES 64
@@ -157,7 +165,7 @@ struct xb_table {
 	__u32 layout;  /* XB_LAYOUT_VERSION */
 	__u32 bank;    /* 0 or 1: the published one */
 	__u32 n_slots; /* slots at and above this are free: bounds the scans of all slots */
-	__u32 reserved;
+	__u32 chained; /* somebody's XDP program may be in xb_chain or xb_chain_frags: 1 before it is, 0 after it has gone */
 	__u64 lease_until; /* CLOCK_MONOTONIC in ns, renewed by the controller; see XB_BANK_LEASED */
 	struct xb_slot slot[XB_MAX_SLAVES];
 	struct xb_bank banks[2];
@@ -197,6 +205,7 @@ enum xb_event_type {
 	XB_EVENT_CARRIER = 2,       /* the watch saw the carrier bits change */
 	XB_EVENT_CLIENTS = 3,       /* mode 6: there is something to tell in the client table (latched) */
 	XB_EVENT_DISPLACED = 4,     /* mode 6: an xb_client follows, whose place another one took */
+	XB_EVENT_GROUPS = 5,        /* the watch saw the multicast list of the bond's device change */
 };
 
 struct xb_event {
@@ -226,6 +235,49 @@ struct xb_watch {
 	__u8 carrier[XB_MAX_SLAVES]; /* last seen, 1 = on */
 };
 
+/* xb_xsk_rule.fields: what of a rule has to fit; XB_RULE_IN_USE alone: every frame. */
+enum {
+	XB_RULE_IN_USE = 1 << 0,
+	XB_RULE_VLAN = 1 << 1,
+	XB_RULE_ETHERTYPE = 1 << 2,
+	XB_RULE_MAC = 1 << 3,
+	XB_RULE_PROTOCOL = 1 << 4,
+	XB_RULE_SRC = 1 << 5,
+	XB_RULE_DST = 1 << 6,
+	XB_RULE_QUEUE = 1 << 7,
+};
+
+/* Which frames the AF_XDP sockets of a group get. The place of a rule is also that of its sockets in xb_xsk_apps: a rule
+ * keeps it for as long as it is there. */
+struct xb_xsk_rule {
+	__u32 fields;
+	__u32 group; /* a hash of the group's name: not of the data path's concern, but told apart by it */
+	__u16 vlan;
+	__u16 ethertype; /* network order, behind a VLAN tag */
+	__u16 src_first, src_last, dst_first, dst_last; /* ports, host order */
+	__u16 queue;
+	__u8 protocol;
+	__u8 reserved;
+	__u8 mac[6]; /* destination */
+	__u16 reserved2;
+};
+
+struct xb_xsk_rules {
+	__u32 n; /* rules at and above this are not in use */
+	__u32 reserved;
+	struct xb_xsk_rule rule[XB_XSK_RULES];
+};
+
+/* The kernel finds the timer by its BTF type. */
+struct xb_view_timer {
+#ifdef __bpf__
+	struct bpf_timer timer;
+#else
+	__u64 timer[2];
+#endif
+	__u64 interval_ns; /* 0 = off */
+};
+
 XB_ASSERT(sizeof(struct xb_config) == 24, "xb_config");
 XB_ASSERT(sizeof(struct xb_slot) == 16, "xb_slot");
 XB_ASSERT(sizeof(struct xb_bank_slot) == 16, "xb_bank_slot");
@@ -239,6 +291,8 @@ XB_ASSERT(sizeof(struct xb_bucket) == 24, "xb_bucket");
 XB_ASSERT(sizeof(struct xb_client) == 28, "xb_client");
 XB_ASSERT(sizeof(struct xb_displaced) == 56, "xb_displaced");
 XB_ASSERT(sizeof(struct xb_lb) == 16 + 8 * XB_MAX_SLAVES + 24 * XB_BUCKETS + 29 * XB_CLIENTS, "xb_lb");
+XB_ASSERT(sizeof(struct xb_xsk_rule) == 32, "xb_xsk_rule");
+XB_ASSERT(sizeof(struct xb_view_timer) == 24, "xb_view_timer");
 XB_ASSERT(sizeof(struct xb_watch) == 32 + XB_MAX_SLAVES, "xb_watch");
 
 #endif

@@ -24,20 +24,17 @@ XB_FN __u32 xb_pick_index(__u32 n, __u32 number)
  * that one among them; or XB_NO_SLOT. */
 XB_OUTLINE __u32 xb_fallback(struct xb_links *links, const struct xb_bank *bank, __u32 id)
 {
-	__u32 first = id;
+	__u32 with_carrier = XB_NO_SLOT;
 
 	for (__u32 i = 0; i < XB_MAX_SLAVES && id < XB_MAX_SLAVES; i++) {
 		if (xb_link_ready(links, id))
 			return id;
+		if (with_carrier == XB_NO_SLOT && xb_link_carrier(links, id))
+			with_carrier = id;
 		xb_link_lost(links, id);
 		id = bank->slot[id].fallback;
 	}
-	for (__u32 i = 0; i < XB_MAX_SLAVES && first < XB_MAX_SLAVES; i++) {
-		if (xb_link_carrier(links, first))
-			return first;
-		first = bank->slot[first].fallback;
-	}
-	return XB_NO_SLOT;
+	return with_carrier;
 }
 
 #endif

@@ -25,8 +25,8 @@ std::string_view chain_map(bool frags) { return frags ? XB_MAP_CHAIN_FRAGS : XB_
 ObjectKind xdp_kind(bool frags) { return frags ? ObjectKind::xdp_frags : ObjectKind::xdp; }
 
 // What a policy asks for on a driver, and why: the first that the driver takes.
-std::vector<XdpState> wanted_xdp(XdpPolicy policy, std::string_view driver, bool chained) {
-    switch (policy) {
+std::vector<XdpState> wanted_xdp(const DataPath::XdpSlave &slave, bool chained) {
+    switch (slave.policy) {
     case XdpPolicy::native:
         return {{Attached::native, "xdp native"}};
     case XdpPolicy::generic:
@@ -36,14 +36,14 @@ std::vector<XdpState> wanted_xdp(XdpPolicy policy, std::string_view driver, bool
     case XdpPolicy::automatic:
         break;
     }
-    if (chained) {
-        return {{Attached::native, "xdp auto, a program is chained"},
-                {Attached::generic,
-                 "xdp auto, a program is chained and driver " + std::string(driver) + " takes no native XDP"}};
+    if (chained || slave.needed) {
+        const std::string why = chained ? "xdp auto, a program is chained" : "xdp auto, for the rules of xsk_allow";
+        return {{Attached::native, why},
+                {Attached::generic, why + "; driver " + slave.driver + " takes no native XDP"}};
     }
-    const XdpDriverRule &rule = xdp_rule(driver);
+    const XdpDriverRule &rule = xdp_rule(slave.driver);
     return {{rule.native ? Attached::native : Attached::none,
-             "xdp auto, driver " + std::string(driver) + ": " + std::string(rule.reason)}};
+             "xdp auto, driver " + slave.driver + ": " + std::string(rule.reason)}};
 }
 
 std::uint32_t program_in(int map) {
@@ -74,6 +74,7 @@ void DataPath::Impl::adopt_chained() {
         chained =
             ChainedProgram{id, info ? info->name : "", frags, info ? info->map_ids : std::vector<std::uint32_t>{}};
     }
+    table.set_chained(chained.has_value());
     drop_complaints();
 }
 
@@ -108,13 +109,12 @@ Result<void> DataPath::Impl::fill_chain(int prog_fd, bool frags) {
     return {};
 }
 
-Result<void> DataPath::Impl::place_xdp(std::uint32_t ifindex, Attached wanted) {
+// `needed`: a program of a revision that knows no rules will not do.
+Result<void> DataPath::Impl::place_xdp(std::uint32_t ifindex, Attached wanted, bool needed) {
     const IsOurs ours = [this](std::uint32_t id) { return is_ours(id); };
     const bool frags = chained && chained->frags;
     const auto serves = [&](std::uint32_t prog_id) {
-        const auto info = program_info_by_id(prog_id);
-        const auto id = chained ? map_id(maps.fd(chain_map(frags))) : 0;
-        return !chained || (info && std::ranges::find(info->map_ids, id) != info->map_ids.end());
+        return (!chained || uses(prog_id, chain_map(frags))) && (!needed || uses(prog_id, XB_MAP_XSK_RULES));
     };
     const OnDevice before = find_xdp(ifindex, ours);
     const bool stays = before.attached == wanted;
@@ -137,15 +137,16 @@ Result<void> DataPath::Impl::place_xdp(std::uint32_t ifindex, Attached wanted) {
     return attached;
 }
 
-Result<XdpState> DataPath::Impl::set_xdp(std::uint32_t ifindex, XdpPolicy policy, std::string_view driver) {
+Result<XdpState> DataPath::Impl::set_xdp(const XdpSlave &slave) {
     Error refused;
-    for (const XdpState &state : wanted_xdp(policy, driver, chained.has_value())) {
-        auto placed = place_xdp(ifindex, state.attached);
+    const bool needed = slave.needed || chained;
+    for (const XdpState &state : wanted_xdp(slave, chained.has_value())) {
+        auto placed = place_xdp(slave.ifindex, state.attached, slave.needed);
         if (placed) {
             return state;
         }
         refused = std::move(placed.error());
-        if (policy == XdpPolicy::automatic && !chained) {
+        if (slave.policy == XdpPolicy::automatic && !needed) {
             return XdpState{Attached::none, state.why + "; refused: " + refused.message};
         }
         if (refused.code == EBUSY) { // somebody else's program is there, whatever the mode
@@ -158,7 +159,7 @@ Result<XdpState> DataPath::Impl::set_xdp(std::uint32_t ifindex, XdpPolicy policy
 Result<std::vector<XdpState>> DataPath::Impl::set_xdp_on_all(std::span<const XdpSlave> slaves) {
     std::vector<XdpState> states;
     for (const auto &slave : slaves) {
-        XB_TRY(state, set_xdp(slave.ifindex, slave.policy, slave.driver));
+        XB_TRY(state, set_xdp(slave));
         states.push_back(std::move(*state));
     }
     return states;
@@ -176,7 +177,11 @@ Result<std::vector<XdpState>> DataPath::chain(int prog_fd, bool frags, std::span
     Impl &impl = *impl_;
     const auto before = impl.chained;
     const Fd old(before ? bpf_prog_get_fd_by_id(before->id) : -1);
-    XB_TRY_VOID(impl.fill_chain(prog_fd, frags));
+    impl.table.set_chained(true);
+    if (auto filled = impl.fill_chain(prog_fd, frags); !filled) {
+        impl.table.set_chained(before.has_value());
+        return tl::unexpected(std::move(filled.error()));
+    }
     impl.chained = ChainedProgram{info->id, info->name, frags, info->map_ids};
     auto states = impl.set_xdp_on_all(slaves);
     if (!states) {
@@ -185,11 +190,12 @@ Result<std::vector<XdpState>> DataPath::chain(int prog_fd, bool frags, std::span
             (void)impl.fill_chain(old.get(), frags);
         }
         for (const auto &slave : slaves) {
-            (void)impl.set_xdp(slave.ifindex, slave.policy, slave.driver);
+            (void)impl.set_xdp(slave);
         }
         if (!before || before->frags != frags) {
             empty(impl.maps.fd(chain_map(frags)));
         }
+        impl.table.set_chained(before.has_value());
         return states;
     }
     (void)replace_pin(prog_fd, impl.config.pin_dir / program_pin);
@@ -202,11 +208,12 @@ std::vector<Result<XdpState>> DataPath::unchain(std::span<const XdpSlave> slaves
     for (const bool frags : {false, true}) {
         empty(impl_->maps.fd(chain_map(frags)));
     }
+    impl_->table.set_chained(false);
     remove_pin(impl_->config.pin_dir / program_pin);
     impl_->chained.reset();
     std::vector<Result<XdpState>> states;
     for (const auto &slave : slaves) {
-        states.push_back(impl_->set_xdp(slave.ifindex, slave.policy, slave.driver));
+        states.push_back(impl_->set_xdp(slave));
     }
     return states;
 }
@@ -222,7 +229,7 @@ std::vector<std::string> DataPath::mend_xdp(std::span<const XdpSlave> slaves) {
         if (find_xdp(slave.ifindex, ours).attached != Attached::none) {
             continue;
         }
-        const auto put_back = impl_->set_xdp(slave.ifindex, slave.policy, slave.driver);
+        const auto put_back = impl_->set_xdp(slave);
         const auto where = describe({slave.ifindex, Direction::ingress});
         told.push_back(put_back ? "somebody took xb_xdp and the chained program away from " + where + ": put back"
                                 : "the chained program does not run on " + where + ": " + put_back.error().message);

@@ -90,7 +90,7 @@ struct Slave {
     }
 
     int verdict(const Bytes &frame) { return path->xdp(frame, e0).verdict; }
-    void flags(int value) { path->bank().slot[0].flags = static_cast<__u8>(value); }
+    void flags(int value) { path->bank().slot[0].flags = static_cast<__u16>(value); }
 
     std::unique_ptr<DataPath> path;
     RunContext e0;
@@ -175,6 +175,8 @@ TEST_CASE("a chained program gets what the bond would get, and nothing else") {
     const std::uint32_t key = 0;
     const int fd = program.get();
     REQUIRE(bpf_map_update_elem(s.path->map_fd(XB_MAP_CHAIN), &key, &fd, BPF_ANY) == 0);
+    CHECK(s.verdict(unicast) == XDP_PASS); // nor does the table say so
+    s.path->table().chained = 1;
 
     CHECK(s.verdict(unicast) == XDP_DROP);
     CHECK(s.verdict(broadcast) == XDP_DROP);
@@ -204,6 +206,9 @@ TEST_CASE("what a chained program drops counts for the ARP monitor") {
     Slave s;
     CHECK(s.path->stamps().slot[0].last_rx == 0);
     s.flags(XB_SLOT_HEAR_ARP);
+    s.verdict(broadcast);
+    CHECK(s.path->stamps().slot[0].last_rx == 0); // xb_rx counts what it gets
+    s.path->table().chained = 1;
     s.verdict(unicast);
     CHECK(s.path->stamps().slot[0].last_rx == 0);
     s.verdict(broadcast);
@@ -211,6 +216,7 @@ TEST_CASE("what a chained program drops counts for the ARP monitor") {
 
     // With validation: a reply that is for another host does not, whoever floods it.
     Slave v;
+    v.path->table().chained = 1;
     xb_monitor &monitor = v.path->bank().monitor;
     monitor.n_targets4 = 1;
     monitor.target4[0] = 0x0900000a; // 10.0.0.9

@@ -16,7 +16,7 @@ WARN_LINES, MAX_LINES = 500, 600
 SOURCE = {".c", ".h", ".cpp", ".hpp", ".py", ".sh"}
 # Compiled for BPF and for user space.
 DUAL = {"include/xbond/abi.h", "include/xbond/balance.h", "include/xbond/classify.h", "include/xbond/flow_dissect.h",
-        "include/xbond/flow_hash.h", "include/xbond/numbers.h", "include/xbond/packet.h", "include/xbond/pick.h",
+        "include/xbond/flow_hash.h", "include/xbond/numbers.h", "include/xbond/packet.h", "include/xbond/pick.h", "include/xbond/view.h",
         "tests/bpf/probe_select.h"}
 UNFINISHED = re.compile(r"\b(TODO|FIXME|XXX|HACK|unimplemented|not implemented)\b")
 SLEEP = re.compile(r"\b(?:sleep_for|usleep|nanosleep|time\.sleep)\b|\bsleep\s+[0-9.]+")

@@ -36,6 +36,8 @@ CORE = "user/core"
 # A directory, or a path without its ending: one file of C++, with its header.
 LAYERS = {
     "include/xbond": Layer(("include/xbond",), pure=True),
+    "include/xbond/xsk": Layer(("include/xbond",)),  # for applications, in their own C
+    "xsk": Layer(("include/xbond", "xsk"), bpf=True),
     "common": Layer(("common",)), # what both edges use: file descriptors
     "bpf": Layer(("include/xbond", "bpf"), bpf=True),
     "loader": Layer(("include/xbond", "common", "loader"), bpf=True),
@@ -56,6 +58,7 @@ LAYERS = {
     "user/show": Layer(("include/xbond", CORE, "user/sys/link_info", "user/show"), json=True),
     "user/daemon": Layer(("include/xbond", "common", "user", "loader"), json=True, log=True),
     "user/daemon/bond/encode": Layer(("include/xbond", CORE, "user/daemon/bond/encode"), pure=True),
+    "user/files": Layer(("include/xbond", "common", "user"), json=True),
     "user/cli": Layer(("include/xbond", "common", "user", "loader"), json=True, log=True),
 }
 UNLAYERED = ("tests", "bench")  # may include anything
@@ -71,6 +74,7 @@ MODE_TEST = re.compile(
 MAY_TEST_MODES = {
     "include/xbond/numbers.h",  # the questions that the programs ask
     "bpf/lib/select.h",  # which slave a packet takes
+    "xsk/select.c",  # the same for applications
     "user/core/modes/traits.h", "user/core/modes/traits.cpp", "user/core/modes/registry.cpp",
 }
 

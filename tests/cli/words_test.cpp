@@ -126,8 +126,30 @@ TEST_CASE("words: import and ifenslave") {
     }
 }
 
+TEST_CASE("words: export, metrics and top, and where metrics may not be served") {
+    const auto parse = [](std::vector<std::string> words) { return parse_command(words); };
+    const auto exported = parse({"export", "netplan", "-"});
+    REQUIRE(exported);
+    CHECK(std::get<ExportFile>(exported->action).format == "netplan");
+    CHECK_FALSE(parse({"export", "yaml", "f"}));
+    CHECK_FALSE(parse({"export", "netplan"}));
+    CHECK(std::get<Top>(parse({"top"})->action).bond == std::nullopt);
+    CHECK(std::get<Top>(parse({"top", "bond0"})->action).bond == "bond0");
+    CHECK_FALSE(std::get<Metrics>(parse({"metrics"})->action).listen);
+    for (const char *good : {"127.0.0.1:9720", "127.1.2.3:1", "[::1]:65535", "unix:/run/x"}) {
+        const auto listen = parse({"metrics", "--listen", good});
+        REQUIRE(listen);
+        CHECK(std::get<Metrics>(listen->action).listen == good);
+    }
+    for (const char *bad :
+         {"0.0.0.0:1", "[::]:1", "localhost:1", "127.0.0.1:65536", "127.0.0.1:", "9720", "unix:", ""}) {
+        INFO(bad);
+        CHECK_FALSE(parse({"metrics", "--listen", bad}));
+    }
+}
+
 TEST_CASE("words: every page of the manual is there, and completion knows every option") {
-    for (const char *page : {"xbond.8", "xbondd.8", "ifenslave.8", "xbond.conf.5"}) {
+    for (const char *page : {"xbond.8", "xbondd.8", "xbond-files.8", "ifenslave.8", "xbond.conf.5"}) {
         CHECK(help_text({"manual", page}).starts_with(".TH "));
     }
     for (const char *shell : {"completion.bash", "completion.zsh"}) {

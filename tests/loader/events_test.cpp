@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Words from the data path: the first packet without carrier, and the carrier watch.
+#include <algorithm>
 #include <bpf/bpf.h>
 #include <catch2/catch.hpp>
 #include <iostream>
@@ -155,6 +156,23 @@ TEST_CASE("the carrier watch tells a change without traffic, survives the contro
         CHECK(read_watch(lab).interval_ns == 2'000'000);
         harness::ip("link set s0p down");
         CHECK(told(*path, 0));
+    }
+    SECTION("it tells of a group that is joined on the bond, and of one that is left") {
+        const auto told_of_groups = [&] {
+            return wait_until([&] {
+                const auto events = drain(*path);
+                return std::any_of(events.begin(), events.end(), [](const xb_event &event) {
+                    return event.type == XB_EVENT_GROUPS && event.slot == XB_NO_SLOT && event.ifindex == ifindex("xb0");
+                });
+            });
+        };
+        harness::ip("maddr add 01:00:5e:01:02:03 dev xb0");
+        CHECK(told_of_groups());
+        need(path->reprogram({Mode::balance_xor, HashPolicy::layer34, 1}));
+        harness::ip("maddr del 01:00:5e:01:02:03 dev xb0");
+        CHECK(told_of_groups());
+        poll(nullptr, 0, 30); // fifteen intervals
+        CHECK(drain(*path).empty());
     }
     SECTION("stopped, it does not run") {
         need(path->set_watch(Ms(0)));

@@ -164,3 +164,36 @@ TEST_CASE("unix socket: bad paths say so") {
     CHECK(connect_unix("/nonexistent/xbond").error().code == ENOENT);
     CHECK(listen_unix("/dev/null/control").error().code == ENOTDIR);
 }
+
+TEST_CASE("unix socket: descriptors that somebody passes are never taken in") {
+    const TempDir dir;
+    int pair[2];
+    REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == 0);
+    const Fd here(pair[0]), there(pair[1]);
+    char buffer[16];
+    const int passed = 0;
+    CHECK(receive_plain(here.get(), buffer) == -1);
+    CHECK(errno == EAGAIN);
+    REQUIRE(send_with(there.get(), "ab", {}) == 2);
+    CHECK(receive_plain(here.get(), buffer) == 2);
+    CHECK(std::string_view(buffer, 2) == "ab");
+    REQUIRE(send_with(there.get(), "c", std::span(&passed, 1)) == 1);
+    CHECK(receive_plain(here.get(), buffer) == -1);
+    CHECK(errno == EBADMSG);
+
+    // Where the kernel can it refuses them to the sender, of a listener's connections from the first byte on.
+    const auto listener = listen_unix(dir.path / "control");
+    REQUIRE(listener);
+    const auto client = connect_unix(dir.path / "control");
+    REQUIRE(client);
+    const auto sent = send_with(client->get(), "d", std::span(&passed, 1));
+    const auto accepted = accept_unix(listener->get());
+    REQUIRE(accepted);
+    if (sent == 1) { // before 6.16
+        CHECK(receive_plain(accepted->get(), buffer) == -1);
+        CHECK(errno == EBADMSG);
+    } else {
+        CHECK(receive_plain(accepted->get(), buffer) == -1);
+        CHECK(errno == EAGAIN);
+    }
+}

@@ -157,6 +157,13 @@ XdpAttach read_xdp_attach(ObjectReader &in) {
     return out;
 }
 
+StateOpen read_state_open(ObjectReader &in) {
+    StateOpen out;
+    out.name = required_ifname(in, "name");
+    out.sockets = in.boolean("sockets").value_or(false);
+    return out;
+}
+
 struct Command {
     std::string_view name;
     std::string_view keys; // besides v and cmd, for messages
@@ -177,6 +184,7 @@ constexpr std::array<Command, std::variant_size_v<Request>> commands{{
     {"explain", "name, frame, vlan_tci", [](ObjectReader &in) -> Request { return read_explain(in); }},
     {"apply", "config, dry_run", [](ObjectReader &in) -> Request { return read_apply(in); }},
     {"lacp", "name, history, slave", [](ObjectReader &in) -> Request { return read_lacp(in); }},
+    {"state.open", "name, sockets", [](ObjectReader &in) -> Request { return read_state_open(in); }},
     {"xdp.attach", "name, file, program, pin, frags", [](ObjectReader &in) -> Request { return read_xdp_attach(in); }},
     {"xdp.detach", "name", [](ObjectReader &in) -> Request { return XdpDetach{required_ifname(in, "name")}; }},
 }};
@@ -262,6 +270,10 @@ struct Writer {
         out["name"] = r.name;
         out["history"] = r.history;
         put(out, "slave", r.slave);
+    }
+    void operator()(const StateOpen &r) const {
+        out["name"] = r.name;
+        out["sockets"] = r.sockets;
     }
     void operator()(const XdpAttach &r) const {
         out["name"] = r.name;

@@ -68,6 +68,10 @@ struct Lacp { // mode 802.3ad: its state, or the last frames of each slave or of
     bool history = false;
     std::optional<std::string> slave;
 };
+struct StateOpen { // a bond's xb_view, and news of it on this connection
+    std::string name;
+    bool sockets = false; // and the maps of AF_XDP sockets that rules give the client
+};
 struct Apply {
     std::string config_json;
     bool dry_run = false;
@@ -82,8 +86,8 @@ struct XdpAttach {
 struct XdpDetach {
     std::string name;
 };
-using Request =
-    std::variant<LinkAdd, LinkDel, LinkSet, Status, LinkShow, Proc, Watch, Explain, Apply, Lacp, XdpAttach, XdpDetach>;
+using Request = std::variant<LinkAdd, LinkDel, LinkSet, Status, LinkShow, Proc, Watch, Explain, Apply, Lacp, StateOpen,
+                             XdpAttach, XdpDetach>;
 
 bool is_write(const Request &);            // needs root or the daemon's group
 std::string_view command(const Request &); // "link.add", ...

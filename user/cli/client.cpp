@@ -36,7 +36,7 @@ Result<void> Client::wait_for(short events) const {
 Result<void> Client::send(std::string_view line, int descriptor) {
     while (!line.empty()) {
         XB_TRY_VOID(wait_for(POLLOUT));
-        const auto n = sys::send_with(fd_.get(), line, descriptor, MSG_NOSIGNAL | MSG_DONTWAIT);
+        const auto n = sys::send_with(fd_.get(), line, {&descriptor, descriptor < 0 ? 0U : 1U});
         if (n < 0 && errno != EINTR && errno != EAGAIN) {
             const int code = errno;
             return fail(code, std::string("cannot send to xbondd: ") + std::strerror(code));
@@ -68,6 +68,11 @@ Result<std::string> Client::receive() {
         }
         pending_.append(buffer, n > 0 ? static_cast<std::size_t>(n) : 0);
     }
+}
+
+bool Client::alive() const {
+    pollfd p{fd_.get(), POLLIN, 0};
+    return pending_.empty() && ::poll(&p, 1, 0) == 0;
 }
 
 } // namespace xbond::cli

@@ -22,6 +22,7 @@ public:
 
     Result<void> send(std::string_view line, int descriptor = -1); // with a descriptor beside it
     Result<std::string> receive(); // one line; EPIPE when the daemon closed the connection
+    bool alive() const;            // of one without a question open: the daemon has neither closed it nor said anything
 
 private:
     explicit Client(Fd fd) : fd_(std::move(fd)) {}

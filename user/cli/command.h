@@ -48,9 +48,21 @@ struct ExplainOffline {
 struct LacpCapture { // the last LACP frames of a bond, into a file
     std::string bond, path;
 };
+struct XskRules { // of a bond, to be shown
+    std::string bond;
+};
 struct ImportFiles { // configurations of other tools
     std::string root = "/";
     std::string format; // empty: all
+};
+struct ExportFile { // a config file as another tool would have it
+    std::string format, path;
+};
+struct Metrics {                       // for Prometheus
+    std::optional<std::string> listen; // none: print them once
+};
+struct Top { // the status as it changes
+    std::optional<std::string> bond;
 };
 struct Ifenslave { // the tool of that name
     std::string bond;
@@ -76,8 +88,8 @@ struct Version {};
 
 struct Invocation {
     Globals globals;
-    std::variant<api::Request, ApplyFile, ExplainOffline, LacpCapture, ImportFiles, Ifenslave, XdpAttachFile, XdpShow,
-                 Doctor, OptionTable, Help, Version>
+    std::variant<api::Request, ApplyFile, ExplainOffline, LacpCapture, XskRules, ImportFiles, ExportFile, Metrics, Top,
+                 Ifenslave, XdpAttachFile, XdpShow, Doctor, OptionTable, Help, Version>
         action;
     ShowFilter filter;
 };

@@ -20,6 +20,7 @@ OPTIONS := -n NETNS | -j (JSON) | -p (pretty JSON) | -d (details) | -s (statisti
   link delete [dev] BOND
   link show [[dev] DEV] [up] [type bond | type bond_slave] [master BOND]      as ip prints a kernel bond
   status [BOND]              the whole state
+  top [BOND]                 the same as it changes, with rates; q ends it
   proc BOND                  the text of /proc/net/bonding/BOND
   monitor                    changes as they happen
   explain BOND --frame HEX [--vlan-tci N]              which slave would this frame take, and why
@@ -32,10 +33,16 @@ OPTIONS := -n NETNS | -j (JSON) | -p (pretty JSON) | -d (details) | -s (statisti
                              file system, where its maps are pinned. One that is there is replaced
   xdp detach BOND            nothing of it is left
   xdp show [BOND]            whose program runs, and how XDP sits on each slave
+  xsk allow BOND group GROUP match WORDS...            AF_XDP sockets of members of GROUP get such frames of the bond;
+                             WORDS := all | vlan N, ethertype N|ip|ip6|arp, mac ADDRESS, proto N|tcp|udp|sctp|...,
+                                      src PORT[-PORT], dst PORT[-PORT], queue N   (all of them have to fit)
+  xsk forbid BOND group GROUP match WORDS...           that rule goes;  xsk show BOND: the rules
   doctor                     what this kernel and these NICs can do
   apply FILE [--dry-run]     make the bonds of a config file, all or nothing
   import [--root DIR] [FORMAT] [-j]   the config that other tools' files, or a bond of the kernel, amount to;
                              FORMAT: ifcfg, suse, modprobe, interfaces, netplan, networkd, networkmanager, teamd, live
+  export FORMAT FILE         a config file as another tool would have it; FORMAT: iproute2, networkd, netplan
+  metrics [--listen 127.0.0.1:PORT | --listen unix:PATH]   the status for Prometheus: once, or served over HTTP
   ifenslave [-c | -d] BOND SLAVE...                    the tool of that name, also if this program is called so
   options [--markdown]       every bond option
   help [link | bond]

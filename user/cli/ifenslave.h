@@ -6,8 +6,8 @@
 #include <iosfwd>
 #include <nlohmann/json_fwd.hpp>
 
-#include "user/cli/args.h"
 #include "user/cli/command.h"
+#include "user/cli/grammar/args.h"
 
 namespace xbond::cli {
 

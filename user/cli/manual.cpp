@@ -66,6 +66,22 @@ std::string xbondd_page() {
            ".BR xbond (8),\n.BR xbond.conf (5)\n";
 }
 
+std::string files_page() {
+    return title("xbond-files", "8", "the files of the kernel's bonding driver for xbond's bonds") + part("SYNOPSIS") +
+           ".B xbond\\-files\n[DIR] [\\-\\-socket PATH] [\\-\\-unmount]\n" + part("DESCRIPTION") +
+           roff("Mounts a file system (FUSE) with proc/net/bonding/BOND, sys/class/net/bonding_masters,\n"
+                "sys/class/net/BOND/bonding/* and sys/class/net/SLAVE/bonding_slave/*: texts, modes and errors are the "
+                "kernel's,\n"
+                "what is read is what is there at that moment, and what sysfs lets be written can be written. It asks "
+                "xbondd as any\n"
+                "client does, waits for ten seconds while xbondd is replaced, and unmounts when it ends, also when it "
+                "is killed.\n") +
+           part("FILES") +
+           ".I /run/xbond/proc\n,\n.I /run/xbond/sys\n"
+           "of the machine's own network namespace,\n.br\n.I /run/xbond/INODE/files\nof the one with that inode\n" +
+           part("SEE ALSO") + ".BR xbond (8),\n.BR xbondd (8)\n";
+}
+
 std::string ifenslave_page() {
     return title("ifenslave", "8", "attach slaves to a bond and detach them") + part("SYNOPSIS") +
            literal(help_text({"ifenslave"})) + part("SEE ALSO") + ".BR xbond (8)\n";
@@ -121,8 +137,9 @@ std::string formats() {
     return out;
 }
 
-constexpr std::string_view commands = "link status proc monitor explain lacp xdp doctor apply import ifenslave options "
-                                      "help -n -j -p -d -s --socket --timeout";
+constexpr std::string_view commands =
+    "link status proc monitor explain lacp doctor apply import export metrics top ifenslave xdp xsk options "
+    "help -n -j -p -d -s --socket --timeout";
 
 std::string bash_completion() {
     return "# bash completion of xbond\n"
@@ -135,8 +152,9 @@ std::string bash_completion() {
            "    link) words='add set delete show' ;;\n"
            "    xdp) words='attach detach show' ;;\n"
            "    type) words='bond bond_slave' ;;\n"
-           "    master|dev|proc|status|lacp|explain|attach|detach|delete|primary|active_slave|ifenslave) "
-           "words=$devices ;;\n"
+           "    xsk) words='allow forbid show' ;;\n"
+           "    allow|forbid|attach|detach) words=$devices ;;\n"
+           "    master|dev|proc|status|lacp|explain|delete|primary|active_slave|ifenslave) words=$devices ;;\n"
            "    import) words='--root " +
            formats() +
            "' ;;\n"
@@ -170,8 +188,9 @@ std::string zsh_completion() {
            "    link) list=(add set delete show) ;;\n"
            "    xdp) list=(attach detach show) ;;\n"
            "    type) list=(bond bond_slave) ;;\n"
-           "    master|dev|proc|status|lacp|explain|attach|detach|delete|primary|active_slave|ifenslave) "
-           "list=($devices) ;;\n"
+           "    xsk) list=(allow forbid show) ;;\n"
+           "    allow|forbid|attach|detach) list=($devices) ;;\n"
+           "    master|dev|proc|status|lacp|explain|delete|primary|active_slave|ifenslave) list=($devices) ;;\n"
            "    import) list=(--root " +
            formats() +
            ") ;;\n"
@@ -195,11 +214,9 @@ struct Page {
     std::string_view name;
     std::string (*make)();
 };
-constexpr std::array pages{Page{"xbond.8", xbond_page},
-                           Page{"xbondd.8", xbondd_page},
-                           Page{"ifenslave.8", ifenslave_page},
-                           Page{"xbond.conf.5", config_page},
-                           Page{"completion.bash", bash_completion},
+constexpr std::array pages{Page{"xbond.8", xbond_page},           Page{"xbondd.8", xbondd_page},
+                           Page{"xbond-files.8", files_page},     Page{"ifenslave.8", ifenslave_page},
+                           Page{"xbond.conf.5", config_page},     Page{"completion.bash", bash_completion},
                            Page{"completion.zsh", zsh_completion}};
 
 } // namespace

@@ -14,8 +14,13 @@
 #include "user/cli/doctor.h"
 #include "user/cli/ifenslave.h"
 #include "user/cli/import_files.h"
+#include "user/cli/metrics.h"
+#include "user/cli/top.h"
+#include "user/core/options/xsk_rules.h"
+#include "user/import/export.h"
 #include "user/show/explain.h"
 #include "user/show/lacp_render.h"
+#include "user/show/metrics.h"
 #include "user/show/render.h"
 #include "user/sys/netns.h"
 
@@ -189,21 +194,72 @@ int watch(const Invocation &in) {
     }
 }
 
-// Checked here first, so that a mistake is told with the file's name and needs no daemon.
-int apply(const Invocation &in, const ApplyFile &what) {
+Result<std::string> read_config(const std::string &path) {
     std::ifstream file;
-    if (what.path != "-") {
-        file.open(what.path);
+    if (path != "-") {
+        file.open(path);
         if (!file) {
-            return refused({errno, what.path + ": " + std::strerror(errno)});
+            const int code = errno;
+            return fail(code, path + ": " + std::strerror(code));
         }
     }
-    std::istream &stream = what.path == "-" ? std::cin : file;
-    const std::string text{std::istreambuf_iterator<char>(stream), {}};
-    if (const auto config = api::parse_config(text, what.path == "-" ? "standard input" : what.path); !config) {
+    std::istream &stream = path == "-" ? std::cin : file;
+    return std::string{std::istreambuf_iterator<char>(stream), {}};
+}
+
+std::string name_of(const std::string &path) { return path == "-" ? "standard input" : path; }
+
+// Checked here first, so that a mistake is told with the file's name and needs no daemon.
+int apply(const Invocation &in, const ApplyFile &what) {
+    const auto text = read_config(what.path);
+    if (!text) {
+        return refused(text.error());
+    }
+    if (const auto config = api::parse_config(*text, name_of(what.path)); !config) {
         return refused(config.error());
     }
-    return ask(in, api::Apply{text, what.dry_run});
+    return ask(in, api::Apply{*text, what.dry_run});
+}
+
+int export_file(const ExportFile &what) {
+    const auto text = read_config(what.path);
+    const auto config = text ? api::parse_config(*text, name_of(what.path)) : tl::unexpected(text.error());
+    const auto exported = config ? import::export_config(*config, what.format) : tl::unexpected(config.error());
+    if (!exported) {
+        return refused(exported.error());
+    }
+    std::cout << exported->text;
+    for (const auto &note : exported->notes) {
+        std::cerr << note << '\n';
+    }
+    return exit_ok;
+}
+
+// A rule a line, as it was given.
+int show_rules(const Invocation &in, const XskRules &what) {
+    auto client = connect(in.globals);
+    if (!client) {
+        return client.error();
+    }
+    const api::Request request = api::Status{what.bond};
+    client->set_patience(patience(in.globals, request));
+    const auto status = call(*client, request);
+    if (!status) {
+        return failed(status.error());
+    }
+    for (const auto &bond : status->value("bonds", ordered_json::array())) {
+        const auto rules = core::parse_xsk_rules(bond.value("options", ordered_json::object()).value("xsk_allow", ""));
+        if (!rules) {
+            return refused(rules.error());
+        }
+        auto list = ordered_json::array();
+        for (const auto &rule : *rules) {
+            list.push_back({{"group", rule.group}, {"match", match_text(rule)}});
+            std::cout << (in.globals.json ? "" : text(rule) + "\n");
+        }
+        in.globals.json ? print_json(list, in.globals) : void();
+    }
+    return exit_ok;
 }
 
 std::int64_t nanoseconds_of(clockid_t clock) {
@@ -296,6 +352,12 @@ int xdp_attach(const Invocation &in, const XdpAttachFile &what) {
     if (!client) {
         return client.error();
     }
+    // Descriptors are taken from those whose first answer has come; nothing is loaded for a bond that is not there.
+    const api::Request question = api::LinkShow{.name = what.bond};
+    client->set_patience(patience(in.globals, question));
+    if (const auto there = call(*client, question); !there) {
+        return failed(there.error());
+    }
     const auto program = loader::ForeignProgram::load(file, what.program, pin);
     if (!program) {
         // EACCES is what the verifier says of a program, EPERM what the kernel says of its caller.
@@ -328,6 +390,48 @@ int xdp_show(const Invocation &in, const XdpShow &what) {
     return exit_ok;
 }
 
+// A connection for each look: a daemon that is replaced is found again.
+Result<ordered_json> look(const std::filesystem::path &socket, const Globals &globals, const api::Status &request) {
+    XB_TRY(client, Client::connect(socket));
+    client->set_patience(patience(globals, request));
+    return call(*client, request);
+}
+
+int top(const Invocation &in, const Top &what) {
+    constexpr std::chrono::seconds interval(1);
+    const auto path = socket_path(in.globals);
+    const auto done =
+        path ? cli::top(interval, [&] { return look(*path, in.globals, {what.bond}); }) : tl::unexpected(path.error());
+    return done ? exit_ok : failed(done.error());
+}
+
+Result<std::string> metrics_page(const std::filesystem::path &socket, const Globals &globals) {
+    XB_TRY(status, look(socket, globals, {}));
+    try {
+        return show::metrics_text(*status);
+    } catch (const ordered_json::exception &e) {
+        return fail(EPROTO, std::string("the daemon's answer is not understood: ") + e.what());
+    }
+}
+
+int metrics(const Invocation &in, const Metrics &what) {
+    const auto path = socket_path(in.globals);
+    if (!path) {
+        return refused(path.error());
+    }
+    const auto page = [&] { return metrics_page(*path, in.globals); };
+    if (what.listen) {
+        const auto served = serve_metrics(*what.listen, page);
+        return served ? exit_ok : refused(served.error());
+    }
+    const auto text = page();
+    if (!text) {
+        return refused(text.error(), exit_no_daemon);
+    }
+    std::cout << *text;
+    return exit_ok;
+}
+
 struct Runner {
     const Invocation &in;
 
@@ -341,10 +445,14 @@ struct Runner {
         return exit_ok;
     }
     int operator()(const LacpCapture &c) const { return capture(in, c); }
+    int operator()(const XskRules &x) const { return show_rules(in, x); }
     int operator()(const ImportFiles &i) const {
         const auto done = import_files(i, in.globals.json, in.globals.pretty);
         return done ? exit_ok : refused(done.error());
     }
+    int operator()(const ExportFile &e) const { return export_file(e); }
+    int operator()(const Metrics &m) const { return metrics(in, m); }
+    int operator()(const Top &t) const { return top(in, t); }
     int operator()(const Ifenslave &i) const { return ifenslave(in, i); }
     int operator()(const XdpAttachFile &x) const { return xdp_attach(in, x); }
     int operator()(const XdpShow &x) const { return xdp_show(in, x); }

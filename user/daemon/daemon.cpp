@@ -79,6 +79,7 @@ Result<void> Daemon::open() {
             return bond.second->ifindex() == ifindex || bond.second->peer() == ifindex;
         });
     };
+    host_->published = [this](std::uint32_t bond) { tell_listeners(bond); };
     host_->renamed = [this](const std::string &name) {
         loop_->post([this, name] { changes_.add([this, name] { return follow_name(name); }); }, "renamed");
     };
@@ -199,6 +200,15 @@ Task<Result<void>> Daemon::start_serving(std::optional<api::Config> config, std:
         if (server) {
             server_ = std::move(*server);
             server_->set_group(writers);
+            server_->set_open([this](const api::StateOpen &request, const sys::Peer &peer, auto answer) {
+                on_open(request, peer, std::move(answer));
+            });
+            server_->set_left([this](std::uint32_t ifindex) {
+                auto *const bond = bond_of_device(ifindex);
+                if (bond != nullptr && opens_.at_rest()) { // or the next one is just coming
+                    bond->applications().nobody_looks();
+                }
+            });
             spdlog::info("xbondd {} serves {}", XBOND_VERSION, settings_.socket.string());
             loop_->notify_ready();
             co_return done;

@@ -147,6 +147,10 @@ private:
 
     // requests.cpp
     void on_request(const api::Request &, Fd passed, ControlServer::Reply);
+    void on_open(const api::StateOpen &, const sys::Peer &, std::function<void(ControlServer::Opened)>);
+    Task<Result<void>> serve_open(api::StateOpen, sys::Peer, std::function<void(ControlServer::Opened)>);
+    BondController *bond_of_device(std::uint32_t ifindex);
+    void tell_listeners(std::uint32_t bond);
     // reads.cpp
     Task<Result<void>> serve_read(api::Request, ControlServer::Reply);
     Task<Result<Rendering>> prepare(api::Request);
@@ -199,7 +203,8 @@ private:
     std::map<std::string, std::string> left_alone_; // bonds that cannot be adopted, and why: nobody touches them
     Time pause_{};                                  // until the next attempt at those
     sys::EventLoop::Source again_, hooks_again_, dead_again_;
-    TaskQueue changes_, reads_;
+    TaskQueue changes_, reads_, opens_;
+    std::set<std::uint32_t> news_;    // bonds whose listeners are to be told
     std::optional<sys::Worker> desk_; // a thread that renders replies
     std::optional<Error> failed_;     // why run() or teardown() ends
     sys::EventLoop::Source netlink_source_, sigterm_, sigint_, sighup_;

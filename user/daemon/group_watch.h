@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Tells whose multicast list has changed: hands read the lists of all devices, once for all bonds. Kernels since 6.14
-// tell when a group is joined. For what is not told of, which is all of it before 6.14, the lists are read twice a
-// second, and soon again while they change.
+// tell when a group is joined, and the carrier watch of each bond sees its list change. For what neither tells of
+// (where there is no watch) the lists are read twice a second, and soon again while they change.
 #pragma once
 
 #include <cstdint>
@@ -27,7 +27,7 @@ public:
     GroupWatch(sys::EventLoop &loop, Hands &hands) : loop_(loop), hands_(hands) {}
 
     [[nodiscard]] Listener listen(Changed);
-    void kernel_told(); // that some device's list has changed
+    void kernel_told(); // that some device's list has changed, by a message or by a bond's watch
 
     // The last reading, and what of it differs from the one before.
     class Lists {

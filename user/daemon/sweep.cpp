@@ -36,7 +36,7 @@ void remove_run_files(std::uint64_t inode) {
     }
     forget_files(state);
     std::error_code ignored;
-    for (const auto &left : {sys::default_socket(inode), own / "lock", own}) {
+    for (const auto &left : {sys::default_socket(inode), sys::default_files_dir(inode), own / "lock", own}) {
         fs::remove(left, ignored);
     }
 }

@@ -246,6 +246,20 @@ Result<fs::path> settle_bpffs(const std::optional<fs::path> &wanted) {
     return mount_bpffs().map([] { return fs::path(bpffs); });
 }
 
+void join_outer_mounts(const fs::path &needed) {
+    const Fd home(::open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC));
+    std::error_code ignored;
+    const bool was_there = fs::exists(needed, ignored);
+    for (const pid_t pid : candidates()) {
+        if (join_mounts_of(pid)) {
+            break;
+        }
+    }
+    if (home && was_there && !fs::exists(needed, ignored)) {
+        (void)::setns(home.get(), CLONE_NEWNS);
+    }
+}
+
 std::vector<fs::path> bpffs_mounts() {
     std::vector<fs::path> found;
     std::istringstream mounts(read_file("/proc/self/mountinfo").value_or(""));
@@ -264,6 +278,8 @@ std::vector<fs::path> bpffs_mounts() {
 }
 
 fs::path default_socket(std::uint64_t netns) { return "/run/xbond/" + std::to_string(netns) + "/control"; }
+
+fs::path default_files_dir(std::uint64_t netns) { return "/run/xbond/" + std::to_string(netns) + "/files"; }
 
 fs::path default_state_dir(std::uint64_t netns) { return "/run/xbond/" + std::to_string(netns) + "/state"; }
 

@@ -31,6 +31,10 @@ Result<Fd> find_netns(const std::function<bool(int netns_fd)> &is_it);
 // Runs `body` in a thread of its own that has entered the namespace; what it opens stays there.
 Result<void> within_netns(int netns_fd, const std::function<Result<void>()> &body);
 
+// Joins the mount namespace that others see, as above, unless what is at `needed` would be out of sight there. Before
+// any thread is started; relative paths are lost.
+void join_outer_mounts(const std::filesystem::path &needed);
+
 Result<std::filesystem::path> settle_bpffs(const std::optional<std::filesystem::path> &wanted);
 
 // Where bpf file systems are mounted, in this mount namespace.
@@ -39,5 +43,6 @@ std::vector<std::filesystem::path> bpffs_mounts();
 // Default places, with the inode of the network namespace in them.
 std::filesystem::path default_socket(std::uint64_t netns);    // /run/xbond/<inode>/control
 std::filesystem::path default_state_dir(std::uint64_t netns); // /run/xbond/<inode>/state
+std::filesystem::path default_files_dir(std::uint64_t netns); // /run/xbond/<inode>/files
 
 } // namespace xbond::sys

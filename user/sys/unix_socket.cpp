@@ -86,6 +86,19 @@ bool is_stale(const fs::path &path, const sockaddr_un &address) {
 
 } // namespace
 
+namespace {
+
+constexpr int passes_rights = 83;             // SO_PASSRIGHTS, newer than libc
+constexpr std::size_t most_descriptors = 253; // beside one message: SCM_MAX_FD
+
+// What connects inherits it.
+void refuse_descriptors(int listener) {
+    const int off = 0;
+    (void)::setsockopt(listener, SOL_SOCKET, passes_rights, &off, sizeof off);
+}
+
+} // namespace
+
 Result<Fd> listen_unix(const fs::path &path) {
     XB_TRY(address, address_of(path));
     const auto directory = fs::absolute(path).parent_path();
@@ -96,6 +109,7 @@ Result<Fd> listen_unix(const fs::path &path) {
     if (!fd) {
         return fd;
     }
+    refuse_descriptors(fd->get());
     if (is_stale(path, *address)) {
         ::unlink(path.c_str());
     }
@@ -136,6 +150,72 @@ Result<Peer> peer_of(int fd) {
     return peer;
 }
 
+// Looks first: bytes that were seen to have nothing beside them are read, and no more.
+ssize_t receive_plain(int fd, std::span<char> buffer) {
+    iovec data{buffer.data(), buffer.size()};
+    msghdr message{};
+    message.msg_iov = &data;
+    message.msg_iovlen = 1;
+    const auto seen = ::recvmsg(fd, &message, MSG_PEEK | MSG_DONTWAIT);
+    if (seen <= 0) {
+        return seen;
+    }
+    if ((message.msg_flags & MSG_CTRUNC) != 0) {
+        errno = EBADMSG;
+        return -1;
+    }
+    return ::recv(fd, buffer.data(), static_cast<std::size_t>(seen), MSG_DONTWAIT);
+}
+
+void take_descriptors(int fd) {
+    const int on = 1;
+    (void)::setsockopt(fd, SOL_SOCKET, passes_rights, &on, sizeof on);
+}
+
+ssize_t receive_with(int fd, std::span<char> buffer, std::vector<Fd> &descriptors) {
+    iovec data{buffer.data(), buffer.size()};
+    alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int) * most_descriptors)> beside{};
+    msghdr message{};
+    message.msg_iov = &data;
+    message.msg_iovlen = 1;
+    message.msg_control = beside.data();
+    message.msg_controllen = beside.size();
+    const ssize_t got = ::recvmsg(fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+    if (got < 0) {
+        return got;
+    }
+    for (cmsghdr *header = CMSG_FIRSTHDR(&message); header != nullptr; header = CMSG_NXTHDR(&message, header)) {
+        if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS) {
+            continue;
+        }
+        const std::size_t count = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+        for (std::size_t i = 0; i < count; ++i) {
+            int one = -1;
+            std::memcpy(&one, CMSG_DATA(header) + i * sizeof(int), sizeof(int));
+            descriptors.emplace_back(one);
+        }
+    }
+    return got;
+}
+
+ssize_t send_with(int fd, std::string_view bytes, std::span<const int> descriptors) {
+    iovec data{const_cast<char *>(bytes.data()), bytes.size()};
+    msghdr message{};
+    message.msg_iov = &data;
+    message.msg_iovlen = 1;
+    std::vector<char> control(CMSG_SPACE(descriptors.size_bytes()));
+    if (!descriptors.empty()) {
+        message.msg_control = control.data();
+        message.msg_controllen = control.size();
+        cmsghdr *const rights = CMSG_FIRSTHDR(&message);
+        rights->cmsg_level = SOL_SOCKET;
+        rights->cmsg_type = SCM_RIGHTS;
+        rights->cmsg_len = CMSG_LEN(descriptors.size_bytes());
+        std::memcpy(CMSG_DATA(rights), descriptors.data(), descriptors.size_bytes());
+    }
+    return ::sendmsg(fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
 Result<Fd> connect_unix(const fs::path &path) {
     XB_TRY(address, address_of(path));
     auto fd = open_socket(0);
@@ -146,51 +226,6 @@ Result<Fd> connect_unix(const fs::path &path) {
         return fail_errno("cannot connect to " + path.string());
     }
     return fd;
-}
-
-ssize_t send_with(int socket, std::string_view text, int descriptor, int flags) {
-    iovec io{const_cast<char *>(text.data()), text.size()};
-    alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> room{};
-    msghdr message{};
-    message.msg_iov = &io;
-    message.msg_iovlen = 1;
-    if (descriptor >= 0) {
-        message.msg_control = room.data();
-        message.msg_controllen = room.size();
-        cmsghdr *const header = CMSG_FIRSTHDR(&message);
-        header->cmsg_level = SOL_SOCKET;
-        header->cmsg_type = SCM_RIGHTS;
-        header->cmsg_len = CMSG_LEN(sizeof(int));
-        std::memcpy(CMSG_DATA(header), &descriptor, sizeof(int));
-    }
-    return ::sendmsg(socket, &message, flags);
-}
-
-ssize_t receive_with(int socket, std::span<char> room, std::vector<Fd> &descriptors, int flags) {
-    constexpr std::size_t most = 4;
-    iovec io{room.data(), room.size()};
-    alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int) * most)> beside{};
-    msghdr message{};
-    message.msg_iov = &io;
-    message.msg_iovlen = 1;
-    message.msg_control = beside.data();
-    message.msg_controllen = beside.size();
-    const ssize_t got = ::recvmsg(socket, &message, flags | MSG_CMSG_CLOEXEC);
-    if (got < 0) {
-        return got;
-    }
-    for (cmsghdr *header = CMSG_FIRSTHDR(&message); header != nullptr; header = CMSG_NXTHDR(&message, header)) {
-        if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS) {
-            continue;
-        }
-        const std::size_t count = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-        for (std::size_t i = 0; i < count; ++i) {
-            int fd = -1;
-            std::memcpy(&fd, CMSG_DATA(header) + i * sizeof(int), sizeof(int));
-            descriptors.emplace_back(fd);
-        }
-    }
-    return got;
 }
 
 } // namespace xbond::sys

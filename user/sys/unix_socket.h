@@ -26,11 +26,15 @@ struct Peer {
 Result<Fd> listen_unix(const std::filesystem::path &);
 Result<Fd> accept_unix(int listener); // non-blocking, close-on-exec
 Result<Peer> peer_of(int fd);
+// As recv() without waiting, and EBADMSG where descriptors lie beside the bytes, which then stay unread: to close them
+// may take as long as the peer likes. A socket that listens here refuses them where the kernel can (6.16).
+ssize_t receive_plain(int fd, std::span<char> buffer);
+// From a peer that may pass descriptors, which a connection does not take before this: as receive_plain, with all that
+// lie beside. None of them is closed here.
+void take_descriptors(int fd);
+ssize_t receive_with(int fd, std::span<char> buffer, std::vector<Fd> &descriptors);
+// As send(), at most all of `bytes`, with descriptors beside the first of them.
+ssize_t send_with(int fd, std::string_view bytes, std::span<const int> descriptors);
 Result<Fd> connect_unix(const std::filesystem::path &); // blocking
-
-// Text with a descriptor beside its first byte (SCM_RIGHTS; -1: none), and what comes so: both as send() and recv(),
-// with errno. What more than a few descriptors a peer sends is closed.
-ssize_t send_with(int socket, std::string_view text, int descriptor, int flags);
-ssize_t receive_with(int socket, std::span<char> room, std::vector<Fd> &descriptors, int flags);
 
 } // namespace xbond::sys

@@ -22,11 +22,13 @@ struct Worker::Shared {
     };
     std::deque<Named> jobs;
     Durations durations;
-    bool busy = false;
+    bool started = false, busy = false;
     EventLoop *loop; // null: the worker has gone
 
     void work() {
         std::unique_lock held(lock);
+        started = true;
+        changed.notify_all();
         while (loop != nullptr) {
             if (jobs.empty()) {
                 changed.wait(held);
@@ -56,6 +58,9 @@ Worker::Worker(EventLoop &loop) : shared_(std::make_shared<Shared>(loop)) {
     ::pthread_sigmask(SIG_SETMASK, &all, &before);
     std::thread([shared = shared_] { shared->work(); }).detach();
     ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+    // A program that forks now does not leave a half-started thread's locks to its child.
+    std::unique_lock held(shared_->lock);
+    shared_->changed.wait(held, [this] { return shared_->started; });
 }
 
 Worker::~Worker() {

@@ -71,6 +71,8 @@ TEST_CASE("802.3ad slaves neither send nor receive, and there is no carrier, unt
     CHECK(lab.suppressed("e1"));
     CHECK(lab.bond.carrier);
     verdict(lab, {{"e0", true, true}, {"e1", true, true}});
+    CHECK(lab.picks() == Names{"e0"}); // one that comes beside another is not at once ready
+    lab.walk(lab.now + Ms(50));
     CHECK(lab.picks() == Names{"e0", "e1"});
     CHECK(lab.fallback("e0") == "e1");
     CHECK(lab.fallback("e1") == "e0");
@@ -128,6 +130,22 @@ TEST_CASE("802.3ad restore keeps flags and carrier") {
     CHECK(core::uses_lacp(restored));
 }
 
+TEST_CASE(
+    "802.3ad a port that comes beside another one is used 50 ms after its last PDU, however seldom miimon looks") {
+    for (const char *const miimon : {"0", "100", "60000"}) {
+        INFO(miimon);
+        Lab lab = two_slaves({{"miimon", miimon}});
+        verdict(lab, {{"e0", true, true}, {"e1", true, true}});
+        const auto last = lab.bond.lacp->port(lab.slot("e1"))->last_tx;
+        REQUIRE(last);
+        REQUIRE(lab.picks() == Names{"e0"});
+        lab.walk(*last + Ms(49));
+        CHECK(lab.picks() == Names{"e0"});
+        lab.walk(*last + Ms(50));
+        CHECK(lab.picks() == Names{"e0", "e1"});
+    }
+}
+
 TEST_CASE("802.3ad broadcast_neighbor: each port that joins lets every distributing port announce") {
     Lab lab = two_slaves({{"broadcast_neighbor", "on"}});
     CHECK(core::desired(lab.bond).broadcast_neighbor);
@@ -135,6 +153,7 @@ TEST_CASE("802.3ad broadcast_neighbor: each port that joins lets every distribut
     verdict(lab, {{"e0", true, true}, {"e1", false, false}});
     CHECK(lab.seen<core::Announce>().size() == 1);
     verdict(lab, {{"e0", true, true}, {"e1", true, true}});
+    lab.walk(lab.now + Ms(50));
     CHECK(lab.seen<core::Announce>().size() == 3);
     verdict(lab, {{"e0", true, true}, {"e1", false, false}});
     CHECK(lab.seen<core::Announce>().size() == 3);

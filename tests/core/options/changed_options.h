@@ -43,7 +43,9 @@ inline core::Options changed_options() {
             .monitors = core::Monitors::all,
             .xdp = XdpPolicy::off,
             .visibility = Visibility::full,
-            .carrier_watch_ms = 0};
+            .carrier_watch_ms = 0,
+            .lacp_channel = core::LacpChannel::af_packet,
+            .xsk_allow = "group quant match udp dst 4789"};
 }
 
 } // namespace xbond::test

@@ -35,6 +35,9 @@ public:
     }
     Result<void> set_offload(std::string_view name, bool on) override {
         auto &known = offload[std::string(name)];
+        if (on && name == lro && !devices.empty()) { // as the kernel has it
+            return fail(EOPNOTSUPP, "a device above has it off");
+        }
         if (!known.changeable || keeps.contains(std::string(name))) {
             return fail(EOPNOTSUPP, "the driver keeps " + std::string(name));
         }
@@ -214,6 +217,22 @@ TEST_CASE("nic: large receive offload is off while the bond forwards, and as it 
     now = switched(nic, {}, now);
     CHECK(nic.offload[lro].on);
     CHECK(now == NicSwitches());
+
+    nic.offload[ctag_filter] = {.on = true, .changeable = false};
+    now = switched(nic, {.vlans = {ten}, .forwards = false}, now);
+    CHECK(!nic.offload[lro].on); // nor while there is a device for a VLAN
+    now = switched(nic, {.vlans = {ten}, .forwards = true}, now);
+    now = switched(nic, {.vlans = {ten}, .forwards = false}, now);
+    CHECK(!nic.offload[lro].on);
+    now = switched(nic, {}, now);
+    CHECK(nic.offload[lro].on);
+    CHECK(now == NicSwitches());
+    now = switched(nic, {.vlans = {ten}, .forwards = false}, now);
+    restore_nic(nic, now);
+    CHECK(nic.offload[lro].on);
+    CHECK(nic.devices.empty());
+    now = {};
+    nic.offload.erase(ctag_filter);
 
     nic.offload[lro].on = false; // by somebody
     now = switched(nic, {.vlans = {}, .forwards = true}, now);

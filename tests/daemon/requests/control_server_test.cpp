@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: MIT
 // Who may do what over the control socket (peer credentials), and that bad clients do not disturb others.
+#include <array>
+#include <bpf/bpf.h>
 #include <catch2/catch.hpp>
 #include <cstdlib>
 #include <fcntl.h>
 #include <filesystem>
 #include <grp.h>
+#include <linux/bpf.h>
 #include <poll.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -14,6 +17,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "loader/bpf_calls.h"
 #include "user/daemon/requests/control_server.h"
 
 using namespace xbond;
@@ -25,6 +29,14 @@ const std::string read_request = R"({"v":1,"cmd":"status"})"
                                  "\n";
 const std::string write_request = R"({"v":1,"cmd":"link.del","name":"bond0"})"
                                   "\n";
+
+Fd some_program() {
+    std::array<bpf_insn, 2> code{};
+    code[0].code = BPF_ALU64 | BPF_MOV | BPF_K;
+    code[0].imm = XDP_PASS;
+    code[1].code = BPF_JMP | BPF_EXIT;
+    return Fd(bpf_prog_load(BPF_PROG_TYPE_XDP, "some", "GPL", code.data(), code.size(), nullptr));
+}
 
 struct Fixture {
     std::filesystem::path dir;
@@ -51,9 +63,15 @@ struct Fixture {
         std::filesystem::remove_all(dir);
     }
 
+    // A child inherits the locks that other threads hold at that moment, the allocator's among them.
+    pid_t fork() const {
+        REQUIRE(server->drain(Ms(10000)));
+        return ::fork();
+    }
+
     // A child with the given identity sends `text`; its exit code is the errno of the reply, 0 for ok.
-    int ask_as(uid_t uid, gid_t gid, const std::string &text, int descriptor = -1) {
-        const pid_t child = ::fork();
+    int ask_as(uid_t uid, gid_t gid, const std::string &text, std::vector<int> beside = {}) {
+        const pid_t child = fork();
         if (child == 0) {
             if (uid != 0 &&
                 (::setgroups(0, nullptr) != 0 || ::setresgid(gid, gid, gid) != 0 || ::setresuid(uid, uid, uid) != 0)) {
@@ -63,13 +81,30 @@ struct Fixture {
             if (!fd) {
                 ::_exit(202);
             }
-            (void)sys::send_with(fd->get(), text, descriptor, 0);
-            std::string line;
-            for (char c = 0; ::read(fd->get(), &c, 1) == 1 && c != '\n';) {
-                line += c;
+            const auto answer = [&]() -> int {
+                std::string line;
+                for (char c = 0; ::read(fd->get(), &c, 1) == 1 && c != '\n';) {
+                    line += c;
+                }
+                auto reply = api::parse_reply(line);
+                return reply ? 0 : reply.error().code;
+            };
+            if (!beside.empty()) { // descriptors are taken from those who have had an answer
+                (void)sys::send_with(fd->get(),
+                                     R"({"v":1})"
+                                     "\n",
+                                     {});
+                (void)answer();
             }
-            auto reply = api::parse_reply(line);
-            ::_exit(reply ? 0 : reply.error().code);
+            if (beside.empty()) {
+                (void)!::write(fd->get(), text.data(), text.size());
+            } else if (sys::send_with(fd->get(), text, beside) < 0) {
+                ::_exit(203);
+            }
+            if (!beside.empty() && text.find('\n') == std::string::npos) {
+                ::shutdown(fd->get(), SHUT_WR);
+            }
+            ::_exit(answer());
         }
         int status = -1;
         auto poll = sys::EventLoop::Source();
@@ -105,25 +140,55 @@ TEST_CASE("control socket: root writes, others only read, the group writes") {
     CHECK(f.ask_as(65533, 65533, write_request) == EPERM);
 }
 
-TEST_CASE("control socket: the descriptor beside a request goes with it, that of who may only read is closed") {
+TEST_CASE("control socket: xdp.attach gets the program beside it, no other request takes a descriptor") {
     if (::getuid() != 0) {
         WARN("SKIPPED: needs root");
         return;
     }
     Fixture f;
-    const Fd beside(::memfd_create("beside", 0));
-    struct stat sent {
-    }, got{};
-    ::fstat(beside.get(), &sent);
-    CHECK(f.ask_as(0, 0, write_request, beside.get()) == 0);
+    const std::string attach = R"({"v":1,"cmd":"xdp.attach","name":"bond0","file":"/f.o"})"
+                               "\n";
+    const Fd program = some_program(), other(::memfd_create("beside", MFD_CLOEXEC));
+    REQUIRE(program);
+    CHECK(f.ask_as(0, 0, attach, {program.get()}) == 0);
     REQUIRE(f.passed);
-    ::fstat(f.passed.get(), &got);
-    CHECK(got.st_ino == sent.st_ino);
+    CHECK(loader::program_info(f.passed.get())->id == loader::program_info(program.get())->id);
     CHECK((::fcntl(f.passed.get(), F_GETFD) & FD_CLOEXEC) != 0);
-    CHECK(f.ask_as(0, 0, write_request) == 0);
+    CHECK(f.ask_as(0, 0, attach) == 0);
     CHECK_FALSE(f.passed);
-    CHECK(f.ask_as(65534, 65534, read_request, beside.get()) == 0);
+    f.passed.reset();
+    const int handled = f.handled;
+    CHECK(f.ask_as(0, 0, attach, {other.get()}) == EINVAL);
+    CHECK(f.ask_as(0, 0, write_request, {program.get()}) == EINVAL);
+    CHECK(f.ask_as(0, 0, read_request, {program.get()}) == EINVAL);
+    // Two are more than any request needs: the connection ends.
+    CHECK(f.ask_as(0, 0, attach, {program.get(), program.get()}) != 0);
+    CHECK(f.ask_as(65534, 65534, attach, {program.get()}) != 0);
+    CHECK(f.ask_as(65534, 65534, read_request, {program.get()}) != 0);
+    CHECK(f.handled == handled);
     CHECK_FALSE(f.passed);
+}
+
+TEST_CASE("control socket: no client leaves a descriptor behind in the daemon") {
+    if (::getuid() != 0) {
+        WARN("SKIPPED: needs root");
+        return;
+    }
+    Fixture f;
+    const auto descriptors = [&] {
+        REQUIRE(f.server->drain(Ms(10000)));
+        return std::distance(std::filesystem::directory_iterator("/proc/self/fd"), {});
+    };
+    const Fd other(::memfd_create("beside", MFD_CLOEXEC));
+    const std::vector<int> many(200, other.get());
+    REQUIRE(f.ask_as(0, 0, read_request) == 0);
+    const auto before = descriptors();
+    for (const uid_t uid : {0U, 65534U}) {
+        CHECK(f.ask_as(uid, uid, read_request, many) != 0);
+        CHECK(f.ask_as(uid, uid, "no end of line", many) != 0);
+        CHECK(f.ask_as(uid, uid, "{\n", {other.get()}) != 0);
+    }
+    CHECK(descriptors() == before);
 }
 
 TEST_CASE("control socket: garbage and endless lines are answered with an error") {
@@ -265,7 +330,7 @@ TEST_CASE("control socket: idle connections of one user lock neither root nor an
     int hold[2];
     REQUIRE(::pipe(ready) == 0);
     REQUIRE(::pipe(hold) == 0);
-    const pid_t greedy = ::fork();
+    const pid_t greedy = f.fork();
     if (greedy == 0) { // takes every place that there is, and keeps them
         ::close(hold[1]);
         if (::setgroups(0, nullptr) != 0 || ::setresgid(65534, 65534, 65534) != 0 ||

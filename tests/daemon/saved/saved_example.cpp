@@ -125,7 +125,7 @@ daemon::SavedState saved_example(const std::string &boot_id) {
               .peer = 11,
               .mtu = 9001,
               .originals = {original, {}},
-              .chain = SavedChain{57, "/root/filter.o", "strict", "/sys/fs/bpf/filter"}}}};
+              .chain = daemon::SavedChain{57, "/root/filter.o", "strict", "/sys/fs/bpf/filter"}}}};
 }
 
 lacp::SystemState lacp_example() {

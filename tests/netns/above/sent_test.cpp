@@ -49,7 +49,7 @@ TEST_CASE("sent: a capture on a slave shows LACPDUs going out") {
 
 TEST_CASE("sent: a capture on a slave shows LACPDUs also where they are to leave by AF_XDP") {
     Lab lab(Kind::wires, 2);
-    lab.make_bond("mode 802.3ad lacp_rate fast miimon 100 xdp generic");
+    lab.make_bond("mode 802.3ad lacp_rate fast miimon 100 xdp generic lacp_channel af_xdp");
     const Sniffer capture(lab.ns(), "e0", {.promiscuous = true, .on_frame = {}});
     CHECK(capture.wait_count(sent_slow(), 2));
     const auto sends = lab.cli().json("lacp bond0").at("slaves").at(0).at("channel").at("sends");

@@ -56,7 +56,7 @@ TEST_CASE("802.3ad R12 negotiates with Open vSwitch, fast and slow, by AF_PACKET
     const std::string rate = GENERATE("fast", "slow");
     CAPTURE(xdp, rate);
     OvsLab lab(2, active + (rate == "fast" ? fast : slow));
-    lab.make_bond("xmit_hash_policy layer3+4 lacp_rate " + rate + " xdp " + xdp);
+    lab.make_bond("xmit_hash_policy layer3+4 lacp_channel af_xdp lacp_rate " + rate + " xdp " + xdp);
     REQUIRE(lab.host().wait_negotiated(40s));
     CHECK(lab.host().wait_distributing(lab.slaves()));
     CHECK(wait_until([&] { return ovs_negotiated(lab); }, 15s, 50ms));
@@ -317,11 +317,11 @@ TEST_CASE("802.3ad monitors any: ARP probes leave by AF_XDP where LACP has a soc
     LacpHost left, right;
     left.ns().veth("e0", right.ns(), "e0");
     const bool native = GENERATE(true, false);
-    left.make_bond(
-        std::string(
-            "lacp_rate fast miimon 100 monitors any arp_interval 100 arp_validate all arp_ip_target 10.97.0.2 xdp ") +
-            (native ? "native" : "off"),
-        {"e0"});
+    left.make_bond(std::string("lacp_rate fast lacp_channel af_xdp miimon 100 monitors any arp_interval 100 "
+                               "arp_validate all arp_ip_target "
+                               "10.97.0.2 xdp ") +
+                       (native ? "native" : "off"),
+                   {"e0"});
     right.make_bond("lacp_rate fast", {"e0"});
     REQUIRE(left.wait_negotiated());
     left.ns().ip("addr add 10.97.0.1/24 dev bond0");

@@ -11,7 +11,7 @@ using nlohmann::json;
 TEST_CASE("802.3ad R06 LACPDUs on each of 8 receive queues come in by AF_XDP") {
     constexpr int queues = 8;
     PartnerLab lab(1, {}, queues);
-    REQUIRE(lab.make_bond("lacp_rate fast xdp native"));
+    REQUIRE(lab.make_bond("lacp_rate fast xdp native lacp_channel af_xdp"));
     const json channel = lab.host().port("e0").at("channel");
     REQUIRE(channel.at("way") == "af_xdp");
     CHECK(channel.at("xsk_queues") == queues);

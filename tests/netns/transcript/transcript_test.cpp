@@ -151,6 +151,78 @@ link set dev bond0 type bond lacp_strict off
     CHECK(info_data(lab, "bond0").at("ad_select") == "actor_port_prio");
 }
 
+TEST_CASE("transcript: bond_topo, bond_options: a bond is made anew with each set of options") {
+    const Lab lab(Kind::bridge, 2);
+    std::vector<std::string> sets{"mode balance-tlb", "mode balance-alb",
+                                  "mode active-backup miimon 100 num_grat_arp 50 peer_notify_delay 1000"};
+    for (const std::string validate : {"0", "1", "2", "3", "4", "5", "6"}) {
+        for (const std::string target : {"arp_ip_target 192.0.2.254", "ns_ip6_target 2001:db8::254"}) {
+            sets.push_back("mode active-backup arp_interval 100 " + target + " arp_validate " + validate);
+        }
+    }
+    for (const auto &options : sets) {
+        play(lab, "link add bond0 type bond " + options + R"(
+link set e0 master bond0
+link set e1 master bond0
+link set bond0 up
+ip addr add 192.0.2.1/24 dev bond0
+-br link show | e1
+link set bond0 down
+link del bond0
+)");
+        CHECK_FALSE(lab.ns().exists("bond0"));
+    }
+}
+
+TEST_CASE("transcript: bond-lladdr-target, bond_passive_lacp, netcons_over_bonding: made, up and deleted as there") {
+    const Lab lab(Kind::bridge, 2);
+    play(lab, R"(
+link add bond0 type bond mode 1 ns_ip6_target fe80::beef arp_validate 3 arp_interval 1000
+link set bond0 up
+link set e0 master bond0
+link set e1 master bond0
+-d link show bond0 | ns_ip6_target fe80::beef
+-d link show bond0 | arp_validate all
+link set bond0 type bond clear_active_slave
+link delete bond0 type bond
+link add bond0 type bond mode 802.3ad lacp_active off lacp_rate fast
+link set e0 master bond0
+link set e1 master bond0
+link set bond0 up
+-d link show bond0 | lacp_active off
+link delete bond0 type bond
+link add bond_tx_7 type bond mode balance-rr
+link set e0 down
+link set e1 down
+link set e0 master bond_tx_7
+link set e1 master bond_tx_7
+link set bond_tx_7 up
+link delete bond_tx_7 type bond
+)");
+}
+
+TEST_CASE("transcript: mode-1-recovery-updelay, mode-2-recovery-updelay: the last link is used at once") {
+    Lab lab(Kind::bridge, 2);
+    const Server server(lab.network(), "172.20.2.2/24");
+    const auto mode = GENERATE(1, 2);
+    const auto updelay = GENERATE(0, 10000);
+    play(lab, "link set e0 down\nlink set e1 down\nlink add bond0 type bond mode " + std::to_string(mode) +
+                  " miimon 100 updelay " + std::to_string(updelay) + R"(
+link set e0 master bond0
+link set e1 master bond0
+link set bond0 up
+ip addr add 172.20.2.1/24 dev bond0
+)");
+    const auto pings = [&] { return lab.ns().run(split("ping -c1 -W1 172.20.2.2")).ok(); };
+    REQUIRE(wait_until(pings, 10s));
+    lab.host().cut(0);
+    CHECK(lab.wait_link("e0", "down"));
+    CHECK(wait_until(pings, 5s));
+    lab.host().join(0);
+    lab.host().cut(1);
+    CHECK(wait_until(pings, 5s));
+}
+
 TEST_CASE("transcript: bond-eth-type-change: abbreviations, flags, and what a bond cannot be here") {
     Lab lab(Kind::bridge, 0);
     play(lab, R"(

@@ -115,13 +115,12 @@ Effects finish(BondState &bond, Step &step) {
 }
 
 std::optional<Time> deadline(const BondState &bond) {
-    const auto lacp = bond.lacp ? bond.lacp->deadline() : std::nullopt;
-    return earliest({links_deadline(bond), balance_deadline(bond), lacp});
+    return earliest({links_deadline(bond), balance_deadline(bond), lacp_deadline(bond)});
 }
 
 bool links_due(const BondState &bond, Time now) { return is_due(links_deadline(bond), now); }
 bool balance_due(const BondState &bond, Time now) { return is_due(balance_deadline(bond), now); }
-bool lacp_due(const BondState &bond, Time now) { return bond.lacp && is_due(bond.lacp->deadline(), now); }
+bool lacp_due(const BondState &bond, Time now) { return is_due(lacp_deadline(bond), now); }
 
 void set_link(BondState &bond, Step &step, Slave &slave, Link link, std::string cause) {
     if (slave.link != link) {

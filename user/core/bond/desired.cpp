@@ -94,6 +94,7 @@ Desired desired(const BondState &bond) {
                     .pick = policy(bond).pick(seen),
                     .slaves = {},
                     .xdp = bond.options.xdp,
+                    .xsk_allow = bond.options.xsk_allow,
                     .visibility = bond.options.visibility,
                     .carrier_watch_ms = bond.admin_up && !bond.slaves.empty() ? bond.options.carrier_watch_ms : 0,
                     .broadcast_neighbor = bond.options.broadcast_neighbor,

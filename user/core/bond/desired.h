@@ -59,6 +59,7 @@ struct Desired {
     std::vector<SlotId> pick;         // see xb_bank; no_slot = position may not send
     std::vector<DesiredSlave> slaves; // enslavement order
     XdpPolicy xdp = XdpPolicy::automatic;
+    std::string xsk_allow; // rules of what AF_XDP sockets of applications get
     Visibility visibility = Visibility::automatic;
     std::uint32_t carrier_watch_ms = 1; // 0 also while the bond is down or has no slave
     bool broadcast_neighbor = false;    // ARP and neighbour discovery go to every position of `pick`

@@ -2,6 +2,8 @@
 // Mode 802.3ad in the bond. LACP's system follows the bond's options, slaves and links; what it decides becomes the
 // slaves' flags and the bond's carrier. Who leaves is out of the tables before the partner hears of it; who joins comes
 // in when everything has been sent.
+#include <algorithm>
+
 #include "user/core/bond/step.h"
 
 namespace xbond::core {
@@ -35,6 +37,19 @@ lacp::PortLink wanted_link(const BondState &bond, const Slave &slave, lacp::Port
 
 enum class Joining { later, now };
 
+// Partners say that they collect before they do: Open vSwitch drops what comes in the first millisecond. So a port that
+// LACP lets send is used this long after its last PDU, as long as another one sends. None: at once.
+std::optional<Time> settled_at(const BondState &bond, const lacp::Port &port, const Slave &slave) {
+    constexpr Time settling = Ms(50);
+    const auto sends = [&](const Slave &other) {
+        return other.slot != slave.slot && other.ready() && !other.backup && bond.lacp->sending(other.slot);
+    };
+    if (!slave.backup || !port.last_tx || std::ranges::none_of(bond.slaves, sends)) {
+        return std::nullopt;
+    }
+    return *port.last_tx + settling;
+}
+
 // True when a port has begun to send.
 bool follow_lacp(BondState &bond, Step &step, Joining joining) {
     const lacp::System &system = *bond.lacp;
@@ -44,7 +59,8 @@ bool follow_lacp(BondState &bond, Step &step, Joining joining) {
         if (slave == nullptr) {
             continue;
         }
-        const bool sends = system.sending(port.slot) && (joining == Joining::now || !slave->backup);
+        const bool may_join = joining == Joining::now && settled_at(bond, port, *slave).value_or(step.now) <= step.now;
+        const bool sends = system.sending(port.slot) && (may_join || !slave->backup);
         const bool collects = system.collecting(port.slot);
         joined = joined || (slave->backup && sends);
         change_flags(step, *slave, "LACP", [&](Slave &s) {
@@ -103,6 +119,20 @@ void remove_stray_ports(BondState &bond, Step &step) {
 }
 
 } // namespace
+
+std::optional<Time> lacp_deadline(const BondState &bond) {
+    if (!bond.lacp) {
+        return std::nullopt;
+    }
+    auto first = bond.lacp->deadline();
+    for (const lacp::Port &port : bond.lacp->ports()) {
+        const Slave *slave = find_slave(bond, port.slot);
+        const auto settled =
+            slave != nullptr && bond.lacp->sending(port.slot) ? settled_at(bond, port, *slave) : std::nullopt;
+        first = settled && (!first || *settled < *first) ? settled : first;
+    }
+    return first;
+}
 
 bool uses_lacp(const BondState &bond) { return policy(bond).traits().lacp; }
 

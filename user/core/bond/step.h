@@ -106,6 +106,7 @@ void run_rejoin(BondState &, Step &);
 
 // lacp.cpp
 void sync_lacp(BondState &, Step &); // LACP follows the bond, and the bond LACP
+std::optional<Time> lacp_deadline(const BondState &);
 void leave_lacp(BondState &, Step &, const Slave &leaving);
 void shut_lacp_down(BondState &, Step &);
 void on(BondState &, const SlowFrames &, Step &);

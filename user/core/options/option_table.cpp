@@ -9,6 +9,7 @@
 #include "user/core/options/targets.h"
 #include "user/core/options/text.h"
 #include "user/core/options/values_text.h"
+#include "user/core/options/xsk_rules.h"
 
 namespace xbond::core {
 namespace {
@@ -309,6 +310,12 @@ constexpr OptionRow rows[] = {
     row("carrier_watch", {"0..1000 ms, off", 0, 1000, off_word}, "1", always,
         kept<&Options::carrier_watch_ms>("carrier_watch_ms"), {},
         "how often the data path itself looks at the carrier; 0: never"),
+    row("lacp_channel", {one_of<lacp_channel_keywords>, lacp_channel_keywords}, "auto", in(lacp_modes),
+        kept<&Options::lacp_channel>("lacp_channel"), {},
+        "how LACPDUs come in; auto: by AF_PACKET, so that applications find the slaves' queues free"),
+    row("xsk_allow", "rules `group GROUP match WORDS`, separated by `;`; +RULE adds one, -RULE removes one", "", always,
+        kept<&Options::xsk_allow>("xsk_allow", set_xsk_rules), {},
+        "which frames members of a group may take by AF_XDP sockets on the bond: see `xbond help xsk`"),
 };
 
 } // namespace

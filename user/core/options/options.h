@@ -29,6 +29,9 @@ enum class ArpValidate : std::uint8_t {
 // Whether MII and ARP/NS watch together, and then whether one of them is enough for a slave to be up.
 enum class Monitors : std::uint8_t { exclusive, any, all };
 
+// How LACPDUs of the slaves come in. auto: by AF_PACKET, which leaves the slaves' queues to applications.
+enum class LacpChannel : std::uint8_t { automatic, af_xdp, af_packet };
+
 // Values as a user reads them back. Delays are kept as tick counts like the kernel does (3.1): ms = ticks * miimon.
 struct Options {
     Mode mode = Mode::round_robin;
@@ -70,6 +73,8 @@ struct Options {
     XdpPolicy xdp = XdpPolicy::automatic;
     Visibility visibility = Visibility::automatic;
     std::uint32_t carrier_watch_ms = 1;
+    LacpChannel lacp_channel = LacpChannel::automatic; // of mode 4
+    std::string xsk_allow;                             // as xsk_rules.h writes them
 
     std::uint32_t updelay_ms() const { return updelay_ticks * miimon_ms; }
     std::uint32_t downdelay_ms() const { return downdelay_ticks * miimon_ms; }
@@ -97,6 +102,7 @@ std::string_view name(ArpValidate);
 std::string_view name(Monitors);
 std::string_view name(XdpPolicy);
 std::string_view name(Visibility);
+std::string_view name(LacpChannel);
 std::optional<Mode> parse_mode(std::string_view); // word or number
 std::optional<HashPolicy> parse_policy(std::string_view);
 

@@ -95,6 +95,9 @@ void Applier::publish(const core::Desired &desired) {
     facts_ = facts_for(desired);
     lease_.set(Ms(desired.lease_ms));
     path_->publish(encode(desired, *facts_));
+    if (host_.published) {
+        host_.published(device_.ifindex());
+    }
 }
 
 void Applier::refresh() {
@@ -148,8 +151,9 @@ void Applier::set_watch(const core::Desired &desired) {
 void Applier::sync_devices(const core::Desired &desired) {
     set_carrier(desired.carrier);
     set_watch(desired);
+    applications_.follow(desired);
     for (const auto &slave : desired.slaves) {
-        xdp_.set_soon(slave, desired.xdp, news_);
+        xdp_.set_soon(slave, {desired.xdp, applications_.has_rules()}, news_);
     }
     filters_.carry_out(plan_filters(host_.links, device_, desired));
 }

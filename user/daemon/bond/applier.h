@@ -11,6 +11,7 @@
 
 #include "loader/datapath.h"
 #include "user/core/bond/desired.h"
+#include "user/daemon/applications/applications.h"
 #include "user/daemon/bond/bond_device.h"
 #include "user/daemon/bond/encode.h"
 #include "user/daemon/bond/filters.h"
@@ -33,6 +34,7 @@ public:
           device_(device),
           news_(std::move(news)),
           xdp_(host, path),
+          applications_(host, path),
           filters_(host, std::move(added), news_),
           lease_(host, *path),
           bypass_(host, device.ifindex(), news_) {}
@@ -45,7 +47,7 @@ public:
     void sync_devices(const core::Desired &);
     // Tries an XDP policy on every slave; on refusal all are put back and the driver's error is returned.
     Task<Result<void>> try_xdp(const core::Desired &desired, XdpPolicy policy) {
-        return xdp_.set_all(desired.slaves, policy);
+        return xdp_.set_all(desired.slaves, {policy, applications_.has_rules()});
     }
 
     SlaveXdp &slave_xdp() { return xdp_; }
@@ -60,6 +62,7 @@ public:
     void follow_stack(); // what stands on the bond may have changed: the slaves' filters follow it
 
     void slave_gone(SlotId);
+    Applications &applications() { return applications_; }
     FilterSync &filters() { return filters_; }
     const FilterSync &filters() const { return filters_; }
 
@@ -93,6 +96,7 @@ private:
     std::optional<Watch> watch_;
     sys::EventLoop::Source carrier_again_; // after a failure
     SlaveXdp xdp_;
+    Applications applications_;
     FilterSync filters_;
     SlotSet slow_to_xsk_;
     Lease lease_;

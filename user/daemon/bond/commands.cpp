@@ -16,6 +16,19 @@ loader::DataPath::Config data_path_config(const std::filesystem::path &pin_root,
     return {pin_root / bond.name, device.ifindex(), device.peer(), core::desired(bond).programs};
 }
 
+namespace {
+
+// What the core cannot know.
+Result<void> check_kernel(const loader::Features &features, const core::Options &options) {
+    if (features.af_xdp || (options.xsk_allow.empty() && options.lacp_channel != core::LacpChannel::af_xdp)) {
+        return {};
+    }
+    return fail(EOPNOTSUPP, std::string(options.xsk_allow.empty() ? "lacp_channel af_xdp" : "xsk_allow") +
+                                ": this kernel has no AF_XDP (see xbond doctor)");
+}
+
+} // namespace
+
 Task<Result<std::unique_ptr<BondController>>> BondController::create(Host &host, std::string name,
                                                                      std::vector<core::OptionValue> options,
                                                                      std::optional<MacAddr> address,
@@ -27,6 +40,7 @@ Task<Result<std::unique_ptr<BondController>>> BondController::create(Host &host,
     core::BondState bond{
         .name = name, .mac = address.value_or(random_mac()), .mac_is_random = !address, .mtu = mtu.value_or(1500)};
     XB_CO_TRY(effects, core::set_options(bond, options, sys::now()));
+    XB_CO_TRY_VOID(check_kernel(host.features, bond.options));
     struct Made {
         BondDevice device;
         std::shared_ptr<loader::DataPath> path;
@@ -67,6 +81,9 @@ Task<Result<void>> BondController::destroy() {
     timer_ = {};
     events_ = {};
     slow_.clear();
+    if (host_.published) {
+        host_.published(device_.ifindex());
+    }
     auto end = [path = path_, device = device_, pin = chain_ ? chain_->pin : std::string()](Hands::Tools &tools) {
         if (const auto chained = path->chained()) {
             loader::remove_map_pins(pin, chained->map_ids, {});
@@ -89,6 +106,7 @@ Task<Result<void>> BondController::destroy() {
 Task<Result<void>> BondController::set_options(std::vector<core::OptionValue> options) {
     core::BondState trial = bond_;
     XB_CO_TRY_VOID(core::set_options(trial, options, sys::now()));
+    XB_CO_TRY_VOID(check_kernel(host_.features, trial.options));
     const auto before = core::desired(bond_);
     const auto after = core::desired(trial);
     if (after.xdp == XdpPolicy::off && chain_) {

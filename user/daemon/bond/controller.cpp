@@ -293,6 +293,9 @@ void BondController::on_data_path_events() {
     path_->drain_events(
         [&](const xb_event &event) {
             clients = clients || event.type == XB_EVENT_CLIENTS;
+            if (event.type == XB_EVENT_GROUPS) {
+                host_.groups.kernel_told();
+            }
             if (event.type != XB_EVENT_CLIENTS && event.slot < XB_MAX_SLAVES) {
                 told[event.slot] = true;
             }

@@ -63,6 +63,9 @@ public:
     void resync();                                          // after lost netlink messages, and at start
     Ms mend_hooks();                                        // again after that time
 
+    // -- applications --
+    Applications &applications() { return applier_.applications(); }
+
     // The last event: the program ends, another one goes on. What is returned closes sockets, which takes a while each,
     // in any thread.
     std::function<void()> take_leave();

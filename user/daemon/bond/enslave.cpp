@@ -251,7 +251,7 @@ void BondController::on_link_gone(std::uint32_t ifindex, std::optional<sys::Else
 Ms BondController::mend_hooks() {
     std::vector<loader::DataPath::XdpSlave> places;
     for (const auto &slave : bond_.slaves) {
-        places.push_back({slave.slot, slave.ifindex, bond_.options.xdp, ""});
+        places.push_back({slave.slot, slave.ifindex, bond_.options.xdp, "", applier_.applications().has_rules()});
     }
     host_.hands.run(
         [path = path_, bond = name(), slaves = bond_.slaves, places](Hands::Tools &tools) -> Hands::Then {

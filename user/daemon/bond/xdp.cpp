@@ -7,19 +7,20 @@
 
 namespace xbond::daemon {
 
-SlaveXdp::Job SlaveXdp::job(const core::DesiredSlave &slave, XdpPolicy policy) const {
+SlaveXdp::Job SlaveXdp::job(const core::DesiredSlave &slave, Wanted wanted) const {
     const auto *link = host_.links.find(slave.ifindex);
-    return [path = path_, slot = slave.slot, ifindex = slave.ifindex, policy,
+    return [path = path_, slot = slave.slot, ifindex = slave.ifindex, wanted,
             name = link == nullptr ? std::string() : link->name](Hands::Tools &tools) {
-        return path->set_xdp(slot, ifindex, policy, name.empty() ? std::string() : tools.ethtool.driver(name));
+        const std::string driver = name.empty() ? std::string() : tools.ethtool.driver(name);
+        return path->set_xdp({slot, ifindex, wanted.policy, driver, wanted.needed});
     };
 }
 
-SlaveXdp::Places SlaveXdp::places_of(const std::vector<core::DesiredSlave> &slaves, XdpPolicy policy) const {
+SlaveXdp::Places SlaveXdp::places_of(const std::vector<core::DesiredSlave> &slaves, Wanted wanted) const {
     Places places;
     for (const auto &slave : slaves) {
         const auto *link = host_.links.find(slave.ifindex);
-        places.slaves.push_back({slave.slot, slave.ifindex, policy, ""});
+        places.slaves.push_back({slave.slot, slave.ifindex, wanted.policy, "", wanted.needed});
         places.names.push_back(link == nullptr ? std::string() : link->name);
     }
     return places;
@@ -44,13 +45,13 @@ void SlaveXdp::keep(const core::DesiredSlave &slave, const Result<loader::XdpSta
     }
 }
 
-void SlaveXdp::set_soon(const core::DesiredSlave &slave, XdpPolicy policy, std::function<void()> changed) {
+void SlaveXdp::set_soon(const core::DesiredSlave &slave, Wanted wanted, std::function<void()> changed) {
     auto &applied = applied_.at(slave.slot);
-    if (applied.ifindex == slave.ifindex && applied.policy == policy) {
+    if (applied.ifindex == slave.ifindex && applied.wanted == wanted) {
         return;
     }
     applied.ifindex = slave.ifindex;
-    applied.policy = policy;
+    applied.wanted = wanted;
     auto done = alive_.guard([this, slave, changed = std::move(changed)](const Result<loader::XdpState> &outcome) {
         if (!outcome) {
             spdlog::warn("XDP on slave {}: {}", slave.ifindex, outcome.error().message);
@@ -59,30 +60,30 @@ void SlaveXdp::set_soon(const core::DesiredSlave &slave, XdpPolicy policy, std::
         changed();
     });
     host_.hands.run(
-        [job = job(slave, policy), done](Hands::Tools &tools) -> Hands::Then {
+        [job = job(slave, wanted), done](Hands::Tools &tools) -> Hands::Then {
             return [done, outcome = job(tools)]() mutable { done(outcome); };
         },
         "XDP of a slave");
 }
 
-Task<Result<void>> SlaveXdp::set_all(std::vector<core::DesiredSlave> slaves, XdpPolicy policy) {
-    std::vector<std::pair<core::DesiredSlave, XdpPolicy>> before;
+Task<Result<void>> SlaveXdp::set_all(std::vector<core::DesiredSlave> slaves, Wanted wanted) {
+    std::vector<std::pair<core::DesiredSlave, Wanted>> before;
     for (const auto &slave : slaves) {
         auto &applied = applied_.at(slave.slot);
-        const bool known = applied.ifindex == slave.ifindex && applied.policy;
-        if (known && applied.policy == policy && !applied.refused) {
+        const bool known = applied.ifindex == slave.ifindex && applied.wanted;
+        if (known && applied.wanted == wanted && !applied.refused) {
             continue;
         }
-        before.emplace_back(slave, known && !applied.refused ? *applied.policy : XdpPolicy::off);
+        before.emplace_back(slave, known && !applied.refused ? *applied.wanted : Wanted{XdpPolicy::off});
         applied.ifindex = slave.ifindex;
-        applied.policy = policy;
-        auto outcome = co_await host_.hands.call("XDP of a slave", job(slave, policy));
+        applied.wanted = wanted;
+        auto outcome = co_await host_.hands.call("XDP of a slave", job(slave, wanted));
         keep(slave, outcome);
         if (outcome) {
             continue;
         }
         for (const auto &[changed, old] : before) {
-            applied_.at(changed.slot).policy = old;
+            applied_.at(changed.slot).wanted = old;
             keep(changed, co_await host_.hands.call("XDP of a slave", job(changed, old)));
         }
         co_return tl::unexpected(outcome.error());
@@ -90,13 +91,13 @@ Task<Result<void>> SlaveXdp::set_all(std::vector<core::DesiredSlave> slaves, Xdp
     co_return Result<void>();
 }
 
-Task<Result<void>> SlaveXdp::chain(std::vector<core::DesiredSlave> slaves, XdpPolicy policy,
+Task<Result<void>> SlaveXdp::chain(std::vector<core::DesiredSlave> slaves, Wanted wanted,
                                    std::shared_ptr<const Fd> program, bool frags, std::string pin) {
     struct Outcome {
         std::vector<loader::XdpState> states;
         std::optional<loader::ChainedProgram> chained;
     };
-    const auto places = places_of(slaves, policy);
+    const auto places = places_of(slaves, wanted);
     auto job = [path = path_, places, program, frags, pin](Hands::Tools &tools) -> Result<Outcome> {
         const auto before = path->chained();
         XB_TRY(states, path->chain(program->get(), frags, places.with_drivers(tools.ethtool)));
@@ -113,8 +114,8 @@ Task<Result<void>> SlaveXdp::chain(std::vector<core::DesiredSlave> slaves, XdpPo
     co_return Result<void>();
 }
 
-Task<Result<void>> SlaveXdp::unchain(std::vector<core::DesiredSlave> slaves, XdpPolicy policy, std::string pin) {
-    const auto places = places_of(slaves, policy);
+Task<Result<void>> SlaveXdp::unchain(std::vector<core::DesiredSlave> slaves, Wanted wanted, std::string pin) {
+    const auto places = places_of(slaves, wanted);
     auto job = [path = path_, places, pin](Hands::Tools &tools) {
         const auto before = path->chained();
         auto states = path->unchain(places.with_drivers(tools.ethtool));

@@ -30,11 +30,17 @@ public:
         }
         found_ = std::move(*found);
         now_.why.clear();
-        turn(lro, wish_.forwards);
         for (std::size_t filter = 0; filter < filtered.size(); ++filter) {
             pass(filter);
         }
+        const bool no_lro = wish_.forwards || !by_device_.empty();
+        if (no_lro) {
+            turn(lro, true);
+        }
         set_devices();
+        if (!no_lro) { // while there is a device the kernel refuses it
+            turn(lro, false);
+        }
         now_.vlans = verdict();
         return round_;
     }

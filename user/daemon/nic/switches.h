@@ -3,8 +3,9 @@
 //
 // A NIC that filters VLANs lets in a tag only if a VLAN device on it has asked for that; those above the bond do not.
 // So, as long as the bond has VLANs: the filter off where it can be, else the tag put into it by a VLAN device of ours
-// on the slave, which is down and stays so, else promiscuous. Large receive offload is off while the bond forwards:
-// what it has put together cannot be sent on.
+// on the slave, which is down and stays so, else promiscuous. Large receive offload is off while the bond forwards,
+// since what it has put together cannot be sent on; and while there are such devices: the kernel turns it off, sooner
+// or later, below a device that does without, and never on again.
 //
 // What is turned off is noted first, and done in the next round, when the note is on disk.
 #pragma once

@@ -2,19 +2,24 @@
 #include "user/daemon/requests/control_server.h"
 
 #include <algorithm>
+#include <iterator>
 #include <map>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include <utility>
 
 #include <nlohmann/json.hpp>
+
+#include "loader/bpf_calls.h"
 
 namespace xbond::daemon {
 namespace {
 
 constexpr std::size_t max_monitor_backlog = 4U << 20; // bytes; a monitor that far behind is cut off
 constexpr std::size_t max_reading_bytes = 256U << 10; // of a request that may change nothing: a frame fits in hex
-constexpr Ms accept_pause(100);                       // while there are no descriptors
+constexpr Ms accept_pause(100);                       // while there are no descriptors, or too many to close
+constexpr std::size_t max_closing = 256;              // connections that have gone and hold descriptors of clients
 
 } // namespace
 
@@ -45,18 +50,25 @@ ControlServer::Connection *ControlServer::find(std::uint64_t id) {
     return found == connections_.end() || found->gone ? nullptr : &*found;
 }
 
+// The listener stays readable, so the loop would do nothing but ask it.
+void ControlServer::accept_later() {
+    accepting_ = {};
+    pause_ = loop_.at(sys::now() + accept_pause, [this] {
+        accepting_ = loop_.on_readable(
+            listener_.get(), [this] { on_connect(); }, "client");
+    });
+}
+
 void ControlServer::on_connect() {
+    if (closer_.waiting() > max_closing) {
+        accept_later();
+        return;
+    }
     auto fd = sys::accept_unix(listener_.get());
     if (!fd) {
         if (fd.error().code == EMFILE || fd.error().code == ENFILE || fd.error().code == ENOMEM) {
-            // The listener stays readable, so the loop would do nothing but ask it. An idle connection gives its
-            // descriptor, or there is one a little later.
-            (void)make_room(true);
-            accepting_ = {};
-            pause_ = loop_.at(sys::now() + accept_pause, [this] {
-                accepting_ = loop_.on_readable(
-                    listener_.get(), [this] { on_connect(); }, "client");
-            });
+            (void)make_room(true); // an idle connection gives its descriptor, or there is one a little later
+            accept_later();
         }
         return;
     }
@@ -74,6 +86,7 @@ void ControlServer::admit(Fd fd, sys::Peer peer) {
     const bool full = writer ? all >= max_connections + reserved : taken >= max_connections;
     if (full && !make_room(writer)) {
         turn_away(fd);
+        close(std::move(fd));
         return;
     }
     auto &connection = connections_.emplace_back();
@@ -81,6 +94,9 @@ void ControlServer::admit(Fd fd, sys::Peer peer) {
     connection.fd = std::move(fd);
     connection.peer = std::move(peer);
     connection.writer = writer;
+    if (writer) {
+        sys::take_descriptors(connection.fd.get());
+    }
     connection.last_used = sys::now();
     watch(connection);
 }
@@ -127,10 +143,64 @@ void ControlServer::watch(Connection &connection) {
     }
 }
 
+// What nobody has read may hold descriptors that the client passed, and they are closed with it: of a file that its own
+// file system looks after, of hundreds of packet sockets. The loop does not wait for that.
+void ControlServer::close(Fd fd) {
+    (void)::shutdown(fd.get(), SHUT_RDWR);
+    close_later(std::move(fd));
+}
+
+void ControlServer::close_later(Fd fd) {
+    std::vector<Fd> one;
+    one.push_back(std::move(fd));
+    close_later(std::move(one));
+}
+
+void ControlServer::close_later(std::vector<Fd> descriptors) {
+    closer_.run(
+        [held = std::make_shared<std::vector<Fd>>(std::move(descriptors))]() -> sys::Worker::Then {
+            held->clear();
+            return {};
+        },
+        "close a client");
+}
+
+bool ControlServer::keep(Connection &connection, std::vector<Fd> beside) {
+    if (beside.empty()) {
+        return true;
+    }
+    if (beside.size() > 1 || connection.passed) {
+        close_later(std::move(beside));
+        return false;
+    }
+    connection.passed = std::move(beside.front());
+    return true;
+}
+
+// One request takes a descriptor, of a program: to close that does not wait for whoever passed it.
+Result<void> ControlServer::check_passed(Connection &connection, const api::Request &request) {
+    if (!connection.passed) {
+        return {};
+    }
+    const bool wanted = std::holds_alternative<api::XdpAttach>(request);
+    if (wanted && loader::program_info(connection.passed.get())) {
+        return {};
+    }
+    close_later(std::move(connection.passed));
+    return fail(EINVAL,
+                std::string(api::command(request)) +
+                    (wanted ? ": the descriptor beside it is not that of a BPF program" : " takes no descriptor"));
+}
+
 void ControlServer::drop(Connection &connection) {
     connection.io = {};
-    connection.fd.reset();
+    close(std::move(connection.fd));
+    if (connection.passed) {
+        close_later(std::move(connection.passed));
+    }
+    connection.descriptors.clear();
     connection.gone = true;
+    left(std::exchange(connection.bond, 0));
     loop_.post(
         [self = self_, id = connection.id] {
             if (*self != nullptr) {
@@ -154,16 +224,17 @@ void ControlServer::on_io(Connection &connection, std::uint32_t events) {
 
 bool ControlServer::read(Connection &connection) {
     char buffer[65536];
-    std::vector<Fd> passed;
-    const auto n = sys::receive_with(connection.fd.get(), buffer, passed, MSG_DONTWAIT);
+    std::vector<Fd> beside;
+    const auto n = connection.writer ? sys::receive_with(connection.fd.get(), buffer, beside)
+                                     : sys::receive_plain(connection.fd.get(), buffer);
+    if (!keep(connection, std::move(beside))) {
+        return false;
+    }
     if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR)) {
         return false;
     }
     if (n > 0) {
         connection.in.append(buffer, static_cast<std::size_t>(n));
-        if (connection.writer && !passed.empty()) {
-            connection.passed = std::move(passed.front());
-        }
         connection.last_used = sys::now();
     }
     next_line(connection);
@@ -212,9 +283,17 @@ void ControlServer::answer(Connection &connection, std::string_view line) {
         deliver(id, api::encode_error(request.error()));
     } else if (api::is_write(*request) && !may_write(connection.peer)) {
         deliver(id, api::encode_error(api::denied(connection.peer.uid)));
+    } else if (const auto passed = check_passed(connection, *request); !passed) {
+        deliver(id, api::encode_error(passed.error()));
     } else if (std::holds_alternative<api::Watch>(*request)) {
         connection.monitor = true;
         deliver(id, api::encode_ok(nlohmann::json::object()));
+    } else if (const auto *open = std::get_if<api::StateOpen>(&*request); open != nullptr && open_) {
+        open_(*open, connection.peer, [self = self_, id](Opened opened) {
+            if (*self != nullptr) {
+                (*self)->deliver_opened(id, std::move(opened));
+            }
+        });
     } else {
         handler_(*request, std::move(connection.passed), [self = self_, id](const std::string &reply) {
             if (*self != nullptr) {
@@ -235,10 +314,56 @@ void ControlServer::deliver(std::uint64_t id, const std::string &reply) {
     flush(*connection);
 }
 
+void ControlServer::deliver_opened(std::uint64_t id, Opened opened) {
+    auto *connection = find(id);
+    if (connection == nullptr) {
+        left(opened.bond);
+        return;
+    }
+    if (opened.bond != 0) {
+        left(std::exchange(connection->bond, opened.bond));
+    }
+    std::ranges::move(opened.descriptors, std::back_inserter(connection->descriptors));
+    deliver(id, opened.line);
+}
+
+bool ControlServer::has_listeners(std::uint32_t bond) const {
+    return std::ranges::any_of(connections_, [&](const Connection &c) { return !c.gone && c.bond == bond; });
+}
+
+void ControlServer::left(std::uint32_t bond) {
+    if (bond != 0 && left_ && !has_listeners(bond)) {
+        left_(bond);
+    }
+}
+
+// Who has not read the last line yet will find all news when it does.
+void ControlServer::tell(std::uint32_t bond) {
+    for (auto &connection : connections_) {
+        if (!connection.gone && connection.bond == bond && !connection.has_output()) {
+            connection.out += "{\"changed\":true}\n";
+            flush(connection);
+        }
+    }
+}
+
+void ControlServer::end_listening(std::uint32_t bond) {
+    for (auto &connection : connections_) {
+        if (!connection.gone && connection.bond == bond) {
+            connection.bond = 0;
+            connection.out += "{\"gone\":true}\n";
+            connection.closing = true;
+            flush(connection);
+        }
+    }
+}
+
 void ControlServer::flush(Connection &connection) {
     while (connection.has_output()) {
-        const auto n = ::send(connection.fd.get(), connection.out.data() + connection.sent,
-                              connection.out.size() - connection.sent, MSG_DONTWAIT | MSG_NOSIGNAL);
+        std::vector<int> beside;
+        std::ranges::transform(connection.descriptors, std::back_inserter(beside), &Fd::get);
+        const auto n =
+            sys::send_with(connection.fd.get(), std::string_view(connection.out).substr(connection.sent), beside);
         if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
             break;
         }
@@ -246,6 +371,7 @@ void ControlServer::flush(Connection &connection) {
             drop(connection);
             return;
         }
+        connection.descriptors.clear();
         connection.sent += static_cast<std::size_t>(n);
     }
     if (!connection.has_output()) {

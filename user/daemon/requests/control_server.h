@@ -12,11 +12,13 @@
 #include <list>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "common/fd.h"
 #include "user/api/protocol.h"
 #include "user/sys/event_loop.h"
 #include "user/sys/unix_socket.h"
+#include "user/sys/worker.h"
 #include "xbond/result.h"
 
 namespace xbond::daemon {
@@ -25,8 +27,16 @@ class ControlServer {
 public:
     // Gives the reply line to a request, now or later, exactly once. It may be called after the connection has gone.
     using Reply = std::function<void(std::string)>;
-    // Monitor requests never reach it. `passed`: the descriptor that came with the request, if one did.
+    // Monitor requests never reach it, nor does state.open. `passed`: the program that came beside xdp.attach.
     using Handler = std::function<void(const api::Request &, Fd passed, Reply)>;
+    // What state.open gives: a reply, descriptors beside it, and of which bond the connection hears news from then on
+    // (0: none).
+    struct Opened {
+        std::string line;
+        std::vector<Fd> descriptors;
+        std::uint32_t bond = 0;
+    };
+    using Open = std::function<void(const api::StateOpen &, const sys::Peer &, std::function<void(Opened)>)>;
 
     static constexpr std::size_t max_connections = 64; // of those who may only read
     static constexpr std::size_t reserved = 16;        // more, for root and the group
@@ -34,6 +44,14 @@ public:
     static Result<std::unique_ptr<ControlServer>> listen(sys::EventLoop &, const std::filesystem::path &, Handler);
     ~ControlServer();
 
+    void set_open(Open open) { open_ = std::move(open); }
+    void set_left(std::function<void(std::uint32_t bond)> left) { left_ = std::move(left); } // the last listener of one
+    void tell(std::uint32_t bond);          // its listeners: something has changed
+    void end_listening(std::uint32_t bond); // it has gone
+    bool has_listeners(std::uint32_t bond) const;
+
+    // Waits until connections that have gone are closed. The loop's thread does not wait for that.
+    bool drain(Ms patience) { return closer_.drain(patience); }
     void set_group(std::optional<gid_t> group) { group_ = group; } // may write, besides root
     void broadcast(const std::string &line);                       // to monitors; slow readers are cut off
 
@@ -44,13 +62,15 @@ private:
         sys::Peer peer;
         bool writer = false;
         std::string in;
-        Fd passed; // beside what is in `in`; of those who may write
+        Fd passed; // beside what is in `in`: the one that xdp.attach needs, from those who may write
         std::string out;
         std::size_t sent = 0; // of `out`
         Time last_used{};
         bool monitor = false;
-        bool working = false; // a request waits for its turn, or for its reply
-        bool closing = false; // after `out` is written
+        std::uint32_t bond = 0;      // whose news it hears
+        std::vector<Fd> descriptors; // that go with the first byte of `out`
+        bool working = false;        // a request waits for its turn, or for its reply
+        bool closing = false;        // after `out` is written
         bool gone = false;
         sys::EventLoop::Source io;
 
@@ -58,8 +78,14 @@ private:
         bool idle() const { return !working && !has_output() && !gone; }
     };
 
-    ControlServer(sys::EventLoop &loop, Handler handler) : loop_(loop), handler_(std::move(handler)) {}
+    ControlServer(sys::EventLoop &loop, Handler handler) : loop_(loop), handler_(std::move(handler)), closer_(loop) {}
+    void accept_later();
     void on_connect();
+    void close(Fd);
+    void close_later(Fd);
+    void close_later(std::vector<Fd>);
+    bool keep(Connection &, std::vector<Fd> beside); // false: more than any request needs
+    Result<void> check_passed(Connection &, const api::Request &);
     void admit(Fd, sys::Peer);
     bool make_room(bool for_writer);
     void turn_away(const Fd &) const;
@@ -69,6 +95,8 @@ private:
     void work_on(std::uint64_t id);
     void answer(Connection &, std::string_view line);
     void deliver(std::uint64_t id, const std::string &reply);
+    void deliver_opened(std::uint64_t id, Opened);
+    void left(std::uint32_t bond);
     void flush(Connection &);
     void watch(Connection &);
     void drop(Connection &);
@@ -77,6 +105,8 @@ private:
 
     sys::EventLoop &loop_;
     Handler handler_;
+    Open open_;
+    std::function<void(std::uint32_t)> left_;
     std::filesystem::path path_;
     Fd listener_;
     sys::EventLoop::Source accepting_;
@@ -86,6 +116,7 @@ private:
     std::optional<gid_t> group_;
     // Callbacks that outlive the server see that it has gone.
     std::shared_ptr<ControlServer *> self_ = std::make_shared<ControlServer *>(this);
+    sys::Worker closer_; // of connections
 };
 
 } // namespace xbond::daemon

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // What is asked about bonds. The loop copies what is to be shown, a few bonds a turn; the desk, a thread of its own,
 // makes text of the copy, which takes many times as long.
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <sys/utsname.h>
 #include <unistd.h>
@@ -103,6 +104,56 @@ Result<Rendering> Daemon::prepare_lacp(const api::Lacp &request) {
         std::erase_if(*history, [&](const auto &entry) { return entry.slave != *request.slave; });
     }
     return [history = std::move(*history)] { return show::lacp_history_json(history); };
+}
+
+void Daemon::on_open(const api::StateOpen &request, const sys::Peer &peer,
+                     std::function<void(ControlServer::Opened)> answer) {
+    opens_.add([this, request, peer, answer = std::move(answer)] { return serve_open(request, peer, answer); });
+}
+
+// The bond may have gone when hands are done.
+Task<Result<void>> Daemon::serve_open(api::StateOpen request, sys::Peer peer,
+                                      std::function<void(ControlServer::Opened)> answer) {
+    auto found = bond(real_name(request.name));
+    if (!found) {
+        answer({api::encode_error(found.error()), {}, 0});
+        co_return Result<void>();
+    }
+    const std::uint32_t ifindex = (*found)->ifindex();
+    auto opened = co_await (*found)->applications().open(std::move(peer), request.sockets);
+    if (!opened) {
+        answer({api::encode_error(opened.error()), {}, 0});
+    } else if (bond_of_device(ifindex) == nullptr) {
+        answer({api::encode_error({ENODEV, request.name + " has gone"}), {}, 0});
+    } else {
+        nlohmann::ordered_json result;
+        result["ifindex"] = ifindex;
+        result["rules"] = opened->rules;
+        answer({api::encode_ok(result), std::move(opened->descriptors), ifindex});
+    }
+    co_return Result<void>();
+}
+
+BondController *Daemon::bond_of_device(std::uint32_t ifindex) {
+    const auto found =
+        std::ranges::find_if(bonds_, [&](const auto &bond) { return bond.second->ifindex() == ifindex; });
+    return found == bonds_.end() ? nullptr : found->second.get();
+}
+
+// In a turn of its own: what is being published comes first.
+void Daemon::tell_listeners(std::uint32_t bond) {
+    if (!server_ || !server_->has_listeners(bond) || !news_.insert(bond).second) {
+        return;
+    }
+    loop_->post(
+        [this, bond] {
+            news_.erase(bond);
+            if (!server_) {
+                return;
+            }
+            bond_of_device(bond) != nullptr ? server_->tell(bond) : server_->end_listening(bond);
+        },
+        "news for applications");
 }
 
 // Of all bonds, or of one. A bond that goes while others are copied is left out.

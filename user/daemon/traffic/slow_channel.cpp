@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <iterator>
 #include <sys/epoll.h>
+#include <utility>
 
 #include "user/sys/io.h"
 
@@ -72,6 +73,13 @@ Result<void> SlowChannel::set_xdp(bool attached, loader::DataPath &path, loader:
         return {};
     }
     return use_xdp(open_queues(slot_, ifindex_, queues(), path, pool));
+}
+
+std::vector<SlowChannel::Queue> SlowChannel::take_sockets() {
+    for (const Queue &queue : sockets_) {
+        (void)::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, queue.socket.fd(), nullptr);
+    }
+    return std::exchange(sockets_, {});
 }
 
 std::vector<unsigned> SlowChannel::queues() const {

@@ -46,6 +46,8 @@ public:
     // The same in two parts, where the loop may not wait: what open_queues() gave, and that xb_xdp is on the slave.
     Result<void> use_xdp(Opened);
     void leave_xdp() { attached_ = false; }
+    // Frees the queues: what is returned closes the sockets when it goes, which waits for RTNL. Read what waits first.
+    std::vector<Queue> take_sockets();
     std::vector<unsigned> queues() const; // the numbers of those that have a socket
     std::uint32_t ifindex() const { return ifindex_; }
 

@@ -8,6 +8,7 @@
 namespace xbond::daemon {
 namespace {
 
+constexpr Ms last_frames(100);   // after which nothing is on its way into a socket any more
 constexpr int xsk_attempts = 20; // an AF_XDP socket of a controller that died is closed a moment later
 
 } // namespace
@@ -83,26 +84,53 @@ void SlowChannels::follow(const core::BondState &bond) {
     const bool asked_for = bond.options.xdp == XdpPolicy::native || bond.options.xdp == XdpPolicy::generic;
     for (auto &[slot, port] : ports_) {
         port.channel.prefer_xsk(asked_for && !applier_.somebody_captures(port.channel.ifindex()));
-        sync_xdp(bond.name, *core::find_slave(bond, slot), port);
+        sync_xdp(bond, *core::find_slave(bond, slot), port);
     }
 }
 
-// Where xb_xdp is attached, its AF_XDP sockets get the frames.
-void SlowChannels::sync_xdp(const std::string &bond, const core::Slave &slave, Port &port) {
+// The data path hands frames to the packet socket from the next flip on.
+void SlowChannels::leave_xdp(SlotId slot, Port &port) {
+    port.channel.leave_xdp();
+    port.attached = loader::XdpState::Attached::none;
+    applier_.set_slow_to_xsk(slot, false);
+    if (port.channel.xsk_queues() > 0) {
+        port.leaving = host_.loop.at(
+            sys::now() + last_frames, [this, slot] { free_queues(slot); }, "leave AF_XDP");
+    }
+}
+
+void SlowChannels::free_queues(SlotId slot) {
+    Port &port = ports_.at(slot);
+    port.leaving = {};
+    auto last = read(slot, port);
+    host_.hands.run(
+        [sockets = std::make_shared<std::vector<SlowChannel::Queue>>(port.channel.take_sockets())](
+            Hands::Tools &) -> Hands::Then {
+            sockets->clear();
+            return {};
+        },
+        "leave AF_XDP");
+    if (!last.empty()) {
+        heard_(std::move(last));
+    }
+}
+
+// Where it is asked for and xb_xdp is attached, AF_XDP sockets get the frames. Otherwise the queues are left to others.
+void SlowChannels::sync_xdp(const core::BondState &state, const core::Slave &slave, Port &port) {
     using Attached = loader::XdpState::Attached;
-    const Attached attached = applier_.xdp(slave.slot).attached;
+    const bool wanted = state.options.lacp_channel == core::LacpChannel::af_xdp;
+    const Attached attached = wanted ? applier_.xdp(slave.slot).attached : Attached::none;
     if (port.attached == attached || port.opening) {
         return;
     }
     if (attached == Attached::none) {
-        port.channel.leave_xdp();
-        port.attached = attached;
-        applier_.set_slow_to_xsk(slave.slot, false);
+        leave_xdp(slave.slot, port);
         return;
     }
+    port.leaving = {}; // sockets that are still there serve on
     port.opening = true;
-    auto back =
-        alive_.guard([this, bond, slave](SlowChannel::Opened opened) { take_queues(bond, slave, std::move(opened)); });
+    auto back = alive_.guard(
+        [this, bond = state.name, slave](SlowChannel::Opened opened) { take_queues(bond, slave, std::move(opened)); });
     host_.hands.run(
         [back, path = path_, pool = pool_, anchor = peer_ifindex_, slot = slave.slot, ifindex = slave.ifindex,
          have = port.channel.queues()](Hands::Tools &) -> Hands::Then {

@@ -57,7 +57,8 @@ private:
         sys::EventLoop::Source flood_end{};
         std::optional<loader::XdpState::Attached> attached{};
         bool opening = false;
-        int attempts = 0; // to open AF_XDP sockets
+        sys::EventLoop::Source leaving{}; // AF_XDP: frames that were redirected before may still come in
+        int attempts = 0;                 // to open AF_XDP sockets
     };
     struct Pool { // hands' alone
         std::optional<loader::XskPool> pool;
@@ -67,7 +68,9 @@ private:
     std::vector<core::SlowFrame> read(SlotId, Port &);
     static std::vector<core::SlowFrame> take_flood(Port &);
     void close(Port &);
-    void sync_xdp(const std::string &bond, const core::Slave &, Port &);
+    void sync_xdp(const core::BondState &, const core::Slave &, Port &);
+    void leave_xdp(SlotId, Port &);
+    void free_queues(SlotId);
     void take_queues(const std::string &bond, const core::Slave &, SlowChannel::Opened);
 
     Host &host_;

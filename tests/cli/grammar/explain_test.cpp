@@ -2,7 +2,7 @@
 #include <catch2/catch.hpp>
 
 #include "tests/cli/words.h"
-#include "user/cli/flow_frame.h"
+#include "user/cli/grammar/flow_frame.h"
 #include "xbond/hash.h"
 
 using namespace xbond;

@@ -5,9 +5,11 @@
 #include <charconv>
 #include <iterator>
 
-#include "user/cli/args.h"
+#include "user/cli/grammar/args.h"
 #include "user/cli/ifenslave.h"
+#include "user/cli/metrics.h"
 #include "user/core/options/text.h"
+#include "user/import/export.h"
 #include "user/import/machine.h"
 
 namespace xbond::cli {
@@ -99,6 +101,49 @@ Result<Invocation> parse_import(Args args, Invocation out) {
     return out;
 }
 
+Result<Invocation> parse_export(Args args, Invocation out) {
+    std::vector<std::string> words;
+    while (!args.empty()) {
+        XB_TRY(global, take_global(args, out.globals));
+        if (!*global) {
+            words.push_back(args.take());
+        }
+    }
+    const auto known = import::export_names();
+    if (words.size() != 2 || std::find(known.begin(), known.end(), words[0]) == known.end()) {
+        return fail(EINVAL,
+                    "export: which format, which file? Usage: xbond export iproute2|networkd|netplan FILE, FILE - "
+                    "reads standard input");
+    }
+    out.action = ExportFile{words[0], words[1]};
+    return out;
+}
+
+Result<Invocation> parse_top(Args args, Invocation out) {
+    XB_TRY(in, parse_simple(args, out.globals, {"top", "top [BOND]", ""}));
+    out.action = Top{in->word};
+    return out;
+}
+
+Result<Invocation> parse_metrics(Args args, Invocation out) {
+    Metrics what;
+    while (!args.empty()) {
+        if (args.peek() == "--listen") {
+            args.take();
+            XB_TRY(where, args.value("--listen"));
+            XB_TRY_VOID(check_listen(*where));
+            what.listen = *where;
+            continue;
+        }
+        XB_TRY(global, take_global(args, out.globals));
+        if (!*global) {
+            return unexpected_word("metrics", args.peek(), "metrics [--listen 127.0.0.1:PORT | --listen unix:PATH]");
+        }
+    }
+    out.action = what;
+    return out;
+}
+
 // lacp BOND [history [SLAVE] | pcap FILE], with global options anywhere.
 Result<Invocation> parse_lacp(Args args, Invocation out) {
     std::vector<std::string> words;
@@ -173,7 +218,7 @@ struct Object {
 };
 
 // A prefix finds the first that fits, as in ip: "l" and "li" are link.
-constexpr std::array<Object, 13> objects{{{"link", parse_link},
+constexpr std::array<Object, 17> objects{{{"link", parse_link},
                                           {"status", parse_status},
                                           {"monitor", parse_monitor},
                                           {"proc", parse_proc},
@@ -181,9 +226,13 @@ constexpr std::array<Object, 13> objects{{{"link", parse_link},
                                           {"doctor", parse_doctor},
                                           {"apply", parse_apply},
                                           {"lacp", parse_lacp},
+                                          {"xsk", parse_xsk},
                                           {"import", parse_import},
                                           {"xdp", parse_xdp},
                                           {"ifenslave", parse_ifenslave},
+                                          {"export", parse_export},
+                                          {"metrics", parse_metrics},
+                                          {"top", parse_top},
                                           {"options", parse_options},
                                           {"help", parse_help}}};
 

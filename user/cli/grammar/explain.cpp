@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // explain BOND --frame HEX | --flow FIELDS [--vlan-tci N]
 // explain --policy POLICY --slaves N --frame HEX | --flow FIELDS [--vlan-tci N]     (no daemon needed)
-#include "user/cli/args.h"
-#include "user/cli/flow_frame.h"
+#include "user/cli/grammar/args.h"
+#include "user/cli/grammar/flow_frame.h"
 #include "user/core/wire/hex.h"
 #include "xbond/hash.h"
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // xdp attach BOND FILE [prog NAME] [pin DIR] | xdp detach BOND | xdp show [BOND], with global options anywhere.
-#include "user/cli/args.h"
+#include "user/cli/grammar/args.h"
 
 namespace xbond::cli {
 

@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "user/api/device_words.h"
-#include "user/cli/args.h"
+#include "user/cli/grammar/args.h"
 
 namespace xbond::cli {
 

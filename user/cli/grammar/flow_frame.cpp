@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "user/cli/flow_frame.h"
+#include "user/cli/grammar/flow_frame.h"
 
 #include <algorithm>
 #include <arpa/inet.h>
@@ -7,7 +7,7 @@
 #include <map>
 #include <string>
 
-#include "user/cli/args.h"
+#include "user/cli/grammar/args.h"
 
 namespace xbond::cli {
 

@@ -4,7 +4,7 @@
 
 #include "tests/cli/words.h"
 #include "tests/core/options/extended_table.h"
-#include "user/cli/args.h"
+#include "user/cli/grammar/args.h"
 
 using namespace xbond;
 using namespace xbond::cli;
