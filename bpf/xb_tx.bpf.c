@@ -58,11 +58,8 @@ int xb_tx(struct __sk_buff *ctx)
 	if (choice.slot >= XB_MAX_SLAVES)
 		return xb_drop();
 	counters = xb_counters_of(choice.slot);
-	if (counters) {
+	if (counters)
 		xb_count_tx(counters, ctx);
-		if (choice.failover)
-			counters->failover_tx += xb_packets(ctx);
-	}
 	if (xb_mode_balances_load(mode))
 		xb_set_source(ctx, bank, choice.slot);
 	return bpf_redirect(choice.ifindex, 0);
