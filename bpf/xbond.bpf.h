@@ -29,8 +29,7 @@
 
 #define XBOND_ALL 254 /* xb_choice.slot: every slave that may send gets a copy */
 
-/* The slave that takes this frame: slot and ifindex; slot XBOND_ALL; or XB_NO_SLOT, where there is none. */
-static __always_inline struct xb_choice xbond_select(xb_ctx *ctx)
+static __always_inline struct xb_choice xbond_choose(xb_ctx *ctx)
 {
 	struct xb_choice none = { .slot = XB_NO_SLOT }, all = { .slot = XBOND_ALL };
 	struct xb_table *table = &xb_the_table;
@@ -49,6 +48,23 @@ static __always_inline struct xb_choice xbond_select(xb_ctx *ctx)
 	if (xb_mode_sends_on_all(mode))
 		return all;
 	return xb_select(table, bank, frame, mode);
+}
+
+/* Global: the verifier goes through it once, whatever the program does before and after. Bits 0 to 7 slot, 8 failover, from
+ * 32 on ifindex. */
+__noinline __u64 xbond_chosen(xb_ctx *ctx)
+{
+	struct xb_choice choice = xbond_choose(ctx);
+
+	return (__u64)choice.ifindex << 32 | (choice.failover & 1) << 8 | (choice.slot & 0xff);
+}
+
+/* The slave that takes this frame: slot and ifindex; slot XBOND_ALL; or XB_NO_SLOT, where there is none. */
+static __always_inline struct xb_choice xbond_select(xb_ctx *ctx)
+{
+	__u64 chosen = xbond_chosen(ctx);
+
+	return (struct xb_choice){ .slot = chosen & 0xff, .ifindex = chosen >> 32, .failover = chosen >> 8 & 1 };
 }
 
 #ifdef XBOND_XDP
@@ -99,11 +115,8 @@ static __always_inline int xbond_redirect(xb_ctx *ctx, struct xb_choice choice)
 	if (choice.slot >= XB_MAX_SLAVES)
 		return xbond_drop();
 	counters = xb_counters_of(choice.slot);
-	if (counters) {
+	if (counters)
 		xb_count_tx(counters, frame);
-		if (choice.failover)
-			counters->failover_tx += xb_packets(frame);
-	}
 	if (xb_mode_balances_load(XB_HOW_BITS(bank->how, XB_HOW_MODE, 4)))
 		xb_set_source(frame, bank, choice.slot);
 #ifdef XBOND_XDP

@@ -57,17 +57,25 @@ static __always_inline void xb_link_lost(struct xb_links *table, __u32 id)
 
 #include "xbond/pick.h"
 
-static __noinline int xb_count_failover(struct __sk_buff *ctx, __u32 id)
+/* In other people's programs, which are not frozen to a mode, global: verified once and not on every way that leads there. */
+#ifdef XBOND_SDK
+#define XB_ONCE __noinline
+#else
+#define XB_ONCE static __noinline
+#endif
+
+XB_ONCE int xb_count_failover(xb_ctx *ctx, __u32 id)
 {
 	struct xb_counters *counters = xb_counters_of(id);
 
+	XB_FRAME(frame, ctx);
 	if (counters)
-		counters->failover_tx += xb_packets(ctx);
+		counters->failover_tx += xb_packets(frame);
 	return 0;
 }
 
 /* The choice made final by the carrier check. `insist`: with no carrier anywhere, still send on the slave chosen. */
-static __always_inline struct xb_choice xb_checked(struct xb_table *table, struct xb_bank *bank, struct __sk_buff *ctx,
+static __always_inline struct xb_choice xb_checked(struct xb_table *table, struct xb_bank *bank, struct xb_frame *ctx,
 						   __u32 id, int insist)
 {
 	struct xb_choice choice = { .slot = id };
@@ -85,7 +93,7 @@ static __always_inline struct xb_choice xb_checked(struct xb_table *table, struc
 			choice.slot = other;
 			choice.failover = other != id;
 			if (choice.failover)
-				xb_count_failover(ctx, other);
+				xb_count_failover(xb_ctx_of(ctx), other);
 		} else if (!insist) {
 			choice.slot = XB_NO_SLOT;
 		}
@@ -110,24 +118,11 @@ static __always_inline __u32 xb_round_robin(void)
 	return per_slave == 1 ? count : count / per_slave;
 }
 
-#ifdef XBOND_SDK
-/* Global: with any policy in it, it is verified once and not for all that ask. */
-__noinline __u32 xb_hash_of(xb_ctx *ctx)
+XB_ONCE __u32 xb_hash_any(xb_ctx *ctx)
 {
 	XB_FRAME(frame, ctx);
 	return xb_flow_hash(frame, XB_CFG_POLICY);
 }
-
-static __always_inline __u32 xb_hash_any(struct xb_frame *frame)
-{
-	return xb_hash_of(xb_ctx_of(frame));
-}
-#else
-static __noinline __u32 xb_hash_any(struct xb_frame *frame)
-{
-	return xb_flow_hash(frame, XB_CFG_POLICY);
-}
-#endif
 
 /* The most common packet under the most common policy, without a helper call: TCP or UDP over IPv4 without options or
  * fragments. The general walk gives it the same hash, 28 instructions later (VM lab, 6.12). */
@@ -137,11 +132,11 @@ static __always_inline __u32 xb_hash(struct xb_frame *ctx)
 	const __u8 *ip;
 
 	if (XB_CFG_POLICY != XB_POLICY_LAYER34 || !xb_is_ipv4(ctx))
-		return xb_hash_any(ctx);
+		return xb_hash_any(xb_ctx_of(ctx));
 	ip = xb_linear(ctx, ETH_HLEN);
 	if (!xb_is_linear(ctx, ip, 24) || ip[0] != 0x45 || xb_ipv4_is_fragment(ip) ||
 	    (ip[9] != XB_L4_TCP && ip[9] != XB_L4_UDP))
-		return xb_hash_any(ctx);
+		return xb_hash_any(xb_ctx_of(ctx));
 	xb_flow_ipv4(&flow, ip);
 	return xb_hash_fold(&flow, xb_word(ip + 20), 1);
 }
