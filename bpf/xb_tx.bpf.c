@@ -8,7 +8,7 @@
 
 char LICENSE[] SEC("license") = "GPL";
 
-/* queue_id (1.9). The slave picks its own queue: the mapping was for the bond. */
+/* queue_id (`select.queue`). The slave picks its own queue: the mapping was for the bond. */
 static __always_inline int xb_send_override(struct __sk_buff *ctx, struct xb_table *table, __u32 id)
 {
 	struct xb_counters *counters = xb_counters_of(id);

@@ -150,8 +150,8 @@ static __always_inline __u32 xb_pick(const struct xb_bank *bank, __u32 number)
 	return bank->pick[xb_pick_index(n, number) & (XB_MAX_SLAVES - 1)];
 }
 
-/* Modes 5 and 6 (5.1): a balanced packet's bucket, or its hash, or the slave of an ARP packet's client; the active slave
- * takes the rest. */
+/* Modes 5 and 6 (`balance.frames`): a balanced packet's bucket, or its hash, or the slave of an ARP packet's client;
+ * the active slave takes the rest. */
 static __always_inline __u32 xb_balance(struct xb_bank *bank, struct xb_frame *ctx, __u32 mode)
 {
 	const __u32 dynamic = XB_CFG_DYNAMIC_LB;
@@ -208,7 +208,7 @@ static __always_inline int xb_broadcast_member(struct xb_table *table, const str
 	return 0;
 }
 
-/* The slave that a queue mapping asks for (1.9), or XB_NO_SLOT: then the mode chooses. */
+/* The slave that a queue mapping asks for (`select.queue`), or XB_NO_SLOT: then the mode chooses. */
 static __noinline __attribute__((unused)) __u32 xb_override(struct xb_table *table, struct xb_bank *bank, __u32 queue)
 {
 	__u32 n = table->n_slots;

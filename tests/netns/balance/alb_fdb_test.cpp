@@ -33,7 +33,7 @@ public:
         fdb.forget_moves();
         dwell();
     }
-    // Each slave shows its address once a second (5.3): that must move nothing.
+    // Each slave shows its address once a second (`balance.learning`): that must move nothing.
     void dwell() const {
         holds_for([] { return true; }, 1100ms, 20ms);
     }
@@ -98,7 +98,7 @@ void slaves_leave_and_join(const Traffic &traffic) {
     lab.cli().ok("link set bond0 type bond active_slave e1");
     CHECK(is_at(traffic, bond, "s1"));
     traffic.dwell();
-    check_moves(traffic, 2); // two that are alive swap (5.5): each address moves to the other's port
+    check_moves(traffic, 2); // two that are alive swap (`balance.active`): each address moves to the other's port
     const MacAddr lent = lab.status().slave("e0").mac;
     lab.cli().ok("link set e1 nomaster");
     CHECK(is_at(traffic, bond, "s0"));
@@ -120,7 +120,7 @@ TEST_CASE("the switch never finds an address on two ports while links fail, slav
     const Traffic traffic("miimon 100 mode " + mode);
     CAPTURE(mode);
     check_moves(traffic, 0);
-    links_fail_and_return(traffic, mode == "balance-alb"); // a dead slave's address is shown on the active one (5.7)
+    links_fail_and_return(traffic, mode == "balance-alb"); // and dead ones' shown (`balance.dead`)
     traffic.lab.cli().ok("link set bond0 type bond active_slave e0");
     CHECK(is_at(traffic, traffic.lab.status().mac, "s0"));
     traffic.fdb.forget_moves();
