@@ -2,6 +2,7 @@
 // What the documents say by the way: blocks, links, paths, commands, lists.
 #include <algorithm>
 #include <catch2/catch.hpp>
+#include <cctype>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -9,11 +10,15 @@
 #include <regex>
 #include <set>
 #include <sstream>
+#include <utility>
+#include <variant>
 
 #include "tests/docs/pages.h"
 #include "user/api/protocol.h"
 #include "user/cli/command.h"
 #include "user/files/attributes.h"
+#include "user/import/export.h"
+#include "user/import/machine.h"
 
 using namespace xbond;
 using namespace xbond::test;
@@ -48,6 +53,19 @@ std::string all_code() {
         }
     }
     return code;
+}
+
+std::set<std::string> identifiers(const std::string &code) {
+    std::set<std::string> found;
+    std::string one;
+    for (const char c : code) {
+        if (std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_') {
+            one += c;
+        } else if (!one.empty()) {
+            found.insert(std::exchange(one, ""));
+        }
+    }
+    return found;
 }
 
 std::vector<std::smatch> matches(const std::string &text, const std::regex &pattern) {
@@ -213,14 +231,15 @@ TEST_CASE("docs: functions that are named are in the code") {
 }
 
 TEST_CASE("docs/terms.md: what a term is called in the code is there") {
-    const auto code = all_code(), page = docs::read("docs/terms.md");
+    const auto names = identifiers(all_code());
+    const auto page = docs::read("docs/terms.md");
     const std::regex row(R"(\n\| [^|]+ \| ([^|]+) \|)"), name(R"(`(?:[\w ]+::|struct )*(\w+)`)");
     std::size_t found = 0;
     for (const auto &m : matches(page, row)) {
         const auto meaning = m[1].str();
         for (const auto &called : matches(meaning, name)) {
             INFO(called.str());
-            CHECK(std::regex_search(code, std::regex("\\b" + called[1].str() + "\\b")));
+            CHECK(names.contains(called[1].str()));
             ++found;
         }
     }
@@ -305,6 +324,29 @@ TEST_CASE("docs/command-line.md and the help: every command, every exit code") {
         ++rows;
     }
     CHECK(rows == codes.size());
+}
+
+TEST_CASE("docs/command-line.md: the formats of import and export") {
+    const auto page = docs::read("docs/command-line.md");
+    for (const auto format : import::format_names()) {
+        INFO(format);
+        CHECK(page.find("| `" + std::string(format) + "` |") != std::string::npos);
+    }
+    for (const auto format : import::export_names()) {
+        INFO(format);
+        CHECK(page.find("`" + std::string(format) + "`") != std::string::npos);
+    }
+}
+
+TEST_CASE("docs/control-protocol.md: every request") {
+    const auto page = docs::read("docs/control-protocol.md");
+    const auto named = [&]<std::size_t... I>(std::index_sequence<I...>) {
+        for (const auto &request : {api::Request(std::in_place_index<I>)...}) {
+            INFO(api::command(request));
+            CHECK(page.find("| `" + std::string(api::command(request)) + "` |") != std::string::npos);
+        }
+    };
+    named(std::make_index_sequence<std::variant_size_v<api::Request>>());
 }
 
 TEST_CASE("docs/status-schema.md: the machines of transitions are those that the program names") {
