@@ -3,47 +3,10 @@
  * Transmit through the bond: egress of bond0, and ingress of the pair's other end for what comes out there
  * (PACKET_QDISC_BYPASS senders, and everything under full visibility).
  */
+#include "lib/broadcast.h"
 #include "lib/select.h"
 
-#include <linux/pkt_cls.h>
-
 char LICENSE[] SEC("license") = "GPL";
-
-static __always_inline int xb_drop(void)
-{
-	struct xb_counters *bond = xb_counters_of(XB_STATS_BOND);
-
-	if (bond)
-		bond->tx_dropped++;
-	return TC_ACT_SHOT;
-}
-
-/* A copy to every member but the last, which gets the original: as many frames as members, whatever fails. */
-static __always_inline int xb_broadcast(struct __sk_buff *ctx, struct xb_table *table, struct xb_bank *bank)
-{
-	struct xb_counters *counters;
-	__u32 last = XB_NO_SLOT;
-	__u32 id;
-
-	for (__u32 i = 0; i < XB_MAX_SLAVES; i++) {
-		if (i >= bank->n_pick)
-			break;
-		if (!xb_broadcast_member(table, bank, i, &id))
-			continue;
-		if (last < XB_MAX_SLAVES && !bpf_clone_redirect(ctx, table->slot[last].ifindex, 0)) {
-			counters = xb_counters_of(last);
-			if (counters)
-				xb_count_tx(counters, ctx);
-		}
-		last = id;
-	}
-	if (last >= XB_MAX_SLAVES)
-		return xb_drop();
-	counters = xb_counters_of(last);
-	if (counters)
-		xb_count_tx(counters, ctx);
-	return bpf_redirect(table->slot[last].ifindex, 0);
-}
 
 /* queue_id (`select.queue`). The slave picks its own queue: the mapping was for the bond. */
 static __always_inline int xb_send_override(struct __sk_buff *ctx, struct xb_table *table, __u32 id)

@@ -2,11 +2,13 @@
  *
  * The early half of xb_rx, where XDP pays: drops what a suppressed slave floods up before an skb exists, and gives LACP
  * and marker frames to the controller's AF_XDP sockets, what rules say to those of applications. What it passes, xb_rx
- * judges.
+ * judges, unless somebody's program is chained: that gets what the bond would get, and decides. Built twice: XB_FRAGS for
+ * chained programs that take frames in fragments.
  */
 #include "lib/application.h"
 #include "lib/arp.h"
-#include "lib/events.h" /* not used here; every object of a set holds the maps of events and stats */
+#include "lib/devmaps.h" /* not used here, nor events: every object of a set holds the maps of events and stats */
+#include "lib/events.h"
 #include "lib/parse.h"
 #include "lib/slow_proto.h"
 #include "lib/stats.h"
@@ -21,6 +23,20 @@ struct {
 	__type(key, __u32);
 	__type(value, __u32);
 } xb_xsk SEC(".maps");
+
+#ifdef XB_FRAGS
+#define XB_XDP_SECTION "xdp.frags"
+#define xb_chain xb_chain_frags
+#else
+#define XB_XDP_SECTION "xdp"
+#endif
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u32);
+} xb_chain SEC(".maps");
 
 /* For libxdp's dispatcher: before ordinary programs (50); the next one sees what this one passes. */
 struct {
@@ -54,6 +70,8 @@ __noinline int xb_xdp_stamp(struct xdp_md *ctx, __u32 id)
 		return 0;
 	if (!(flags & XB_SLOT_HEAR_VALID))
 		xb_stamp_any(id);
+	else if (!(eth->h_dest[0] & 1) && !xb_same_mac(eth->h_dest, bank->slot[id].mac))
+		return 0; /* for another host */
 	else if (protocol == bpf_htons(ETH_P_ARP) && (const void *)(at + sizeof(struct xb_arp)) <= data_end)
 		xb_stamp_arp(bank, id, flags, (const struct xb_arp *)at);
 	else if (protocol == bpf_htons(ETH_P_IPV6) && (const void *)(at + XB_ICMP6_BYTES) <= data_end)
@@ -61,23 +79,23 @@ __noinline int xb_xdp_stamp(struct xdp_md *ctx, __u32 id)
 	return 0;
 }
 
-/* Behind the checks of suppression: what is not the controller's, and not for the slave itself. The monitors see what
- * xb_rx will not. */
-static __always_inline int xb_to_application(struct xdp_md *ctx, __u32 id, __u32 flags)
+/* Whether xb_rx would not give it to the bond: for the slave's sake, or as a stray (rlb_hear.h), which comes in on every
+ * slave. This program is not frozen to a mode. */
+static __always_inline int xb_is_unwanted(const struct ethhdr *eth, const struct xb_bank *bank, __u32 id, __u32 flags)
 {
-	const struct xb_bank *bank = xb_get_bank(&xb_the_table);
-	const struct ethhdr *eth = xb_eth(ctx->data, ctx->data_end);
-	__u32 rule;
+	if (xb_is_link_local(eth) || (flags & XB_SLOT_SUPPRESS) || ((flags & XB_SLOT_SUPPRESS_FLOOD) && (eth->h_dest[0] & 1)))
+		return 1;
+	return (flags & XB_SLOT_REWRITE_DST) && xb_mode_balances_load(XB_HOW_BITS(bank->how, XB_HOW_MODE, 4)) &&
+	       id != bank->active && xb_same_mac(eth->h_dest, bank->bond_mac);
+}
+
+/* The monitors see what xb_rx will not. */
+static __always_inline int xb_to_application(struct xdp_md *ctx, const struct xb_bank *bank, __u32 id, __u32 flags)
+{
+	__u32 rule = xb_app_rule(ctx, id);
+	const struct ethhdr *eth;
 	int verdict;
 
-	if (!xb_rules.n || !eth || (flags & XB_SLOT_SUPPRESS) || xb_is_link_local(eth))
-		return XDP_PASS;
-	if ((flags & XB_SLOT_SUPPRESS_FLOOD) && (eth->h_dest[0] & 1))
-		return XDP_PASS;
-	/* Perhaps a stray of load balancing, which comes in on every slave: xb_rx tells. */
-	if ((flags & XB_SLOT_REWRITE_DST) && id != bank->active && xb_same_mac(eth->h_dest, bank->bond_mac))
-		return XDP_PASS;
-	rule = xb_app_rule(ctx, id);
 	if (rule >= XB_XSK_RULES)
 		return XDP_PASS;
 	verdict = xb_give_to_application(ctx, rule, id);
@@ -91,7 +109,30 @@ static __always_inline int xb_to_application(struct xdp_md *ctx, __u32 id, __u32
 	return XDP_REDIRECT;
 }
 
-SEC("xdp")
+/* Behind what is the controller's and the slave's own: applications first, then the chained program, which may drop the
+ * frame or send it elsewhere: xb_rx would never see it, so what counts for the monitors counts here. */
+static __always_inline int xb_to_others(struct xdp_md *ctx, __u32 id, __u32 flags)
+{
+	const struct xb_bank *bank = xb_get_bank(&xb_the_table);
+	const struct ethhdr *eth = xb_eth(ctx->data, ctx->data_end);
+	int verdict;
+
+	if (!eth || xb_is_unwanted(eth, bank, id, flags))
+		return XDP_PASS;
+	if (xb_rules.n) {
+		verdict = xb_to_application(ctx, bank, id, flags);
+		if (verdict != XDP_PASS)
+			return verdict;
+	}
+	if (!xb_the_table.chained)
+		return XDP_PASS;
+	if (flags & XB_SLOT_HEAR)
+		xb_xdp_stamp(ctx, id);
+	bpf_tail_call(ctx, &xb_chain, 0);
+	return XDP_PASS;
+}
+
+SEC(XB_XDP_SECTION)
 int xb_xdp(struct xdp_md *ctx)
 {
 	const void *data_end = (const void *)(long)ctx->data_end;
@@ -116,7 +157,7 @@ int xb_xdp(struct xdp_md *ctx)
 	/* Unicast to a backup still reaches packet sockets on the slave (R5). */
 	if (!(flags & (XB_SLOT_SUPPRESS | XB_SLOT_SUPPRESS_FLOOD)) || !(flags & XB_SLOT_EARLY_DROP) || !(eth->h_dest[0] & 1) ||
 	    xb_is_link_local(eth))
-		return xb_to_application(ctx, id, flags);
+		return (xb_rules.n | table->chained) ? xb_to_others(ctx, id, flags) : XDP_PASS;
 	if (flags & XB_SLOT_HEAR)
 		xb_xdp_stamp(ctx, id);
 	counters = xb_counters_of(id);

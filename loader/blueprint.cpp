@@ -73,7 +73,7 @@ Result<Blueprint> Blueprint::make(ObjectKind kind, CarrierCheck carrier) {
     XB_TRY(object, Object::open(kind, carrier, {}));
     blueprint.name_ = bpf_object__name(object->get());
     blueprint.take_values(*object);
-    if (kind == ObjectKind::xdp) {
+    if (kind == ObjectKind::xdp || kind == ObjectKind::xdp_frags) {
         bpf_program *program = nullptr;
         bpf_object__for_each_program(program, object->get()) { bpf_program__set_autoload(program, false); }
     }
@@ -143,7 +143,10 @@ Result<void> Blueprint::make_maps(Maps &maps) const {
 
 Result<Fd> Blueprint::make_map(const Map &map, const xb_config &config) const {
     const bpf_map_info &like = map.like;
-    LIBBPF_OPTS(bpf_map_create_opts, options, .map_flags = like.map_flags);
+    // The kernel puts the flag on every devmap, and takes it from nobody.
+    const bool is_devmap = like.type == BPF_MAP_TYPE_DEVMAP;
+    const std::uint32_t flags = is_devmap ? like.map_flags & ~BPF_F_RDONLY_PROG : like.map_flags;
+    LIBBPF_OPTS(bpf_map_create_opts, options, .map_flags = flags);
     if (like.btf_id != 0) {
         options.btf_fd = static_cast<std::uint32_t>(types_.get());
         options.btf_key_type_id = like.btf_key_type_id;
@@ -171,7 +174,7 @@ Result<Fd> Blueprint::make_map(const Map &map, const xb_config &config) const {
         }
     }
     // The verifier takes what is frozen for constants, unless programs may write it.
-    const bool constant = (like.map_flags & BPF_F_RDONLY_PROG) != 0;
+    const bool constant = (flags & BPF_F_RDONLY_PROG) != 0;
     if ((constant || map.shared == XB_MAP_VIEW) && bpf_map_freeze(fd.get()) != 0) {
         return kernel_error(errno, std::string("cannot freeze map ") + like.name + " of BPF object " + name_);
     }

@@ -110,6 +110,9 @@ Result<LinkInfo> link_info(int link_fd) {
 }
 
 Result<ProgramInfo> program_info(int prog_fd) {
+    if (const std::string what = kind_of(prog_fd); !what.starts_with("anon_inode:bpf-prog")) {
+        return fail(EINVAL, "no BPF program: " + what);
+    }
     struct bpf_prog_info info {};
     std::array<std::uint32_t, 64> ids{};
     info.nr_map_ids = ids.size();
@@ -120,6 +123,7 @@ Result<ProgramInfo> program_info(int prog_fd) {
     }
     ProgramInfo result;
     result.id = info.id;
+    result.type = info.type;
     std::memcpy(&result.tag, info.tag, sizeof(result.tag));
     result.name.assign(info.name, strnlen(info.name, sizeof(info.name)));
     result.map_ids.assign(ids.begin(), ids.begin() + std::min<std::size_t>(info.nr_map_ids, ids.size()));

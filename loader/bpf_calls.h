@@ -40,7 +40,8 @@ Result<LinkInfo> link_info(int link_fd); // EINVAL: of no link
 
 struct ProgramInfo {
     std::uint32_t id = 0;
-    std::uint64_t tag = 0; // the kernel's hash of the instructions
+    std::uint32_t type = 0; // enum bpf_prog_type
+    std::uint64_t tag = 0;  // the kernel's hash of the instructions
     std::string name;
     std::vector<std::uint32_t> map_ids;
 };

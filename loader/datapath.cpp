@@ -7,18 +7,15 @@
 #include <chrono>
 #include <linux/bpf.h>
 #include <net/if.h>
+#include <tuple>
 
 #include "loader/bpf_calls.h"
 #include "loader/datapath_impl.h"
 #include "loader/xdp/applications.h"
-#include "loader/xdp/attach.h"
-#include "loader/xdp/drivers.h"
 #include "xbond/counters.h"
 
 namespace xbond::loader {
 namespace {
-
-using Attached = XdpState::Attached;
 
 Result<void> check_slot(SlotId slot) {
     if (slot >= XB_MAX_SLAVES) {
@@ -26,23 +23,6 @@ Result<void> check_slot(SlotId slot) {
                     "slot " + std::to_string(slot) + " is out of range (0.." + std::to_string(XB_MAX_SLAVES - 1) + ")");
     }
     return {};
-}
-
-// What a policy asks for on a driver, and why.
-XdpState wanted_xdp(XdpPolicy policy, std::string_view driver) {
-    switch (policy) {
-    case XdpPolicy::native:
-        return {Attached::native, "xdp native"};
-    case XdpPolicy::generic:
-        return {Attached::generic, "xdp generic"};
-    case XdpPolicy::off:
-        return {Attached::none, "xdp off"};
-    case XdpPolicy::automatic:
-        break;
-    }
-    const XdpDriverRule &rule = xdp_rule(driver);
-    return {rule.native ? Attached::native : Attached::none,
-            "xdp auto, driver " + std::string(driver) + ": " + std::string(rule.reason)};
 }
 
 } // namespace
@@ -142,41 +122,14 @@ void DataPath::detach_slave(SlotId slot, std::uint32_t ifindex) {
     impl_->rx[slot].reset();
 }
 
+Result<XdpState> DataPath::set_xdp(const XdpSlave &slave) {
+    XB_TRY_VOID(check_slot(slave.slot));
+    return impl_->set_xdp(slave);
+}
+
 Result<XdpState> DataPath::set_xdp(SlotId slot, std::uint32_t ifindex, XdpPolicy policy, std::string_view driver,
                                    bool needed) {
-    if (needed && policy == XdpPolicy::automatic) {
-        auto native = set_xdp(slot, ifindex, XdpPolicy::native, driver, needed);
-        auto done = native ? std::move(native) : set_xdp(slot, ifindex, XdpPolicy::generic, driver, needed);
-        if (done) {
-            done->why = "xdp auto, for the rules of xsk_allow";
-        }
-        return done;
-    }
-    XB_TRY_VOID(check_slot(slot));
-    const IsOurs ours = [this](std::uint32_t id) { return impl_->is_ours(id); };
-    const IsOurs knows_rules = [this](std::uint32_t id) { return impl_->uses(id, XB_MAP_XSK_RULES); };
-    XdpState state = wanted_xdp(policy, driver);
-    const Attached before = find_xdp(ifindex, ours);
-    if (before == state.attached && (!needed || find_xdp(ifindex, knows_rules) == before)) {
-        return state;
-    }
-    // The kernel refuses native and generic at once. In between, xb_rx does all of xb_xdp's work.
-    XB_TRY_VOID(detach_xdp(ifindex, ours));
-    if (state.attached == Attached::none) {
-        return state;
-    }
-    const xb_config config = make_config(impl_->config, impl_->set);
-    auto attached = attach_xdp(ifindex, state.attached, config, impl_->maps);
-    if (attached) {
-        return state;
-    }
-    if (policy == XdpPolicy::automatic) {
-        return XdpState{Attached::none, state.why + "; refused: " + attached.error().message};
-    }
-    if (before != Attached::none) {
-        (void)attach_xdp(ifindex, before, config, impl_->maps);
-    }
-    return tl::unexpected(attached.error());
+    return set_xdp({slot, ifindex, policy, std::string(driver), needed});
 }
 
 Result<void> DataPath::set_xsk(SlotId slot, unsigned queue, int xsk_fd) {
@@ -252,11 +205,34 @@ Bank DataPath::Impl::with_entry(Bank bank) const {
 void DataPath::publish(const Bank &bank) {
     const xb_monitor before = published().monitor;
     impl_->table.publish(impl_->with_entry(bank));
+    impl_->set_targets(published());
     if (const int view = impl_->view; view >= 0) {
         (void)run_once(view, impl_->config.bond_ifindex, impl_->view_interval_us);
     }
     // After the flip, or an answer of the old target could still stamp the new one.
     impl_->forget_replaced_targets(before, bank.monitor);
+}
+
+// A device takes its entries along when it goes.
+void DataPath::Impl::set_targets(const Bank &bank) {
+    std::array<std::uint32_t, XB_MAX_SLAVES> members{};
+    for (std::uint32_t i = 0; i < bank.n_pick; ++i) {
+        if (const SlotId slot = bank.pick[i]; slot < XB_MAX_SLAVES) {
+            members.at(slot) = table.slot_ifindex(slot);
+        }
+    }
+    for (std::uint32_t slot = 0; slot < XB_MAX_SLAVES; ++slot) {
+        const std::uint32_t device = table.slot_ifindex(static_cast<SlotId>(slot));
+        for (const auto &[name, now, wanted] :
+             {std::tuple{XB_MAP_OUT, &out, device}, std::tuple{XB_MAP_ALL, &all, members.at(slot)}}) {
+            if (now->at(slot) == wanted || maps.fd(name) < 0) {
+                continue;
+            }
+            now->at(slot) = wanted;
+            (void)(wanted != 0 ? bpf_map_update_elem(maps.fd(name), &slot, &wanted, BPF_ANY)
+                               : bpf_map_delete_elem(maps.fd(name), &slot));
+        }
+    }
 }
 
 const Bank &DataPath::published() const { return impl_->table.published(); }

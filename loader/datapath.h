@@ -5,8 +5,10 @@
 // Pin layout, below `<bpffs>/xbond/<netns inode>/<bond>/`:
 //   xb_table xb_stamps xb_lb xb_stats xb_events    the maps of abi.h
 //   xb_own4 xb_own6 xb_watch xb_xsk
+//   xb_chain xb_chain_frags xb_out xb_all          for other people's XDP programs
 //   xb_view xb_view_timer xb_xsk_rules xb_xsk_apps    made when they are needed
 //   xb_tx xb_rx xb_learn xb_look xb_watch_arm      the programs in use
+//   xb_chained                                     somebody's program behind xb_xdp
 //   tx_bond tx_peer rx_<slot>                      links, where the kind of hook in use has any (loader/hook)
 //   build_<hash>                                   empty directory: which build's programs they are
 //   carrier_<check> qdisc_<ifindex>                empty directories: the variant in use; a clsact qdisc made by us
@@ -19,6 +21,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -37,6 +40,16 @@ namespace xbond::loader {
 struct XdpState {
     enum class Attached { none, native, generic } attached = Attached::none;
     std::string why;
+};
+
+// Somebody's XDP program behind xb_xdp, as the kernel tells of it.
+struct ChainedProgram {
+    std::uint32_t id = 0;
+    std::string name;
+    bool frags = false;                 // takes frames in fragments
+    std::vector<std::uint32_t> map_ids; // those it uses
+
+    bool operator==(const ChainedProgram &) const = default;
 };
 
 // What is published in one flip. Slot devices are set apart (set_slot, clear_slot).
@@ -94,8 +107,16 @@ public:
     std::vector<std::string> mend_hooks();
     void end_rivals(); // Hook::end_rivals() on all hooks, when this data path is ready to decide
 
+    struct XdpSlave {
+        SlotId slot = 0;
+        std::uint32_t ifindex = 0;
+        XdpPolicy policy = XdpPolicy::automatic;
+        std::string driver;
+        bool needed = false; // applications have rules
+    };
     // Attaches, switches or removes xb_xdp; a policy that the driver refuses is an error, except automatic. With rules
-    // for applications (`needed`) automatic means wherever the device takes it.
+    // or a chained program automatic means wherever the device takes it: native, or generic where it has no native XDP.
+    Result<XdpState> set_xdp(const XdpSlave &);
     Result<XdpState> set_xdp(SlotId, std::uint32_t ifindex, XdpPolicy, std::string_view driver, bool needed = false);
     // Which frames AF_XDP sockets of applications get: for hands. A rule's map of sockets, key as in xb_xsk.
     Result<void> set_xsk_rules(std::span<const xb_xsk_rule>);
@@ -106,6 +127,15 @@ public:
     Result<void> open_view(Ms interval);
     Result<void> set_view(Ms interval);
     int view_fd() const; // of a map that nobody in user space can write; -1: there is none yet
+
+    // Gives somebody's XDP program the place behind xb_xdp on every slave, instead of the one that had it: on all at
+    // once, and never without either, where both take frames the same way (`frags`); else slave after slave. On error
+    // everything is as before. Not while a slave's policy is off.
+    Result<std::vector<XdpState>> chain(int prog_fd, bool frags, std::span<const XdpSlave>);
+    std::vector<Result<XdpState>> unchain(std::span<const XdpSlave>);
+    const std::optional<ChainedProgram> &chained() const; // for whoever calls chain()
+    // With a chained program: xb_xdp that somebody has taken off a slave is put back. What was done, for people.
+    std::vector<std::string> mend_xdp(std::span<const XdpSlave>);
 
     // Gives xb_xdp an AF_XDP socket for the slow protocols of one slave's receive queue; without one it passes them.
     // The kernel forgets a socket that is closed. ENOTSUP: this kernel has no AF_XDP.
@@ -183,6 +213,7 @@ PinnedDevices pinned_devices(const std::filesystem::path &pin_dir);
 // longer than a name can be. Put back, what has come in their place is removed.
 Result<void> set_pins_aside(const std::filesystem::path &pin_dir);
 void put_pins_back(const std::filesystem::path &pin_dir);
+Result<Fd> chained_aside(const std::filesystem::path &pin_dir); // the program that is chained there
 void end_xdp_aside(const std::filesystem::path &pin_dir, std::span<const std::uint32_t> devices);
 void remove_pins_aside(const std::filesystem::path &pin_dir, std::span<const std::uint32_t> devices);
 // A bond that was renamed while no controller ran. EEXIST: there are pins of that name already.

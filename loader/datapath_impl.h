@@ -5,6 +5,7 @@
 #include <array>
 #include <atomic>
 #include <memory>
+#include <optional>
 #include <span>
 #include <utility>
 
@@ -33,6 +34,7 @@ struct DataPath::Impl {
     void forget_stamps(SlotId slot);
     void forget_replaced_targets(const xb_monitor &before, const xb_monitor &after);
     void free_clients();
+    void set_targets(const Bank &bank); // of redirects from XDP
 
     Config config;
     Features features; // hook and carrier: what is in use
@@ -48,6 +50,8 @@ struct DataPath::Impl {
     std::unique_ptr<Hook> tx_bond;
     std::unique_ptr<Hook> tx_peer;
     std::array<std::unique_ptr<Hook>, XB_MAX_SLAVES> rx;
+    // What the devmaps hold, by slot; 0: nothing.
+    std::array<std::uint32_t, XB_MAX_SLAVES> out{}, all{};
     // Somebody else may insist on the last place, too: each move makes the pause until the next one longer.
     unsigned moves = 0, looks_to_skip = 0;
     // What keeps the view true: hands load it, the loop runs it at each publish(). One that was replaced stays open
@@ -58,8 +62,18 @@ struct DataPath::Impl {
 
     HookPlace rx_place(SlotId slot, std::uint32_t ifindex) const;
 
+    // xdp/chain.cpp
+    std::optional<ChainedProgram> chained;
+    void adopt_chained();
+    Result<XdpState> set_xdp(const XdpSlave &slave);
+    Result<void> fill_chain(int prog_fd, bool frags);
+    Result<std::vector<XdpState>> set_xdp_on_all(std::span<const XdpSlave> slaves);
+
 private:
+    Result<void> place_xdp(std::uint32_t ifindex, XdpState::Attached wanted, bool needed);
+    Result<void> make_chain_map(bool frags);
     Result<void> open_maps();
+    Result<void> add_xdp_maps();
     Result<void> adopt_programs();
     HookPlace tx_bond_place() const;
     HookPlace tx_peer_place() const;

@@ -168,6 +168,7 @@ Result<void> DataPath::Impl::adopt() {
             XB_TRY_VOID(expect_shape(maps.fd(map), map, size, entries));
         }
     }
+    XB_TRY_VOID(add_xdp_maps());
     XB_TRY_VOID(open_maps());
     if (table.layout() != XB_LAYOUT_VERSION) {
         return fail(EPROTO, "the pinned data path has layout version " + std::to_string(table.layout()) +
@@ -182,8 +183,17 @@ Result<void> DataPath::Impl::adopt() {
         return tl::unexpected(to_proto(adopted.error()));
     }
     XB_TRY_VOID(adopt_slaves());
+    adopt_chained();
     compare_build();
     return finish_swap();
+}
+
+// Those that the pins of an earlier revision lack. Without AF_XDP no program needs them.
+Result<void> DataPath::Impl::add_xdp_maps() {
+    if (!features.af_xdp || maps.fd(XB_MAP_ALL) >= 0) {
+        return {};
+    }
+    return make_missing(ObjectKind::xdp);
 }
 
 // The hook on the bond tells the kind in use, for the slaves' hooks too.

@@ -24,6 +24,7 @@
 #include "xb_watch_kfunc.skel.h"
 #include "xb_watch_probe.skel.h"
 #include "xb_xdp.skel.h"
+#include "xb_xdp_frags.skel.h"
 
 namespace xbond::loader {
 namespace {
@@ -122,6 +123,8 @@ Result<Object> Object::open(ObjectKind kind, CarrierCheck carrier, const xb_conf
         return open_skeleton<xb_rx>(config);
     case ObjectKind::xdp:
         return open_skeleton<xb_xdp>(config);
+    case ObjectKind::xdp_frags:
+        return open_skeleton<xb_xdp_frags>(config);
     }
     return fail(EINVAL, "no such BPF object");
 }

@@ -20,23 +20,24 @@ namespace xbond::loader {
 // The maps of abi.h; a map that no object has made yet has no descriptor.
 class Maps {
 public:
-    static constexpr std::array<std::string_view, 13> names{
-        XB_MAP_TABLE, XB_MAP_STAMPS, XB_MAP_LB,   XB_MAP_STATS,      XB_MAP_EVENTS,    XB_MAP_OWN4,    XB_MAP_OWN6,
-        XB_MAP_WATCH, XB_MAP_XSK,    XB_MAP_VIEW, XB_MAP_VIEW_TIMER, XB_MAP_XSK_RULES, XB_MAP_XSK_APPS};
+    static constexpr std::array<std::string_view, 17> names{
+        XB_MAP_TABLE,    XB_MAP_STAMPS, XB_MAP_LB,          XB_MAP_STATS, XB_MAP_EVENTS,     XB_MAP_OWN4,
+        XB_MAP_OWN6,     XB_MAP_WATCH,  XB_MAP_XSK,         XB_MAP_VIEW,  XB_MAP_VIEW_TIMER, XB_MAP_XSK_RULES,
+        XB_MAP_XSK_APPS, XB_MAP_CHAIN,  XB_MAP_CHAIN_FRAGS, XB_MAP_OUT,   XB_MAP_ALL};
 
     int fd(std::string_view name) const; // -1: not made
     void add(std::string_view name, Fd fd);
 
     Result<void> pin_all(const std::filesystem::path &dir) const; // those that are not pinned yet
-    // ENOENT when a map that every data path has is missing; the others depend on the kernel, on the revision that made
-    // the pins, or on what was asked for.
+    // ENOENT when a map that every data path has is missing; the others depend on the kernel, on the revision that
+    // made the pins, or on what was asked for.
     static Result<Maps> open_pins(const std::filesystem::path &dir);
 
 private:
     std::array<Fd, names.size()> fds_;
 };
 
-enum class ObjectKind { tx, rx, watch, xdp, view };
+enum class ObjectKind { tx, rx, watch, xdp, xdp_frags, view };
 
 // One opened BPF object, for a blueprint or for libxdp.
 class Object {
@@ -57,7 +58,8 @@ private:
     const xb_config *config_ = nullptr;
 };
 
-// What runs. xb_learn, xb_look and xb_watch_arm know no ProgramSet; they are missing where there is no carrier check.
+// What runs. xb_learn, xb_look and xb_watch_arm know no ProgramSet; they are missing where there is no carrier
+// check.
 struct Programs {
     Fd tx;
     Fd rx;
@@ -81,12 +83,12 @@ Result<Programs> load_programs(std::span<const ObjectKind> kinds, const xb_confi
                                const Maps &maps);
 
 // Runs xb_watch_arm: starts the timer of the carrier watch, which looks at the groups on `bond` too, changes its
-// interval or stops it (0). The kernel makes the timer without waiting for memory; when it finds none this tries again
-// for up to 63 ms, asleep in between.
+// interval or stops it (0). The kernel makes the timer without waiting for memory; when it finds none this tries
+// again for up to 63 ms, asleep in between.
 Result<void> arm_watch(int prog_fd, std::uint32_t bond, Ms interval);
 
-// The name of a mark beside the pins: these programs, which run, are those of this build's BPF objects. It names both,
-// because a controller of an older build replaces programs and knows no marks.
+// The name of a mark beside the pins: these programs, which run, are those of this build's BPF objects. It names
+// both, because a controller of an older build replaces programs and knows no marks.
 inline constexpr std::string_view build_prefix = "build_";
 std::string build_mark(const Programs &running);
 

@@ -198,6 +198,8 @@ void put_pins_back(const fs::path &pin_dir) {
     fs::rename(aside(pin_dir), pin_dir, ignored);
 }
 
+Result<Fd> chained_aside(const fs::path &pin_dir) { return open_pin(aside(pin_dir) / "xb_chained"); }
+
 void end_xdp_aside(const fs::path &pin_dir, std::span<const std::uint32_t> devices) {
     const Pinned pinned = read_pins(aside(pin_dir));
     for (const std::uint32_t ifindex : devices) {

@@ -85,6 +85,8 @@ void Table::count_slots() {
 
 void Table::set_lease(std::uint64_t until) { store(table_->lease_until, decltype(xb_table::lease_until){until}); }
 
+void Table::set_chained(bool chained) { store(table_->chained, decltype(xb_table::chained){chained}); }
+
 bool Table::latched(SlotId slot) const { return load(table_->slot[slot].latched) != 0; }
 
 void Table::clear_latch(SlotId slot) { store(table_->slot[slot].latched, std::uint32_t{0}); }

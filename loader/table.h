@@ -40,6 +40,7 @@ public:
     bool latched(SlotId slot) const;
     void clear_latch(SlotId slot);
     void set_lease(std::uint64_t until);
+    void set_chained(bool); // a word of its own: hands may
 
 private:
     void count_slots();

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only
  *
- * A packet as the shared text sees it: read in place where it is linear, by bpf_skb_load_bytes where not.
+ * A packet as the shared text sees it: read in place where it is linear, by a helper where not. This is an skb;
+ * frame/xdp.h is the same for XDP (XBOND_XDP), which has no skb yet.
  */
 #ifndef XB_FRAME_H
 #define XB_FRAME_H
@@ -9,60 +10,30 @@
 #include <bpf/bpf_helpers.h>
 
 #include "lib/parse.h"
-
-/* The frame is the program's context itself, so that functions that are called get it in a register. */
-#define xb_frame __sk_buff
+#include "lib/stats.h"
 
 /* Of functions that every caller would repeat. */
 #define XB_OUTLINE static inline __attribute__((noinline))
 
-/* Where the linear part has what lies at `off` (below 64 kB), to be read once xb_is_linear says that it does. */
-static __always_inline const void *xb_linear(const struct xb_frame *frame, __u32 off)
-{
-	const void *at = (const void *)(long)frame->data + off;
-
-	/* One register for the pointer that is compared and the one that is read, or the verifier loses the range. */
-	asm volatile("" : "+r"(at));
-	return at;
-}
-
-static __always_inline int xb_is_linear(const struct xb_frame *frame, const void *at, __u32 len)
-{
-	return at + len <= (const void *)(long)frame->data_end;
-}
-
-/* `len` bytes at `off`, copied into `buf` where not linear; null when the packet is shorter. */
-static __always_inline const void *xb_at(const struct xb_frame *frame, __u32 off, __u32 len, void *buf)
-{
-	const void *at = xb_linear(frame, off);
-
-	if (xb_is_linear(frame, at, len))
-		return at;
-	return bpf_skb_load_bytes(frame, off, buf, len) ? 0 : buf;
-}
-
-/* Always copied, at an offset without bounds. */
-static __always_inline const void *xb_copy(const struct xb_frame *frame, __u32 off, __u32 len, void *buf)
-{
-	return bpf_skb_load_bytes(frame, off, buf, len) ? 0 : buf;
-}
-
-static __always_inline const __u8 *xb_frame_eth(const struct xb_frame *frame)
-{
-	return (const __u8 *)xb_eth(frame->data, frame->data_end);
-}
-
-static __always_inline __u32 xb_frame_protocol(const struct xb_frame *frame)
-{
-	return frame->protocol;
-}
-
-static __always_inline __u32 xb_frame_tci(const struct xb_frame *frame)
-{
-	return frame->vlan_present ? frame->vlan_tci : 0;
-}
+#ifdef XBOND_XDP
+#include "lib/frame/xdp.h"
+#else
+#include "lib/frame/skb.h"
+#endif
 
 #include "xbond/classify.h"
 #include "xbond/flow_hash.h"
+
+static __always_inline void xb_count_tx(struct xb_counters *counters, const struct xb_frame *ctx)
+{
+	counters->tx_packets += xb_packets(ctx);
+	counters->tx_bytes += xb_frame_len(ctx);
+}
+
+static __always_inline void xb_count_rx(struct xb_counters *counters, const struct xb_frame *ctx)
+{
+	counters->rx_packets += xb_packets(ctx);
+	counters->rx_bytes += xb_frame_len(ctx);
+}
 
 #endif

@@ -8,6 +8,7 @@
 #define XB_LB_H
 
 #include "lib/balance.h"
+#include "lib/frame.h"
 #include "lib/parse.h"
 #include "lib/table.h"
 
@@ -57,11 +58,11 @@ static __always_inline __u32 xb_bucket_slot(struct xb_bank *bank, __u32 number, 
 /* What a slave sends carries its own address, or the network would see one address on several ports. The active
  * slave's is the bond's. Written in place: the helper takes 35 ns for it. The kernel unshares clones before the program
  * starts, in the modes that get here only. */
-static __always_inline void xb_set_source(struct __sk_buff *ctx, const struct xb_bank *bank, __u32 id)
+static __always_inline void xb_set_source(struct xb_frame *ctx, const struct xb_bank *bank, __u32 id)
 {
-	struct ethhdr *eth = (void *)(long)ctx->data;
+	struct ethhdr *eth = (void *)(long)xb_ctx_of(ctx)->data;
 
-	if (id == bank->active || id >= XB_MAX_SLAVES || (void *)(eth + 1) > (void *)(long)ctx->data_end)
+	if (id == bank->active || id >= XB_MAX_SLAVES || (void *)(eth + 1) > (void *)(long)xb_ctx_of(ctx)->data_end)
 		return;
 	__builtin_memcpy(eth->h_source, bank->slot[id].mac, ETH_ALEN);
 }

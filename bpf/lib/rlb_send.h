@@ -90,7 +90,7 @@ static __noinline __u32 xb_choose_client(struct xb_bank *bank, const struct xb_a
 }
 
 /* ARP leaves the bond: its slave, whose address a reply carries from here on; XB_NO_SLOT: the active one. */
-static __noinline __u32 xb_arp_slot(struct __sk_buff *ctx, struct xb_bank *bank)
+static __noinline __u32 xb_arp_slot(struct xb_frame *ctx, struct xb_bank *bank)
 {
 	struct xb_arp arp __attribute__((aligned(8)));
 	__u8 mac[8];
@@ -98,12 +98,12 @@ static __noinline __u32 xb_arp_slot(struct __sk_buff *ctx, struct xb_bank *bank)
 
 	if (!xb_is_client_arp(ctx, &xb_the_table, bank, &arp))
 		return XB_NO_SLOT;
-	slot = xb_choose_client(bank, &arp, ctx->vlan_present ? ctx->vlan_tci & 0xfff : 0);
+	slot = xb_choose_client(bank, &arp, xb_frame_tci(ctx) & 0xfff);
 	if (slot >= XB_MAX_SLAVES || arp.op == bpf_htons(XB_ARPOP_REQUEST) ||
 	    xb_same_mac(arp.sender_mac, bank->slot[slot].mac))
 		return slot;
 	__builtin_memcpy(mac, bank->slot[slot].mac, ETH_ALEN);
-	bpf_skb_store_bytes(ctx, ETH_HLEN + XB_ARP_SENDER_MAC, mac, ETH_ALEN, 0);
+	xb_store(ctx, ETH_HLEN + XB_ARP_SENDER_MAC, mac, ETH_ALEN);
 	return slot;
 }
 

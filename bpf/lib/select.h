@@ -57,17 +57,25 @@ static __always_inline void xb_link_lost(struct xb_links *table, __u32 id)
 
 #include "xbond/pick.h"
 
-static __noinline int xb_count_failover(struct __sk_buff *ctx, __u32 id)
+/* In other people's programs, which are not frozen to a mode, global: verified once and not on every way that leads there. */
+#ifdef XBOND_SDK
+#define XB_ONCE __noinline
+#else
+#define XB_ONCE static __noinline
+#endif
+
+XB_ONCE int xb_count_failover(xb_ctx *ctx, __u32 id)
 {
 	struct xb_counters *counters = xb_counters_of(id);
 
+	XB_FRAME(frame, ctx);
 	if (counters)
-		counters->failover_tx += xb_packets(ctx);
+		counters->failover_tx += xb_packets(frame);
 	return 0;
 }
 
 /* The choice made final by the carrier check. `insist`: with no carrier anywhere, still send on the slave chosen. */
-static __always_inline struct xb_choice xb_checked(struct xb_table *table, struct xb_bank *bank, struct __sk_buff *ctx,
+static __always_inline struct xb_choice xb_checked(struct xb_table *table, struct xb_bank *bank, struct xb_frame *ctx,
 						   __u32 id, int insist)
 {
 	struct xb_choice choice = { .slot = id };
@@ -85,7 +93,7 @@ static __always_inline struct xb_choice xb_checked(struct xb_table *table, struc
 			choice.slot = other;
 			choice.failover = other != id;
 			if (choice.failover)
-				xb_count_failover(ctx, other);
+				xb_count_failover(xb_ctx_of(ctx), other);
 		} else if (!insist) {
 			choice.slot = XB_NO_SLOT;
 		}
@@ -97,7 +105,7 @@ static __always_inline struct xb_choice xb_checked(struct xb_table *table, struc
 /* Mode 0: pre-incremented per CPU, so the first packet on a CPU counts as 1. */
 static __always_inline __u32 xb_round_robin(void)
 {
-	__u32 per_slave = xb_cfg.packets_per_slave;
+	__u32 per_slave = XB_CFG_PER_SLAVE;
 	struct xb_counters *bond;
 	__u32 count;
 
@@ -110,24 +118,25 @@ static __always_inline __u32 xb_round_robin(void)
 	return per_slave == 1 ? count : count / per_slave;
 }
 
-static __noinline __u32 xb_hash_any(struct __sk_buff *ctx)
+XB_ONCE __u32 xb_hash_any(xb_ctx *ctx)
 {
-	return xb_flow_hash(ctx, xb_cfg.policy);
+	XB_FRAME(frame, ctx);
+	return xb_flow_hash(frame, XB_CFG_POLICY);
 }
 
 /* The most common packet under the most common policy, without a helper call: TCP or UDP over IPv4 without options or
  * fragments. The general walk gives it the same hash, 28 instructions later (VM lab, 6.12). */
-static __always_inline __u32 xb_hash(struct __sk_buff *ctx)
+static __always_inline __u32 xb_hash(struct xb_frame *ctx)
 {
 	struct xb_flow flow;
 	const __u8 *ip;
 
-	if (xb_cfg.policy != XB_POLICY_LAYER34 || ctx->protocol != bpf_htons(ETH_P_IP))
-		return xb_hash_any(ctx);
+	if (XB_CFG_POLICY != XB_POLICY_LAYER34 || !xb_is_ipv4(ctx))
+		return xb_hash_any(xb_ctx_of(ctx));
 	ip = xb_linear(ctx, ETH_HLEN);
 	if (!xb_is_linear(ctx, ip, 24) || ip[0] != 0x45 || xb_ipv4_is_fragment(ip) ||
 	    (ip[9] != XB_L4_TCP && ip[9] != XB_L4_UDP))
-		return xb_hash_any(ctx);
+		return xb_hash_any(xb_ctx_of(ctx));
 	xb_flow_ipv4(&flow, ip);
 	return xb_hash_fold(&flow, xb_word(ip + 20), 1);
 }
@@ -143,9 +152,9 @@ static __always_inline __u32 xb_pick(const struct xb_bank *bank, __u32 number)
 
 /* Modes 5 and 6 (`balance.frames`): a balanced packet's bucket, or its hash, or the slave of an ARP packet's client;
  * the active slave takes the rest. */
-static __always_inline __u32 xb_balance(struct xb_bank *bank, struct __sk_buff *ctx, __u32 mode)
+static __always_inline __u32 xb_balance(struct xb_bank *bank, struct xb_frame *ctx, __u32 mode)
 {
-	const __u32 dynamic = xb_cfg.tlb_dynamic_lb;
+	const __u32 dynamic = XB_CFG_DYNAMIC_LB;
 	__u32 id = XB_NO_SLOT, number = XB_NOT_BALANCED;
 
 	if (xb_mode_buckets_by_destination(mode))
@@ -153,19 +162,19 @@ static __always_inline __u32 xb_balance(struct xb_bank *bank, struct __sk_buff *
 	else if (xb_tlb_balances(ctx))
 		number = dynamic ? xb_hash(ctx) & (XB_BUCKETS - 1) : 0;
 	if (number < XB_BUCKETS)
-		id = dynamic ? xb_bucket_slot(bank, number, ctx->len) : xb_pick(bank, xb_hash(ctx));
-	else if (xb_mode_balances_clients(mode) && ctx->protocol == bpf_htons(ETH_P_ARP))
+		id = dynamic ? xb_bucket_slot(bank, number, xb_frame_len(ctx)) : xb_pick(bank, xb_hash(ctx));
+	else if (xb_mode_balances_clients(mode) && xb_is_arp(ctx))
 		id = xb_arp_slot(ctx, bank);
 	if (id < XB_MAX_SLAVES)
 		return id;
 	if (dynamic)
-		__sync_fetch_and_add(&xb_the_lb.unbalanced, ctx->len);
+		__sync_fetch_and_add(&xb_the_lb.unbalanced, xb_frame_len(ctx));
 	return bank->active;
 }
 
 /* Modes that send each packet once. */
 static __always_inline struct xb_choice xb_select(struct xb_table *table, struct xb_bank *bank,
-						  struct __sk_buff *ctx, __u32 mode)
+						  struct xb_frame *ctx, __u32 mode)
 {
 	switch (mode) {
 	case XB_MODE_ROUNDROBIN:
@@ -200,7 +209,7 @@ static __always_inline int xb_broadcast_member(struct xb_table *table, const str
 }
 
 /* The slave that a queue mapping asks for (`select.queue`), or XB_NO_SLOT: then the mode chooses. */
-static __noinline __u32 xb_override(struct xb_table *table, struct xb_bank *bank, __u32 queue)
+static __noinline __attribute__((unused)) __u32 xb_override(struct xb_table *table, struct xb_bank *bank, __u32 queue)
 {
 	__u32 n = table->n_slots;
 

@@ -23,24 +23,4 @@ static __always_inline struct xb_counters *xb_counters_of(__u32 entry)
 	return bpf_map_lookup_elem(&xb_stats, &entry);
 }
 
-/* Packets as the wire sees them: an skb that is not GSO says 0 segments. */
-static __always_inline __u64 xb_packets(const struct __sk_buff *ctx)
-{
-	__u32 segs = ctx->gso_segs;
-
-	return segs ? segs : 1;
-}
-
-static __always_inline void xb_count_tx(struct xb_counters *counters, const struct __sk_buff *ctx)
-{
-	counters->tx_packets += xb_packets(ctx);
-	counters->tx_bytes += ctx->len;
-}
-
-static __always_inline void xb_count_rx(struct xb_counters *counters, const struct __sk_buff *ctx)
-{
-	counters->rx_packets += xb_packets(ctx);
-	counters->rx_bytes += ctx->len;
-}
-
 #endif

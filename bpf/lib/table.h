@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only
  *
- * What every program of a bond reads: its frozen configuration and its published table.
+ * What every program of a bond reads: its published table, and its configuration, frozen; other people's programs
+ * (XBOND_SDK), which stay when the mode changes, find it in the table.
  *
  * The maps of abi.h are declared each beside the code that uses it, and so in the objects with that code; user space
  * makes them one by handing the descriptors of the first object, or of the pins, to the others.
@@ -12,9 +13,6 @@
 #include <bpf/bpf_helpers.h>
 
 #include "xbond/abi.h"
-
-/* Set before load: the verifier removes what the frozen mode does not need. */
-const volatile struct xb_config xb_cfg SEC(".rodata");
 
 struct xb_table xb_the_table SEC(XB_TABLE_SECTION);
 
@@ -28,5 +26,22 @@ static __always_inline struct xb_bank *xb_get_bank(struct xb_table *table)
 	XB_KEEP(bank);
 	return bank;
 }
+
+#ifdef XBOND_SDK
+static __always_inline __u32 xb_how(void)
+{
+	return xb_get_bank(&xb_the_table)->how;
+}
+#define XB_CFG_POLICY XB_HOW_BITS(xb_how(), XB_HOW_POLICY, 4)
+#define XB_CFG_PER_SLAVE XB_HOW_BITS(xb_how(), XB_HOW_PER_SLAVE, 16)
+#define XB_CFG_DYNAMIC_LB (xb_how() & XB_HOW_DYNAMIC_LB)
+#else
+/* Set before load: the verifier removes what the frozen mode does not need. */
+const volatile struct xb_config xb_cfg SEC(".rodata");
+
+#define XB_CFG_POLICY (xb_cfg.policy)
+#define XB_CFG_PER_SLAVE (xb_cfg.packets_per_slave)
+#define XB_CFG_DYNAMIC_LB (xb_cfg.tlb_dynamic_lb)
+#endif
 
 #endif

@@ -35,6 +35,13 @@
 #define XB_MAP_EVENTS "xb_events" /* RINGBUF of xb_event */
 #define XB_MAP_WATCH "xb_watch"   /* ARRAY[1] of xb_watch: the carrier watch and its timer */
 #define XB_MAP_XSK "xb_xsk"       /* XSKMAP[XB_XSK_ENTRIES]; key = slot * XB_XSK_QUEUES + rx queue */
+/* PROG_ARRAY[1]: somebody's XDP program, to which xb_xdp hands over what it passes. The kernel lets programs that take
+ * frames in fragments call only their like: there is a map, and an xb_xdp, of each kind. */
+#define XB_MAP_CHAIN "xb_chain"
+#define XB_MAP_CHAIN_FRAGS "xb_chain_frags"
+/* DEVMAP[XB_MAX_SLAVES] each, key = slot, for programs that redirect to the bond from XDP. */
+#define XB_MAP_OUT "xb_out" /* all slaves */
+#define XB_MAP_ALL "xb_all" /* those to which broadcast mode sends, for BPF_F_BROADCAST */
 
 #define XB_MAP_XSK_RULES "xb_xsk_rules" /* ARRAY[1] of xb_xsk_rules, BPF_F_MMAPABLE, as the table a section of its own */
 #define XB_XSK_RULES_SECTION ".data." XB_MAP_XSK_RULES
@@ -105,6 +112,17 @@ enum {
 	XB_BANK_BROADCAST_NEIGHBOR = 1 << 2, /* mode 4: ARP, NS and NA go to every position of pick */
 };
 
+/* xb_bank.how: the mode and what belongs to it, for programs that are not frozen to them (xbond.bpf.h). Without
+ * XB_HOW_TOLD: published by a revision that did not tell. */
+enum {
+	XB_HOW_MODE = 0,      /* shift of 4 bits, enum xb_mode */
+	XB_HOW_POLICY = 4,    /* of 4 bits, enum xb_policy */
+	XB_HOW_PER_SLAVE = 8, /* of 16 bits, packets_per_slave */
+	XB_HOW_DYNAMIC_LB = 1 << 24,
+	XB_HOW_TOLD = 1 << 25,
+};
+#define XB_HOW_BITS(how, what, bits) ((how) >> (what) & ((1u << (bits)) - 1))
+
 /* What validation of received ARP, NS and NA needs (`arp.valid`). Times are CLOCK_MONOTONIC in ns. */
 struct xb_monitor {
 	__u64 heard_after; /* (b): backups count once the active slave has heard something later than this; all ones: never */
@@ -140,14 +158,14 @@ struct xb_bank {
 	struct xb_monitor monitor;
 	__u32 n_bridge4; /* mode 6: addresses of bridges above the bond, whose ARP is left alone (`balance.clients`) */
 	__u32 bridge4[XB_FEW_OWN]; /* network order; more than fit: all ARP is left alone */
-	__u32 reserved;
+	__u32 how;
 };
 
 struct xb_table {
 	__u32 layout;  /* XB_LAYOUT_VERSION */
 	__u32 bank;    /* 0 or 1: the published one */
 	__u32 n_slots; /* slots at and above this are free: bounds the scans of all slots */
-	__u32 reserved;
+	__u32 chained; /* somebody's XDP program may be in xb_chain or xb_chain_frags: 1 before it is, 0 after it has gone */
 	__u64 lease_until; /* CLOCK_MONOTONIC in ns, renewed by the controller; see XB_BANK_LEASED */
 	struct xb_slot slot[XB_MAX_SLAVES];
 	struct xb_bank banks[2];

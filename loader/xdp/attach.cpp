@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "loader/xdp/attach.h"
 
+#include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <cstdlib>
+#include <linux/if_link.h>
 #include <memory>
 #include <xdp/libxdp.h>
 
@@ -12,6 +14,8 @@ namespace xbond::loader {
 namespace {
 
 using Attached = XdpState::Attached;
+
+constexpr const char *program_name = "xb_xdp";
 
 struct CloseProgram {
     void operator()(xdp_program *program) const { xdp_program__close(program); }
@@ -25,6 +29,7 @@ std::string on(std::uint32_t ifindex) { return "on " + describe({ifindex, Direct
 struct Found {
     xdp_attach_mode mode = XDP_MODE_UNSPEC;
     std::uint32_t prog_id = 0;
+    bool alone = false;
 };
 
 // What is on the device; null when nothing is.
@@ -44,7 +49,7 @@ Found find_ours(std::uint32_t ifindex, const IsOurs &is_ours) {
                                       : xdp_multiprog__next_prog(nullptr, set.get());
          program != nullptr; program = alone ? nullptr : xdp_multiprog__next_prog(program, set.get())) {
         if (const std::uint32_t id = xdp_program__id(program); is_ours(id)) {
-            return {xdp_multiprog__attach_mode(set.get()), id};
+            return {xdp_multiprog__attach_mode(set.get()), id, alone};
         }
     }
     return {};
@@ -58,16 +63,17 @@ void prepare_libxdp(bool freplace) {
     }
 }
 
-Result<void> attach_xdp(std::uint32_t ifindex, Attached mode, const xb_config &config, const Maps &maps) {
+Result<void> attach_xdp(std::uint32_t ifindex, Attached mode, ObjectKind kind, const xb_config &config,
+                        const Maps &maps) {
     // libxdp would refuse too, without a reason.
     if (const auto set = programs_on(ifindex); set && xdp_multiprog__is_legacy(set.get())) {
         return fail(EBUSY, "another XDP program, loaded without libxdp's dispatcher, is " + on(ifindex) +
                                " and cannot be shared with: remove it, or use xdp off");
     }
     // An object per device: a program loaded for a dispatcher cannot run alone, and the other way round.
-    XB_TRY(object, Object::open(ObjectKind::xdp, CarrierCheck::none, config));
+    XB_TRY(object, Object::open(kind, CarrierCheck::none, config));
     XB_TRY_VOID(object->reuse_maps(maps));
-    const bpf_program *const code = bpf_object__find_program_by_name(object->get(), "xb_xdp");
+    const bpf_program *const code = bpf_object__find_program_by_name(object->get(), program_name);
     xdp_program *const raw = xdp_program__from_bpf_obj(object->get(), bpf_program__section_name(code));
     if (const long error = libxdp_get_error(raw); error != 0) {
         return kernel_error(static_cast<int>(error), "cannot give xb_xdp to libxdp");
@@ -81,17 +87,37 @@ Result<void> attach_xdp(std::uint32_t ifindex, Attached mode, const xb_config &c
     return {};
 }
 
-Attached find_xdp(std::uint32_t ifindex, const IsOurs &is_ours) {
-    switch (find_ours(ifindex, is_ours).mode) {
+Result<void> replace_xdp(std::uint32_t ifindex, const OnDevice &before, ObjectKind kind, const xb_config &config,
+                         const Maps &maps) {
+    XB_TRY(object, Object::open(kind, CarrierCheck::none, config));
+    XB_TRY_VOID(object->reuse_maps(maps));
+    if (const int error = bpf_object__load(object->get()); error != 0) {
+        return kernel_error(error, "cannot load xb_xdp");
+    }
+    const Fd old(bpf_prog_get_fd_by_id(before.prog_id));
+    LIBBPF_OPTS(bpf_xdp_attach_opts, options, .old_prog_fd = old.get());
+    const auto flags = (before.attached == Attached::native ? XDP_FLAGS_DRV_MODE : XDP_FLAGS_SKB_MODE);
+    const int error = bpf_xdp_attach(static_cast<int>(ifindex),
+                                     bpf_program__fd(bpf_object__find_program_by_name(object->get(), program_name)),
+                                     flags | XDP_FLAGS_REPLACE, &options);
+    if (error != 0) {
+        return kernel_error(error, "cannot replace xb_xdp " + on(ifindex));
+    }
+    return {};
+}
+
+OnDevice find_xdp(std::uint32_t ifindex, const IsOurs &is_ours) {
+    const Found found = find_ours(ifindex, is_ours);
+    switch (found.mode) {
     case XDP_MODE_NATIVE:
     case XDP_MODE_HW:
-        return Attached::native;
+        return {Attached::native, found.prog_id, found.alone};
     case XDP_MODE_SKB:
-        return Attached::generic;
+        return {Attached::generic, found.prog_id, found.alone};
     case XDP_MODE_UNSPEC:
         break;
     }
-    return Attached::none;
+    return {};
 }
 
 Result<void> detach_xdp(std::uint32_t ifindex, const IsOurs &is_ours) {

@@ -15,11 +15,21 @@ namespace xbond::loader {
 // To be called before the rest: without freplace libxdp must not try its dispatcher.
 void prepare_libxdp(bool freplace);
 
-// EBUSY: another XDP program holds the device and cannot be shared with.
-Result<void> attach_xdp(std::uint32_t ifindex, XdpState::Attached mode, const xb_config &config, const Maps &maps);
+// How a program of ours sits on the device, and which.
+struct OnDevice {
+    XdpState::Attached attached = XdpState::Attached::none;
+    std::uint32_t prog_id = 0;
+    bool alone = false; // without libxdp's dispatcher
+};
+OnDevice find_xdp(std::uint32_t ifindex, const IsOurs &is_ours);
 
-// How a program of ours sits on the device.
-XdpState::Attached find_xdp(std::uint32_t ifindex, const IsOurs &is_ours);
+// `kind`: xdp or xdp_frags. EBUSY: another XDP program holds the device and cannot be shared with.
+Result<void> attach_xdp(std::uint32_t ifindex, XdpState::Attached mode, ObjectKind kind, const xb_config &config,
+                        const Maps &maps);
+
+// One of ours in the place of another, with no frame in between; only where it is alone.
+Result<void> replace_xdp(std::uint32_t ifindex, const OnDevice &before, ObjectKind kind, const xb_config &config,
+                         const Maps &maps);
 
 // Removes ours and nobody else's.
 Result<void> detach_xdp(std::uint32_t ifindex, const IsOurs &is_ours);

@@ -25,7 +25,10 @@ const std::vector<std::string> good{
     R"({"v":1,"cmd":"explain","name":"bond0","frame":"525400aabb01525400ccdd020806","vlan_tci":100})",
     R"({"v":1,"cmd":"apply","config":"{\"bonds\":{}}","dry_run":true})",
     R"({"v":1,"cmd":"lacp","name":"bond0","history":true,"slave":"eth0"})",
-    R"({"v":1,"cmd":"state.open","name":"bond0","sockets":true})"};
+    R"({"v":1,"cmd":"state.open","name":"bond0","sockets":true})",
+    (R"({"v":1,"cmd":"xdp.attach","name":"bond0","file":"/root/f.o","program":"strict","pin":"/sys/fs/bpf/f",)"
+     R"("frags":true})"),
+    R"({"v":1,"cmd":"xdp.detach","name":"bond0"})"};
 
 struct Bad {
     std::string request, says;
@@ -68,7 +71,8 @@ TEST_CASE("protocol: writing commands are told from reading ones") {
     for (const auto &line : good) {
         const auto r = *parse_request(line);
         const auto name = command(r);
-        CHECK(is_write(r) == (name == "link.add" || name == "link.del" || name == "link.set" || name == "apply"));
+        CHECK(is_write(r) == (name == "link.add" || name == "link.del" || name == "link.set" || name == "apply" ||
+                              name.starts_with("xdp.")));
     }
 }
 

@@ -17,6 +17,7 @@
 #include "tests/harness/netns.h"
 
 #include "probe_select.skel.h"
+#include "probe_xdp.skel.h"
 #include "xb_rx.skel.h"
 #include "xb_tx_kfunc.skel.h"
 #include "xb_tx_none.skel.h"
@@ -219,6 +220,19 @@ xb_probe DataPath::run_probe(const std::string &program, const Bytes &frame, con
 
 xb_probe DataPath::select(const Bytes &frame, std::uint32_t vlan_tci, std::uint32_t queue_mapping) {
     return run_probe("probe_select", frame, {.queue_mapping = queue_mapping, .vlan_tci = vlan_tci});
+}
+
+xb_probe DataPath::select_xdp(const Bytes &frame) {
+    if (!programs_.contains("probe_xdp")) { // dear to verify, and few tests ask
+        load<probe_xdp>(config_);
+    }
+    *probe_ = {};
+    xdp_md md{};
+    md.data_end = static_cast<__u32>(frame.size());
+    if (run("probe_xdp", frame, &md, sizeof(md)).verdict != XDP_PASS) {
+        throw_error(EIO, "the probe program probe_xdp");
+    }
+    return *probe_;
 }
 
 xb_probe DataPath::classify(const Bytes &frame, std::uint32_t vlan_tci) {

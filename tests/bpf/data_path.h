@@ -61,6 +61,8 @@ public:
     Run xdp(const Bytes &frame, const RunContext &);
     // The probe's record of the selection; knobs as in struct xb_probe.
     xb_probe select(const Bytes &frame, std::uint32_t vlan_tci = 0, std::uint32_t queue_mapping = 0);
+    // What xbond.bpf.h chooses in XDP; a tag lies in the frame.
+    xb_probe select_xdp(const Bytes &frame);
     // The same of what it takes the frame for.
     xb_probe classify(const Bytes &frame, std::uint32_t vlan_tci = 0);
 

@@ -51,12 +51,12 @@ const std::map<std::string, Layout> abi = {
     XB_STRUCT(xb_slot_stamps, last_rx, target_rx, jiffy, fresh, reserved),
     XB_STRUCT(xb_stamps, slot),
     XB_STRUCT(xb_bank, n_pick, active, igmp, bond_mac, flags, entry_ifindex, entry_flags, pick, slot, monitor,
-              n_bridge4, bridge4, reserved),
+              n_bridge4, bridge4, how),
     XB_STRUCT(xb_bucket, tx_bytes, history, owner, reserved),
     XB_STRUCT(xb_client, lock, server4, client4, server_mac, client_mac, vlan_id, slot, flags),
     XB_STRUCT(xb_lb, unbalanced, latched, last_slot, load, bucket, client, serves),
     XB_STRUCT(xb_displaced, event, client, reserved),
-    XB_STRUCT(xb_table, layout, bank, n_slots, reserved, lease_until, slot, banks),
+    XB_STRUCT(xb_table, layout, bank, n_slots, chained, lease_until, slot, banks),
     {"xb_counters", counters_layout()},
     XB_STRUCT(xb_event, type, slot, ifindex, carrier, ktime_ns),
     XB_STRUCT(xb_watch, timer, interval_ns, runs, carrier),
@@ -142,6 +142,9 @@ TEST_CASE("the maps have the types, sizes and flags that abi.h names") {
                               {XB_MAP_EVENTS, BPF_MAP_TYPE_RINGBUF, 0, XB_EVENTS_BYTES, 0},
                               {XB_MAP_WATCH, BPF_MAP_TYPE_ARRAY, sizeof(xb_watch), 1, 0},
                               {XB_MAP_XSK, BPF_MAP_TYPE_XSKMAP, sizeof(__u32), XB_XSK_ENTRIES, 0},
+                              {XB_MAP_CHAIN, BPF_MAP_TYPE_PROG_ARRAY, sizeof(__u32), 1, 0},
+                              {XB_MAP_OUT, BPF_MAP_TYPE_DEVMAP, sizeof(__u32), XB_MAX_SLAVES, 0x80},
+                              {XB_MAP_ALL, BPF_MAP_TYPE_DEVMAP, sizeof(__u32), XB_MAX_SLAVES, 0x80},
                               {XB_MAP_XSK_APPS, BPF_MAP_TYPE_ARRAY_OF_MAPS, sizeof(__u32), XB_XSK_RULES, 0}}) {
         INFO(e.name);
         bpf_map_info info{};

@@ -7,9 +7,11 @@
 #include <linux/if_xdp.h>
 #include <xdp/xsk.h>
 
+#include <algorithm>
 #include <cstring>
 #include <iostream>
 
+#include "common/fd.h"
 #include "tests/bpf/data_path.h"
 #include "tests/harness/device.h"
 
@@ -88,7 +90,7 @@ struct Slave {
     }
 
     int verdict(const Bytes &frame) { return path->xdp(frame, e0).verdict; }
-    void flags(int value) { path->bank().slot[0].flags = static_cast<__u8>(value); }
+    void flags(int value) { path->bank().slot[0].flags = static_cast<__u16>(value); }
 
     std::unique_ptr<DataPath> path;
     RunContext e0;
@@ -158,4 +160,75 @@ TEST_CASE("3 LACP and marker frames, and nothing else, go to the socket of their
         CHECK(s.verdict(Packet(mac_lldp, stranger).ethertype(0x8809).payload(46, 1).build()) == XDP_PASS);
         CHECK(s.verdict(Packet(mac_slow, stranger).ethertype(0x88cc).payload(46, 1).build()) == XDP_PASS);
     }
+}
+
+TEST_CASE("a chained program gets what the bond would get, and nothing else") {
+    Slave s;
+    CHECK(s.verdict(unicast) == XDP_PASS); // none is chained
+    bpf_insn drop[2]{};
+    drop[0].code = BPF_ALU64 | BPF_MOV | BPF_K;
+    drop[0].imm = XDP_DROP;
+    drop[1].code = BPF_JMP | BPF_EXIT;
+    LIBBPF_OPTS(bpf_prog_load_opts, options, .expected_attach_type = BPF_XDP);
+    const Fd program(bpf_prog_load(BPF_PROG_TYPE_XDP, "drop", "MIT", drop, 2, &options));
+    REQUIRE(program);
+    const std::uint32_t key = 0;
+    const int fd = program.get();
+    REQUIRE(bpf_map_update_elem(s.path->map_fd(XB_MAP_CHAIN), &key, &fd, BPF_ANY) == 0);
+    CHECK(s.verdict(unicast) == XDP_PASS); // nor does the table say so
+    s.path->table().chained = 1;
+
+    CHECK(s.verdict(unicast) == XDP_DROP);
+    CHECK(s.verdict(broadcast) == XDP_DROP);
+    CHECK(s.verdict(slow(1)) == XDP_PASS);
+    CHECK(s.verdict(Packet(mac_lldp, stranger).ethertype(0x88cc).payload(46).build()) == XDP_PASS);
+    s.flags(XB_SLOT_SUPPRESS);
+    CHECK(s.verdict(unicast) == XDP_PASS); // xb_rx drops it
+    CHECK(s.verdict(broadcast) == XDP_PASS);
+    s.flags(XB_SLOT_SUPPRESS_FLOOD);
+    CHECK(s.verdict(unicast) == XDP_DROP);
+    CHECK(s.verdict(broadcast) == XDP_PASS);
+
+    // balance-alb: a copy that a switch flooded, of a frame for the active slave.
+    const Bytes to_bond = Packet(test_mac(7), stranger).ipv4("10.0.0.9", "10.0.0.1").udp(1, 2).payload(20).build();
+    xb_bank &bank = s.path->bank();
+    std::copy_n(test_mac(7).bytes.begin(), 6, bank.bond_mac);
+    bank.active = 1;
+    s.flags(XB_SLOT_REWRITE_DST);
+    CHECK(s.verdict(to_bond) == XDP_DROP);
+    bank.how = XB_HOW_TOLD | XB_MODE_ALB << XB_HOW_MODE;
+    CHECK(s.verdict(to_bond) == XDP_PASS);
+    bank.active = 0;
+    CHECK(s.verdict(to_bond) == XDP_DROP);
+}
+
+TEST_CASE("what a chained program drops counts for the ARP monitor") {
+    Slave s;
+    CHECK(s.path->stamps().slot[0].last_rx == 0);
+    s.flags(XB_SLOT_HEAR_ARP);
+    s.verdict(broadcast);
+    CHECK(s.path->stamps().slot[0].last_rx == 0); // xb_rx counts what it gets
+    s.path->table().chained = 1;
+    s.verdict(unicast);
+    CHECK(s.path->stamps().slot[0].last_rx == 0);
+    s.verdict(broadcast);
+    CHECK(s.path->stamps().slot[0].last_rx != 0);
+
+    // With validation: a reply that is for another host does not, whoever floods it.
+    Slave v;
+    v.path->table().chained = 1;
+    xb_monitor &monitor = v.path->bank().monitor;
+    monitor.n_targets4 = 1;
+    monitor.target4[0] = 0x0900000a; // 10.0.0.9
+    monitor.n_own4 = 1;
+    monitor.own4[0] = 0x0100000a;
+    std::copy_n(test_mac(1).bytes.begin(), 6, v.path->bank().slot[0].mac);
+    v.flags(XB_SLOT_HEAR_VALID);
+    const auto reply = [](const MacAddr &to) {
+        return Packet(to, stranger).arp_request(stranger, "10.0.0.9", "10.0.0.1").payload(18).build();
+    };
+    v.verdict(reply(test_mac(2)));
+    CHECK(v.path->stamps().slot[0].target_rx[0] == 0);
+    v.verdict(reply(test_mac(1)));
+    CHECK(v.path->stamps().slot[0].target_rx[0] != 0);
 }

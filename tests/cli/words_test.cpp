@@ -81,6 +81,26 @@ TEST_CASE("cli: the option table has every option, and its markdown has no broke
     CHECK(help_text({}).find("link add") != std::string::npos);
 }
 
+TEST_CASE("words: xdp attach, detach, show") {
+    const auto attach = action<XdpAttachFile>(test::parse_line("xdp attach bond0 f.o pin /sys/fs/bpf/f prog strict"));
+    REQUIRE(attach);
+    CHECK(attach->bond == "bond0");
+    CHECK(attach->file == "f.o");
+    CHECK(attach->program == "strict");
+    CHECK(attach->pin == "/sys/fs/bpf/f");
+    CHECK(action<XdpAttachFile>(test::parse_line("xdp a bond0 f.o"))->program.empty());
+    CHECK(request<api::XdpDetach>(test::parse_line("xdp detach bond0"))->name == "bond0");
+    CHECK_FALSE(action<XdpShow>(test::parse_line("xdp"))->bond);
+    CHECK(action<XdpShow>(test::parse_line("-j xdp show bond0"))->bond == "bond0");
+    for (const char *bad :
+         {"xdp attach", "xdp attach bond0", "xdp attach bond0 f.o prog", "xdp attach bond0 f.o strict",
+          "xdp attach bond0 f.o prog a prog b", "xdp detach", "xdp detach a b", "xdp show a b", "xdp load a"}) {
+        INFO(bad);
+        CHECK_FALSE(test::parse_line(bad));
+    }
+    CHECK(help_text({"xdp"}).find("xdp detach BOND") != std::string::npos);
+}
+
 TEST_CASE("words: import and ifenslave") {
     const auto parse = [](std::vector<std::string> words) { return parse_command(words); };
     const auto import = parse({"import", "--root", "/x", "netplan", "--json"});

@@ -69,14 +69,31 @@ TEST_CASE("status JSON: the schema document names every key") {
     };
     auto shown = snapshot();
     shown.bonds[0].slaves[0].targets = {{"192.0.2.1", {}, {}}};
+    shown.bonds[0].chained = show::ChainedView{57, "/root/filter.o", "strict", "/sys/fs/bpf/filter", true};
     const auto status = status_json(shown);
     const auto &bond = status["bonds"][0];
     const auto &target = bond["slaves"][0]["monitor"]["targets"][0];
     for (const auto *object :
-         {&status, &bond, &bond["datapath"], &bond["table"], &bond["counters"], &bond["slaves"][0],
-          &bond["slaves"][0]["xdp"], &bond["slaves"][0]["monitor"], &target, &bond["history"][0]}) {
+         {&status, &bond, &bond["datapath"], &bond["datapath"]["chained"], &bond["table"], &bond["counters"],
+          &bond["slaves"][0], &bond["slaves"][0]["xdp"], &bond["slaves"][0]["monitor"], &target, &bond["history"][0]}) {
         documented(*object);
     }
+}
+
+TEST_CASE("XDP on the slaves: whose program is chained, and how it sits, in JSON and for people") {
+    auto shown = snapshot();
+    CHECK(show::xdp_json(status_json(shown))[0]["chained"].is_null());
+    CHECK(show::xdp_text(show::xdp_json(status_json(shown))).find(": no chained XDP program\n") != std::string::npos);
+    shown.bonds[0].chained = show::ChainedView{57, "/root/filter.o", "strict", "/sys/fs/bpf/filter", true};
+    shown.bonds[0].slaves[0].xdp = "native";
+    shown.bonds[0].slaves[0].xdp_chained = true;
+    const auto xdp = show::xdp_json(status_json(shown));
+    CHECK(xdp[0]["chained"]["program"] == "strict");
+    CHECK(xdp[0]["slaves"][0]["xdp"]["chained"] == true);
+    constexpr const char *line = "chained XDP program strict of /root/filter.o, number 57, takes fragments, maps in "
+                                 "/sys/fs/bpf/filter\n";
+    CHECK(show::xdp_text(xdp).find(line) != std::string::npos);
+    CHECK(status_text(status_json(shown)).find(line) != std::string::npos);
 }
 
 TEST_CASE("status JSON: speed and duplex of the bond are those of the slaves that send") {

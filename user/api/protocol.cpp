@@ -18,6 +18,7 @@ namespace {
 constexpr std::size_t max_ifname = 15, max_bond_name = 14; // IFNAMSIZ without its NUL; room for the pair's "p"
 constexpr std::size_t max_altname = 127;
 constexpr std::size_t max_options = 256;
+constexpr std::size_t max_path = 4096;
 constexpr std::string_view denied_reason = " may only read: changes need root or the group of the config file";
 
 // ---- reading ----
@@ -140,6 +141,22 @@ Lacp read_lacp(ObjectReader &in) {
     return out;
 }
 
+XdpAttach read_xdp_attach(ObjectReader &in) {
+    XdpAttach out;
+    out.name = required_ifname(in, "name");
+    for (auto [key, place] : {std::pair{"file", &out.file}, {"program", &out.program}, {"pin", &out.pin}}) {
+        *place = in.text(key).value_or("");
+        if (place->size() > max_path) {
+            in.refuse(key, "longer than " + std::to_string(max_path) + " bytes");
+        }
+    }
+    if (!out.pin.empty() && !out.pin.starts_with('/')) {
+        in.refuse("pin", "expected an absolute path, got " + shown(out.pin));
+    }
+    out.frags = in.boolean("frags").value_or(false);
+    return out;
+}
+
 StateOpen read_state_open(ObjectReader &in) {
     StateOpen out;
     out.name = required_ifname(in, "name");
@@ -168,6 +185,8 @@ constexpr std::array<Command, std::variant_size_v<Request>> commands{{
     {"apply", "config, dry_run", [](ObjectReader &in) -> Request { return read_apply(in); }},
     {"lacp", "name, history, slave", [](ObjectReader &in) -> Request { return read_lacp(in); }},
     {"state.open", "name, sockets", [](ObjectReader &in) -> Request { return read_state_open(in); }},
+    {"xdp.attach", "name, file, program, pin, frags", [](ObjectReader &in) -> Request { return read_xdp_attach(in); }},
+    {"xdp.detach", "name", [](ObjectReader &in) -> Request { return XdpDetach{required_ifname(in, "name")}; }},
 }};
 
 std::string command_list() {
@@ -256,6 +275,14 @@ struct Writer {
         out["name"] = r.name;
         out["sockets"] = r.sockets;
     }
+    void operator()(const XdpAttach &r) const {
+        out["name"] = r.name;
+        out["file"] = r.file;
+        out["program"] = r.program;
+        out["pin"] = r.pin;
+        out["frags"] = r.frags;
+    }
+    void operator()(const XdpDetach &r) const { out["name"] = r.name; }
 };
 
 std::string line(const ordered_json &object) {
@@ -267,7 +294,8 @@ std::string line(const ordered_json &object) {
 
 bool is_write(const Request &request) {
     return std::holds_alternative<LinkAdd>(request) || std::holds_alternative<LinkDel>(request) ||
-           std::holds_alternative<LinkSet>(request) || std::holds_alternative<Apply>(request);
+           std::holds_alternative<LinkSet>(request) || std::holds_alternative<Apply>(request) ||
+           std::holds_alternative<XdpAttach>(request) || std::holds_alternative<XdpDetach>(request);
 }
 
 std::string_view command(const Request &request) { return commands[request.index()].name; }

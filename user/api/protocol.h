@@ -76,7 +76,18 @@ struct Apply {
     std::string config_json;
     bool dry_run = false;
 };
-using Request = std::variant<LinkAdd, LinkDel, LinkSet, Status, LinkShow, Proc, Watch, Explain, Apply, Lacp, StateOpen>;
+// Somebody's XDP program on the slaves of a bond; its descriptor comes beside the request (SCM_RIGHTS). File, program
+// and pin are what people are shown; the maps pinned in `pin` go with the program.
+struct XdpAttach {
+    std::string name;
+    std::string file, program, pin;
+    bool frags = false; // takes frames in fragments
+};
+struct XdpDetach {
+    std::string name;
+};
+using Request = std::variant<LinkAdd, LinkDel, LinkSet, Status, LinkShow, Proc, Watch, Explain, Apply, Lacp, StateOpen,
+                             XdpAttach, XdpDetach>;
 
 bool is_write(const Request &);            // needs root or the daemon's group
 std::string_view command(const Request &); // "link.add", ...

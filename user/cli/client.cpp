@@ -33,15 +33,18 @@ Result<void> Client::wait_for(short events) const {
     }
 }
 
-Result<void> Client::send(std::string_view line) {
+Result<void> Client::send(std::string_view line, int descriptor) {
     while (!line.empty()) {
         XB_TRY_VOID(wait_for(POLLOUT));
-        const auto n = ::send(fd_.get(), line.data(), line.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+        const auto n = sys::send_with(fd_.get(), line, {&descriptor, descriptor < 0 ? 0U : 1U});
         if (n < 0 && errno != EINTR && errno != EAGAIN) {
             const int code = errno;
             return fail(code, std::string("cannot send to xbondd: ") + std::strerror(code));
         }
-        line.remove_prefix(n > 0 ? static_cast<std::size_t>(n) : 0);
+        if (n > 0) {
+            line.remove_prefix(static_cast<std::size_t>(n));
+            descriptor = -1; // beside the first byte
+        }
     }
     return {};
 }

@@ -20,7 +20,7 @@ public:
     // How long send and receive wait for the daemon before they give up with ETIMEDOUT; none: for ever.
     void set_patience(std::optional<std::chrono::milliseconds> patience) { patience_ = patience; }
 
-    Result<void> send(std::string_view line);
+    Result<void> send(std::string_view line, int descriptor = -1); // with a descriptor beside it
     Result<std::string> receive(); // one line; EPIPE when the daemon closed the connection
     bool alive() const;            // of one without a question open: the daemon has neither closed it nor said anything
 

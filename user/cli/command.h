@@ -74,6 +74,12 @@ struct Ifenslave { // the tool of that name
     std::string root = "/"; // where the options of the module are looked up
     bool all = false, change = false, detach = false, verbose = false, force = false;
 };
+struct XdpAttachFile { // somebody's program, out of an object file
+    std::string bond, file, program, pin;
+};
+struct XdpShow {
+    std::optional<std::string> bond;
+};
 struct Doctor {};
 struct OptionTable {
     bool markdown = false;
@@ -87,7 +93,7 @@ struct Version {};
 struct Invocation {
     Globals globals;
     std::variant<api::Request, ApplyFile, ExplainOffline, LacpCapture, XskRules, ImportFiles, ExportFile, Metrics, Top,
-                 WatchStatus, Ifenslave, Doctor, OptionTable, Help, Version>
+                 WatchStatus, Ifenslave, XdpAttachFile, XdpShow, Doctor, OptionTable, Help, Version>
         action;
     ShowFilter filter;
 };

@@ -28,6 +28,11 @@ OPTIONS := -n NETNS | -j (JSON) | -p (pretty JSON) | -d (details) | -s (statisti
   explain --policy POLICY --slaves N --frame HEX       the same without a bond
   lacp BOND                  mode 802.3ad: the state of LACP, as ovs-appctl lacp/show prints it
   lacp BOND history [SLAVE]  its last frames, decoded; lacp BOND pcap FILE writes them to a file
+  xdp attach BOND FILE [prog NAME] [pin DIR]           somebody's XDP program on all slaves, also on those to come, behind
+                             LACP and the monitors; FILE: an object of clang, NAME: which of its programs, DIR: of a bpf
+                             file system, where its maps are pinned. One that is there is replaced
+  xdp detach BOND            nothing of it is left
+  xdp show [BOND]            whose program runs, and how XDP sits on each slave
   xsk allow BOND group GROUP match WORDS...            AF_XDP sockets of members of GROUP get such frames of the bond;
                              WORDS := all | vlan N, ethertype N|ip|ip6|arp, mac ADDRESS, proto N|tcp|udp|sctp|...,
                                       src PORT[-PORT], dst PORT[-PORT], queue N   (all of them have to fit)

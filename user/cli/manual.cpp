@@ -138,7 +138,7 @@ std::string formats() {
 }
 
 constexpr std::string_view commands =
-    "link status proc monitor explain lacp doctor apply import export metrics top ifenslave xsk options "
+    "link status proc monitor explain lacp doctor apply import export metrics top ifenslave xdp xsk options "
     "help -n -j -p -d -s --socket --timeout";
 
 std::string bash_completion() {
@@ -150,9 +150,10 @@ std::string bash_completion() {
            "    case $before in\n" +
            cases_of_values("words='", "' ;;") +
            "    link) words='add set delete show' ;;\n"
+           "    xdp) words='attach detach show' ;;\n"
            "    type) words='bond bond_slave' ;;\n"
            "    xsk) words='allow forbid show' ;;\n"
-           "    allow|forbid) words=$devices ;;\n"
+           "    allow|forbid|attach|detach) words=$devices ;;\n"
            "    status) words=\"$devices --watch\" ;;\n"
            "    master|dev|proc|lacp|explain|delete|primary|active_slave|ifenslave) words=$devices ;;\n"
            "    import) words='--root " +
@@ -186,9 +187,10 @@ std::string zsh_completion() {
            "case $before in\n" +
            cases_of_values("list=(", ") ;;") +
            "    link) list=(add set delete show) ;;\n"
+           "    xdp) list=(attach detach show) ;;\n"
            "    type) list=(bond bond_slave) ;;\n"
            "    xsk) list=(allow forbid show) ;;\n"
-           "    allow|forbid) list=($devices) ;;\n"
+           "    allow|forbid|attach|detach) list=($devices) ;;\n"
            "    status) list=($devices --watch) ;;\n"
            "    master|dev|proc|lacp|explain|delete|primary|active_slave|ifenslave) list=($devices) ;;\n"
            "    import) list=(--root " +

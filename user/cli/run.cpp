@@ -9,6 +9,7 @@
 #include <iterator>
 #include <nlohmann/json.hpp>
 
+#include "loader/xdp/foreign.h"
 #include "user/cli/client.h"
 #include "user/cli/doctor.h"
 #include "user/cli/ifenslave.h"
@@ -67,8 +68,8 @@ tl::expected<Client, int> connect(const Globals &globals) {
     return tl::unexpected(exit_no_daemon);
 }
 
-Result<ordered_json> call(Client &client, const api::Request &request) {
-    const auto sent = client.send(api::encode_request(request));
+Result<ordered_json> call(Client &client, const api::Request &request, int descriptor = -1) {
+    const auto sent = client.send(api::encode_request(request), descriptor);
     if (!sent && sent.error().code != EPIPE) { // a daemon that turned us away has said why before it closed
         return tl::unexpected(sent.error());
     }
@@ -340,6 +341,55 @@ int ifenslave(const Invocation &in, const Ifenslave &what) {
     return done ? exit_ok : failed(done.error());
 }
 
+// The file is read, and the program verified, here: the controller is handed what the kernel has taken.
+int xdp_attach(const Invocation &in, const XdpAttachFile &what) {
+    const auto absolute = [](const std::string &path) {
+        std::error_code ignored;
+        return path.empty() ? path : std::filesystem::absolute(path, ignored).lexically_normal().string();
+    };
+    const std::string file = absolute(what.file), pin = absolute(what.pin);
+    auto client = connect(in.globals);
+    if (!client) {
+        return client.error();
+    }
+    // Descriptors are taken from those whose first answer has come; nothing is loaded for a bond that is not there.
+    const api::Request question = api::LinkShow{.name = what.bond};
+    client->set_patience(patience(in.globals, question));
+    if (const auto there = call(*client, question); !there) {
+        return failed(there.error());
+    }
+    const auto program = loader::ForeignProgram::load(file, what.program, pin);
+    if (!program) {
+        // EACCES is what the verifier says of a program, EPERM what the kernel says of its caller.
+        return refused(program.error(), program.error().code == EPERM ? exit_denied : exit_refused);
+    }
+    const api::Request request = api::XdpAttach{what.bond, file, program->name(), pin, program->frags()};
+    client->set_patience(patience(in.globals, request));
+    if (const auto done = call(*client, request, program->fd()); !done) {
+        return failed(done.error());
+    }
+    if (const auto pinned = program->pin_maps(); !pinned) {
+        return refused({pinned.error().code, "the program runs, but: " + pinned.error().message});
+    }
+    return exit_ok;
+}
+
+int xdp_show(const Invocation &in, const XdpShow &what) {
+    auto client = connect(in.globals);
+    if (!client) {
+        return client.error();
+    }
+    const api::Request request = api::Status{what.bond};
+    client->set_patience(patience(in.globals, request));
+    const auto status = call(*client, request);
+    if (!status) {
+        return failed(status.error());
+    }
+    const auto xdp = show::xdp_json(*status);
+    in.globals.json ? print_json(xdp, in.globals) : void(std::cout << show::xdp_text(xdp));
+    return exit_ok;
+}
+
 // A connection for each look: a daemon that is replaced is found again.
 Result<ordered_json> look(const std::filesystem::path &socket, const Globals &globals, const api::Status &request) {
     XB_TRY(client, Client::connect(socket));
@@ -419,6 +469,8 @@ struct Runner {
     int operator()(const Top &t) const { return top(in, t); }
     int operator()(const WatchStatus &w) const { return watch_status(in, w); }
     int operator()(const Ifenslave &i) const { return ifenslave(in, i); }
+    int operator()(const XdpAttachFile &x) const { return xdp_attach(in, x); }
+    int operator()(const XdpShow &x) const { return xdp_show(in, x); }
     int operator()(const Doctor &) const { return doctor(in); }
     int operator()(const OptionTable &t) const {
         std::cout << option_table_text(t);

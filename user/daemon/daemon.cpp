@@ -193,9 +193,10 @@ Task<Result<void>> Daemon::start_serving(std::optional<api::Config> config, std:
         take_in_soon();
     }
     if (done) {
-        auto server = ControlServer::listen(
-            *loop_, settings_.socket,
-            [this](const api::Request &request, ControlServer::Reply reply) { on_request(request, std::move(reply)); });
+        auto server = ControlServer::listen(*loop_, settings_.socket,
+                                            [this](const api::Request &request, Fd passed, ControlServer::Reply reply) {
+                                                on_request(request, std::move(passed), std::move(reply));
+                                            });
         if (server) {
             server_ = std::move(*server);
             server_->set_group(writers);

@@ -154,7 +154,7 @@ private:
     Task<Result<void>> finish_unfinished();
 
     // requests.cpp
-    void on_request(const api::Request &, ControlServer::Reply);
+    void on_request(const api::Request &, Fd passed, ControlServer::Reply);
     void on_open(const api::StateOpen &, const sys::Peer &, std::function<void(ControlServer::Opened)>);
     Task<Result<void>> serve_open(api::StateOpen, sys::Peer, std::function<void(ControlServer::Opened)>);
     BondController *bond_of_device(std::uint32_t ifindex);
@@ -165,8 +165,11 @@ private:
     Result<Rendering> prepare_one(const api::Request &);
     Result<Rendering> prepare_lacp(const api::Lacp &);
     Task<std::shared_ptr<const show::Snapshot>> snapshot(std::optional<std::string> only);
-    Task<Result<void>> serve_change(api::Request, ControlServer::Reply);
-    Task<std::string> change(api::Request);
+    using Passed = std::shared_ptr<const Fd>; // what came with a request; null: nothing
+    Task<Result<void>> serve_change(api::Request, Passed, ControlServer::Reply);
+    Task<std::string> change(api::Request, Passed);
+    Task<Result<void>> xdp_attach(api::XdpAttach, Passed);
+    Task<Result<void>> xdp_detach(std::string name);
     Task<std::string> apply(api::Apply);
     Task<Result<void>> link_add(api::LinkAdd);
     Task<Result<void>> link_del(std::string name);

@@ -40,6 +40,7 @@ struct SlaveView {
     std::string driver;
     std::string xdp; // "none", "native", "generic"
     std::string xdp_why;
+    bool xdp_chained = false; // the bond's chained program runs here
     NicView nic;
     core::DesiredSlave published; // fallback, suppression
     std::uint32_t saved_mtu = 0;
@@ -70,6 +71,12 @@ struct LacpHistoryEntry {
 };
 using LacpHistory = std::vector<LacpHistoryEntry>; // oldest first
 
+struct ChainedView { // somebody's XDP program on the slaves
+    std::uint32_t id = 0;
+    std::string file, program, pin;
+    bool frags = false;
+};
+
 struct BondView {
     std::string name;
     sys::LinkInfo device;
@@ -90,6 +97,7 @@ struct BondView {
     std::vector<core::Transition> history; // oldest first, bounded
     std::optional<LacpView> lacp;
     std::optional<core::balance::Table> balance; // modes balance-tlb and balance-alb
+    std::optional<ChainedView> chained;
 };
 
 struct Timing { // of things of one kind since the start

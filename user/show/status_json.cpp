@@ -131,7 +131,7 @@ ordered_json slave_json(const BondView &bond, const SlaveView &view) {
                      {"mtu", view.device.mtu},
                      {"saved_mtu", view.saved_mtu},
                      {"driver", view.driver},
-                     {"xdp", {{"attached", view.xdp}, {"why", view.xdp_why}}},
+                     {"xdp", {{"attached", view.xdp}, {"why", view.xdp_why}, {"chained", view.xdp_chained}}},
                      {"nic", {{"vlans", view.nic.vlans}, {"offloads_off", view.nic.off}, {"why", view.nic.why}}},
                      {"fallback", name_or_null(bond, view.published.fallback)},
                      {"counters", counters_json(view.counters, false)}};
@@ -185,6 +185,13 @@ ordered_json datapath_json(const BondView &bond) {
     }
     if (!bond.bypassed.empty()) {
         out["bypassed"] = bond.bypassed;
+    }
+    if (const auto &chained = bond.chained) {
+        out["chained"] = {{"program", chained->program},
+                          {"file", chained->file},
+                          {"id", chained->id},
+                          {"frags", chained->frags},
+                          {"pin", chained->pin.empty() ? ordered_json() : ordered_json(chained->pin)}};
     }
     return out;
 }

@@ -137,6 +137,14 @@ std::string visibility_note(const ordered_json &path) {
     return path.contains("bypassed") ? ", goes around " + listed(path.at("bypassed")) : "";
 }
 
+// "XDP program count of /root/count.o, number 12, takes fragments, maps in /sys/fs/bpf/count"
+std::string chained_text(const ordered_json &chained) {
+    const auto file = show(chained.at("file"));
+    return "chained XDP program " + show(chained.at("program")) + (file.empty() ? "" : " of " + file) + ", number " +
+           show(chained.at("id")) + (chained.at("frags") == true ? ", takes fragments" : "") +
+           (chained.at("pin").is_null() ? "" : ", maps in " + show(chained.at("pin")));
+}
+
 std::string bond_text(const ordered_json &bond, std::int64_t now) {
     const auto &path = bond.at("datapath"), &c = bond.at("counters"), &o = bond.at("options");
     const auto yes = [](const ordered_json &v, const char *on, const char *off) { return v == true ? on : off; };
@@ -147,6 +155,9 @@ std::string bond_text(const ordered_json &bond, std::int64_t now) {
            " ms, active slave " + show(bond.at("active_slave")) + ", primary " + show(bond.at("primary")) + "\n";
     out += "  data path: " + show(path.at("hook")) + ", carrier check " + show(path.at("carrier_check")) + ", watch " +
            show(path.at("watch_ms")) + " ms, visibility " + show(path.at("visibility")) + visibility_note(path) + "\n";
+    if (path.contains("chained")) {
+        out += "  " + chained_text(path.at("chained")) + "\n";
+    }
     out += "  tx " + show(c.at("tx_packets")) + " packets " + show(c.at("tx_bytes")) + " bytes, " +
            show(c.at("tx_dropped")) + " dropped; rx " + show(c.at("rx_packets")) + " packets " +
            show(c.at("rx_bytes")) + " bytes\n";
@@ -171,6 +182,37 @@ std::string status_text(const ordered_json &status) {
     } catch (const ordered_json::exception &) { // a daemon of another version
         return status.dump(2) + "\n";
     }
+}
+
+std::string xdp_text(const ordered_json &bonds) {
+    std::string out;
+    for (const auto &bond : bonds) {
+        const auto &chained = bond.at("chained");
+        out += show(bond.at("name")) + ": " + (chained.is_null() ? "no chained XDP program" : chained_text(chained)) +
+               "\n";
+        std::vector<std::vector<std::string>> rows{{"SLAVE", "XDP", "CHAINED", "WHY"}};
+        for (const auto &s : bond.at("slaves")) {
+            const auto &xdp = s.at("xdp");
+            rows.push_back({show(s.at("name")), show(xdp.at("attached")), xdp.at("chained") == true ? "yes" : "no",
+                            show(xdp.at("why"))});
+        }
+        out += rows.size() > 1 ? table(rows) : "    no slaves\n";
+    }
+    return out.empty() ? "no bonds\n" : out;
+}
+
+ordered_json xdp_json(const ordered_json &status) {
+    auto out = ordered_json::array();
+    for (const auto &bond : status.at("bonds")) {
+        auto slaves = ordered_json::array();
+        for (const auto &s : bond.at("slaves")) {
+            slaves.push_back(ordered_json{{"name", s.at("name")}, {"xdp", s.at("xdp")}});
+        }
+        out.push_back(ordered_json{{"name", bond.at("name")},
+                                   {"chained", bond.at("datapath").value("chained", ordered_json())},
+                                   {"slaves", slaves}});
+    }
+    return out;
 }
 
 } // namespace xbond::show

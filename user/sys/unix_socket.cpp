@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "user/sys/unix_socket.h"
 
+#include <array>
 #include <cstring>
 #include <fcntl.h>
 #include <optional>
@@ -87,9 +88,11 @@ bool is_stale(const fs::path &path, const sockaddr_un &address) {
 
 namespace {
 
+constexpr int passes_rights = 83;             // SO_PASSRIGHTS, newer than libc
+constexpr std::size_t most_descriptors = 253; // beside one message: SCM_MAX_FD
+
 // What connects inherits it.
 void refuse_descriptors(int listener) {
-    constexpr int passes_rights = 83; // SO_PASSRIGHTS, newer than libc
     const int off = 0;
     (void)::setsockopt(listener, SOL_SOCKET, passes_rights, &off, sizeof off);
 }
@@ -162,6 +165,37 @@ ssize_t receive_plain(int fd, std::span<char> buffer) {
         return -1;
     }
     return ::recv(fd, buffer.data(), static_cast<std::size_t>(seen), MSG_DONTWAIT);
+}
+
+void take_descriptors(int fd) {
+    const int on = 1;
+    (void)::setsockopt(fd, SOL_SOCKET, passes_rights, &on, sizeof on);
+}
+
+ssize_t receive_with(int fd, std::span<char> buffer, std::vector<Fd> &descriptors) {
+    iovec data{buffer.data(), buffer.size()};
+    alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int) * most_descriptors)> beside{};
+    msghdr message{};
+    message.msg_iov = &data;
+    message.msg_iovlen = 1;
+    message.msg_control = beside.data();
+    message.msg_controllen = beside.size();
+    const ssize_t got = ::recvmsg(fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+    if (got < 0) {
+        return got;
+    }
+    for (cmsghdr *header = CMSG_FIRSTHDR(&message); header != nullptr; header = CMSG_NXTHDR(&message, header)) {
+        if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS) {
+            continue;
+        }
+        const std::size_t count = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+        for (std::size_t i = 0; i < count; ++i) {
+            int one = -1;
+            std::memcpy(&one, CMSG_DATA(header) + i * sizeof(int), sizeof(int));
+            descriptors.emplace_back(one);
+        }
+    }
+    return got;
 }
 
 ssize_t send_with(int fd, std::string_view bytes, std::span<const int> descriptors) {

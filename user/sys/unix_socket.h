@@ -29,6 +29,10 @@ Result<Peer> peer_of(int fd);
 // As recv() without waiting, and EBADMSG where descriptors lie beside the bytes, which then stay unread: to close them
 // may take as long as the peer likes. A socket that listens here refuses them where the kernel can (6.16).
 ssize_t receive_plain(int fd, std::span<char> buffer);
+// From a peer that may pass descriptors, which a connection does not take before this: as receive_plain, with all that
+// lie beside. None of them is closed here.
+void take_descriptors(int fd);
+ssize_t receive_with(int fd, std::span<char> buffer, std::vector<Fd> &descriptors);
 // As send(), at most all of `bytes`, with descriptors beside the first of them.
 ssize_t send_with(int fd, std::string_view bytes, std::span<const int> descriptors);
 Result<Fd> connect_unix(const std::filesystem::path &); // blocking

@@ -1,10 +1,15 @@
 // SPDX-License-Identifier: MIT
 // Who may do what over the control socket (peer credentials), and that bad clients do not disturb others.
+#include <array>
+#include <bpf/bpf.h>
 #include <catch2/catch.hpp>
 #include <cstdlib>
+#include <fcntl.h>
 #include <filesystem>
 #include <grp.h>
+#include <linux/bpf.h>
 #include <poll.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -12,6 +17,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "loader/bpf_calls.h"
 #include "user/daemon/requests/control_server.h"
 
 using namespace xbond;
@@ -24,6 +30,14 @@ const std::string read_request = R"({"v":1,"cmd":"status"})"
 const std::string write_request = R"({"v":1,"cmd":"link.del","name":"bond0"})"
                                   "\n";
 
+Fd some_program() {
+    std::array<bpf_insn, 2> code{};
+    code[0].code = BPF_ALU64 | BPF_MOV | BPF_K;
+    code[0].imm = XDP_PASS;
+    code[1].code = BPF_JMP | BPF_EXIT;
+    return Fd(bpf_prog_load(BPF_PROG_TYPE_XDP, "some", "GPL", code.data(), code.size(), nullptr));
+}
+
 struct Fixture {
     std::filesystem::path dir;
     sys::EventLoop loop = *sys::EventLoop::create();
@@ -31,14 +45,16 @@ struct Fixture {
     int handled = 0;
     bool later = false; // replies are kept instead of given
     std::vector<ControlServer::Reply> kept;
+    Fd passed; // with the last request
 
     Fixture() {
         std::string name = (std::filesystem::temp_directory_path() / "xbond-control-XXXXXX").string();
         dir = ::mkdtemp(name.data());
         ::chmod(dir.c_str(), 0755);
         server = *ControlServer::listen(
-            loop, dir / "control", [this](const api::Request &, const ControlServer::Reply &reply) {
+            loop, dir / "control", [this](const api::Request &, Fd passed, const ControlServer::Reply &reply) {
                 ++handled;
+                this->passed = std::move(passed);
                 later ? void(kept.push_back(reply)) : reply(api::encode_ok(nlohmann::json::object()));
             });
     }
@@ -54,7 +70,7 @@ struct Fixture {
     }
 
     // A child with the given identity sends `text`; its exit code is the errno of the reply, 0 for ok.
-    int ask_as(uid_t uid, gid_t gid, const std::string &text) {
+    int ask_as(uid_t uid, gid_t gid, const std::string &text, std::vector<int> beside = {}) {
         const pid_t child = fork();
         if (child == 0) {
             if (uid != 0 &&
@@ -65,13 +81,30 @@ struct Fixture {
             if (!fd) {
                 ::_exit(202);
             }
-            (void)!::write(fd->get(), text.data(), text.size());
-            std::string line;
-            for (char c = 0; ::read(fd->get(), &c, 1) == 1 && c != '\n';) {
-                line += c;
+            const auto answer = [&]() -> int {
+                std::string line;
+                for (char c = 0; ::read(fd->get(), &c, 1) == 1 && c != '\n';) {
+                    line += c;
+                }
+                auto reply = api::parse_reply(line);
+                return reply ? 0 : reply.error().code;
+            };
+            if (!beside.empty()) { // descriptors are taken from those who have had an answer
+                (void)sys::send_with(fd->get(),
+                                     R"({"v":1})"
+                                     "\n",
+                                     {});
+                (void)answer();
             }
-            auto reply = api::parse_reply(line);
-            ::_exit(reply ? 0 : reply.error().code);
+            if (beside.empty()) {
+                (void)!::write(fd->get(), text.data(), text.size());
+            } else if (sys::send_with(fd->get(), text, beside) < 0) {
+                ::_exit(203);
+            }
+            if (!beside.empty() && text.find('\n') == std::string::npos) {
+                ::shutdown(fd->get(), SHUT_WR);
+            }
+            ::_exit(answer());
         }
         int status = -1;
         auto poll = sys::EventLoop::Source();
@@ -105,6 +138,57 @@ TEST_CASE("control socket: root writes, others only read, the group writes") {
     f.server->set_group(65534);
     CHECK(f.ask_as(65534, 65534, write_request) == 0);
     CHECK(f.ask_as(65533, 65533, write_request) == EPERM);
+}
+
+TEST_CASE("control socket: xdp.attach gets the program beside it, no other request takes a descriptor") {
+    if (::getuid() != 0) {
+        WARN("SKIPPED: needs root");
+        return;
+    }
+    Fixture f;
+    const std::string attach = R"({"v":1,"cmd":"xdp.attach","name":"bond0","file":"/f.o"})"
+                               "\n";
+    const Fd program = some_program(), other(::memfd_create("beside", MFD_CLOEXEC));
+    REQUIRE(program);
+    CHECK(f.ask_as(0, 0, attach, {program.get()}) == 0);
+    REQUIRE(f.passed);
+    CHECK(loader::program_info(f.passed.get())->id == loader::program_info(program.get())->id);
+    CHECK((::fcntl(f.passed.get(), F_GETFD) & FD_CLOEXEC) != 0);
+    CHECK(f.ask_as(0, 0, attach) == 0);
+    CHECK_FALSE(f.passed);
+    f.passed.reset();
+    const int handled = f.handled;
+    CHECK(f.ask_as(0, 0, attach, {other.get()}) == EINVAL);
+    CHECK(f.ask_as(0, 0, write_request, {program.get()}) == EINVAL);
+    CHECK(f.ask_as(0, 0, read_request, {program.get()}) == EINVAL);
+    // Two are more than any request needs: the connection ends.
+    CHECK(f.ask_as(0, 0, attach, {program.get(), program.get()}) != 0);
+    CHECK(f.ask_as(65534, 65534, attach, {program.get()}) != 0);
+    CHECK(f.ask_as(65534, 65534, read_request, {program.get()}) != 0);
+    CHECK(f.handled == handled);
+    CHECK_FALSE(f.passed);
+}
+
+TEST_CASE("control socket: no client leaves a descriptor behind in the daemon") {
+    if (::getuid() != 0) {
+        WARN("SKIPPED: needs root");
+        return;
+    }
+    Fixture f;
+    const auto descriptors = [&] {
+        REQUIRE(f.server->drain(Ms(10000)));
+        return std::distance(std::filesystem::directory_iterator("/proc/self/fd"), {});
+    };
+    const Fd other(::memfd_create("beside", MFD_CLOEXEC));
+    const std::vector<int> many(200, other.get());
+    REQUIRE(f.ask_as(0, 0, read_request) == 0);
+    const auto before = descriptors();
+    for (const uid_t uid : {0U, 65534U}) {
+        CHECK(f.ask_as(uid, uid, read_request, many) != 0);
+        CHECK(f.ask_as(uid, uid, "no end of line", many) != 0);
+        CHECK(f.ask_as(uid, uid, "{\n", {other.get()}) != 0);
+    }
+    CHECK(descriptors() == before);
 }
 
 TEST_CASE("control socket: garbage and endless lines are answered with an error") {

@@ -119,7 +119,13 @@ daemon::SavedState saved_example(const std::string &boot_id) {
                                          .allmulti = true,
                                          .multicast = {{{0x01, 0, 0x5e, 0, 0, 0xfb}}, {{0x33, 0x33, 0, 0, 0, 1}}},
                                          .sysctls = {{"ipv4/conf/%/arp_ignore", "0"}, {"ipv6/conf/%/x", "1"}}};
-    return {boot_id, {{.core = bond, .ifindex = 10, .peer = 11, .mtu = 9001, .originals = {original, {}}}}};
+    return {boot_id,
+            {{.core = bond,
+              .ifindex = 10,
+              .peer = 11,
+              .mtu = 9001,
+              .originals = {original, {}},
+              .chain = daemon::SavedChain{57, "/root/filter.o", "strict", "/sys/fs/bpf/filter"}}}};
 }
 
 lacp::SystemState lacp_example() {

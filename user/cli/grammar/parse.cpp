@@ -249,7 +249,7 @@ struct Object {
 };
 
 // A prefix finds the first that fits, as in ip: "l" and "li" are link.
-constexpr std::array<Object, 16> objects{{{"link", parse_link},
+constexpr std::array<Object, 17> objects{{{"link", parse_link},
                                           {"status", parse_status},
                                           {"monitor", parse_monitor},
                                           {"proc", parse_proc},
@@ -259,6 +259,7 @@ constexpr std::array<Object, 16> objects{{{"link", parse_link},
                                           {"lacp", parse_lacp},
                                           {"xsk", parse_xsk},
                                           {"import", parse_import},
+                                          {"xdp", parse_xdp},
                                           {"ifenslave", parse_ifenslave},
                                           {"export", parse_export},
                                           {"metrics", parse_metrics},

@@ -50,6 +50,11 @@ Result<Taken> make_beside(const Wanted &wanted, const Error &why) {
         loader::put_pins_back(pin_dir);
         return tl::unexpected(made.error());
     }
+    if (const auto chained = loader::chained_aside(pin_dir)) { // comes onto the slaves with xb_xdp
+        if (!made->chain(chained->get(), false, {}) && !made->chain(chained->get(), true, {})) {
+            spdlog::error("{}: the chained XDP program is lost: attach it anew", pin_dir.filename().string());
+        }
+    }
     for (const auto at : wanted.here) {
         auto hooked =
             made->set_slot(at.slot, at.ifindex).and_then([&] { return made->attach_slave(at.slot, at.ifindex); });
@@ -124,6 +129,7 @@ Task<Result<void>> BondController::go_on(By by, SavedBondFile file, bool made_an
             applier_.filters().adopt(original.ifindex, added_filters(original, *link));
         }
     }
+    adopt_chain(file.bond.chain);
     if (core::uses_lacp(bond_)) {
         slow_.open(bond_);
     }

@@ -50,6 +50,9 @@ public:
         return xdp_.set_all(desired.slaves, {policy, applications_.has_rules()});
     }
 
+    SlaveXdp &slave_xdp() { return xdp_; }
+    const SlaveXdp &slave_xdp() const { return xdp_; }
+
     // Whose answers count for the ARP/NS monitor; takes effect with the next publish().
     void set_own_addresses(OwnAddresses);
 

@@ -5,6 +5,7 @@
 #include <spdlog/spdlog.h>
 #include <utility>
 
+#include "loader/xdp/foreign.h"
 #include "user/api/protocol.h"
 #include "user/daemon/bond/controller.h"
 
@@ -83,7 +84,10 @@ Task<Result<void>> BondController::destroy() {
     if (host_.published) {
         host_.published(device_.ifindex());
     }
-    auto end = [path = path_, device = device_](Hands::Tools &tools) {
+    auto end = [path = path_, device = device_, pin = chain_ ? chain_->pin : std::string()](Hands::Tools &tools) {
+        if (const auto chained = path->chained()) {
+            loader::remove_map_pins(pin, chained->map_ids, {});
+        }
         path->teardown();
         return device.destroy(tools.netlink);
     };
@@ -105,6 +109,10 @@ Task<Result<void>> BondController::set_options(std::vector<core::OptionValue> op
     XB_CO_TRY_VOID(check_kernel(host_.features, trial.options));
     const auto before = core::desired(bond_);
     const auto after = core::desired(trial);
+    if (after.xdp == XdpPolicy::off && chain_) {
+        co_return fail(EBUSY, "xdp off: XDP program '" + chain_->program + "' is chained: 'xbond xdp detach " + name() +
+                                  "' first");
+    }
     if (after.xdp != before.xdp) {
         XB_CO_TRY_VOID(co_await applier_.try_xdp(before, after.xdp));
     }

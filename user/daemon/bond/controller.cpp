@@ -353,24 +353,9 @@ void BondController::resync() {
     observe_and_handle(bond_.slaves);
 }
 
-Ms BondController::mend_hooks() {
-    host_.hands.run(
-        [path = path_, bond = name(), slaves = bond_.slaves](Hands::Tools &tools) -> Hands::Then {
-            for (const auto &what : path->mend_hooks()) {
-                spdlog::warn("{}: {}", bond, what);
-            }
-            for (const auto &slave : slaves) { // nobody tells of most settings
-                (void)keep_quiet(tools.netlink, slave.ifindex);
-            }
-            return {};
-        },
-        "look after hooks");
-    return path_->hooks_look_pause();
-}
-
 SavedBondFile BondController::save() const {
     return {host_.boot_id,
-            {core::save(bond_), device_.ifindex(), device_.peer(), bond_.mtu, originals_},
+            {core::save(bond_), device_.ifindex(), device_.peer(), bond_.mtu, originals_, chain_},
             bond_.lacp ? std::optional(bond_.lacp->save()) : std::nullopt,
             host_.netns_cookie};
 }

@@ -44,6 +44,9 @@ public:
     Task<Result<void>> set_mtu(std::uint32_t);
     Task<Result<void>> set_up(bool up);
     Task<Result<void>> release_all(); // goes on after errors
+    // Somebody's XDP program behind xb_xdp on every slave, also on those to come: all or none.
+    Task<Result<void>> chain(SavedChain, bool frags, std::shared_ptr<const Fd> program);
+    Task<Result<void>> unchain(); // ENOENT: there is none
     // Its device has this name now: pins, state and all that is shown follow.
     Task<Result<void>> follow_name(std::string name);
     // After it has been away: what the kernel took down with it is put back as far as it is ours.
@@ -127,6 +130,7 @@ private:
     Task<Result<void>> open_slave(SlaveOriginal, core::EnslavePlan, core::DeviceFacts &);
     Task<Result<void>> close_slave(core::Slave, core::ReleasePlan);
     SlaveOriginal take_original(std::uint32_t ifindex);
+    void adopt_chain(const std::optional<SavedChain> &saved);
 
     Host &host_;
     core::BondState bond_;
@@ -138,6 +142,7 @@ private:
     SlowChannels slow_; // mode 802.3ad
     BondSaver saver_;
     std::uint64_t published_ = 0; // times
+    std::optional<SavedChain> chain_;
     Prober prober_;
     std::deque<Work> queue_;
     bool addresses_stale_ = true;                 // own addresses may have changed since the data path was told

@@ -55,6 +55,12 @@ std::uint32_t bank_flags(const core::Desired &desired, bool full_visibility) {
     return flags;
 }
 
+std::uint32_t how(const ProgramSet &programs) {
+    return XB_HOW_TOLD | static_cast<std::uint32_t>(programs.mode) << XB_HOW_MODE |
+           static_cast<std::uint32_t>(programs.policy) << XB_HOW_POLICY |
+           programs.packets_per_slave << XB_HOW_PER_SLAVE | (programs.tlb_dynamic_lb ? XB_HOW_DYNAMIC_LB : 0U);
+}
+
 xb_bank_slot encode_slave(const core::DesiredSlave &slave, const MacAddr &bond_mac, const BankFacts &facts) {
     xb_bank_slot slot{};
     std::copy(slave.mac.bytes.begin(), slave.mac.bytes.end(), std::begin(slot.mac));
@@ -101,6 +107,7 @@ xb_bank encode(const core::Desired &desired, const BankFacts &facts) {
     bank.igmp = desired.igmp;
     std::copy(desired.bond_mac.bytes.begin(), desired.bond_mac.bytes.end(), std::begin(bank.bond_mac));
     bank.flags = bank_flags(desired, facts.full_visibility);
+    bank.how = how(desired.programs);
     for (const auto &slave : desired.slaves) {
         bank.slot[slave.slot] = encode_slave(slave, desired.bond_mac, facts);
     }

@@ -49,6 +49,23 @@ Task<Result<void>> BondController::enslave(std::string ifname) {
     co_return co_await persist();
 }
 
+namespace {
+
+// A chained program sees a slave's first frame; other XDP comes when the rest is done.
+Result<void> run_chained(loader::DataPath &path, Hands::Tools &tools, SlotId slot, const SlaveOriginal &original,
+                         XdpPolicy policy) {
+    if (!path.chained()) {
+        return {};
+    }
+    if (auto set = path.set_xdp(slot, original.ifindex, policy, tools.ethtool.driver(original.name)); !set) {
+        return fail(set.error().code,
+                    "the bond's chained XDP program cannot run on " + original.name + ": " + set.error().message);
+    }
+    return {};
+}
+
+} // namespace
+
 // Everything is undone on error, the bond's borrowed address included. On success `facts` are of the opened device.
 Task<Result<void>> BondController::open_slave(SlaveOriginal original, core::EnslavePlan plan,
                                               core::DeviceFacts &facts) {
@@ -56,8 +73,8 @@ Task<Result<void>> BondController::open_slave(SlaveOriginal original, core::Ensl
         std::uint32_t flags;
         core::LinkObservation seen;
     };
-    auto open = [path = path_, device = device_, bond_mac = bond_.mac, original,
-                 plan](Hands::Tools &tools) -> Result<Opened> {
+    auto open = [path = path_, device = device_, bond_mac = bond_.mac, original, plan,
+                 xdp = bond_.options.xdp](Hands::Tools &tools) -> Result<Opened> {
         if (plan.set_bond_mac) {
             XB_TRY_VOID(device.set_mac(tools.netlink, *plan.set_bond_mac));
         }
@@ -67,8 +84,10 @@ Task<Result<void>> BondController::open_slave(SlaveOriginal original, core::Ensl
         if (done) {
             done = path->set_slot(plan.slot, original.ifindex)
                        .and_then([&] { return path->attach_slave(plan.slot, original.ifindex); })
+                       .and_then([&] { return run_chained(*path, tools, plan.slot, original, xdp); })
                        .and_then([&] { return tools.netlink.set_up(original.ifindex, true); });
             if (!done) {
+                (void)path->set_xdp(plan.slot, original.ifindex, XdpPolicy::off, "");
                 path->clear_slot(plan.slot);
                 (void)restore(tools.netlink, original, original.mac);
             }
@@ -227,6 +246,28 @@ void BondController::on_link_gone(std::uint32_t ifindex, std::optional<sys::Else
         },
         "forget a slave");
     persist_soon({.transitions = true});
+}
+
+Ms BondController::mend_hooks() {
+    std::vector<loader::DataPath::XdpSlave> places;
+    for (const auto &slave : bond_.slaves) {
+        places.push_back({slave.slot, slave.ifindex, bond_.options.xdp, "", applier_.applications().has_rules()});
+    }
+    host_.hands.run(
+        [path = path_, bond = name(), slaves = bond_.slaves, places](Hands::Tools &tools) -> Hands::Then {
+            for (const auto &what : path->mend_hooks()) {
+                spdlog::warn("{}: {}", bond, what);
+            }
+            for (const auto &what : path->mend_xdp(places)) {
+                spdlog::warn("{}: {}", bond, what);
+            }
+            for (const auto &slave : slaves) { // nobody tells of most settings
+                (void)keep_quiet(tools.netlink, slave.ifindex);
+            }
+            return {};
+        },
+        "look after hooks");
+    return path_->hooks_look_pause();
 }
 
 } // namespace xbond::daemon

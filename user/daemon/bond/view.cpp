@@ -56,6 +56,9 @@ show::BondView BondController::view() const {
     if (core::traits(v.options.mode).balances_load) {
         v.balance = balance_table(*path_);
     }
+    if (const auto &runs = applier_.slave_xdp().chained(); runs && chain_) {
+        v.chained = show::ChainedView{runs->id, chain_->file, chain_->program, chain_->pin, runs->frags};
+    }
     for (const auto &slave : bond_.slaves) {
         auto &s = v.slaves.emplace_back(view_of(slave, desired));
         s.counters = counters.slot[slave.slot];
@@ -84,6 +87,7 @@ show::SlaveView BondController::view_of(const core::Slave &slave, const core::De
     using Attached = loader::XdpState::Attached;
     s.xdp = xdp.attached == Attached::native ? "native" : xdp.attached == Attached::generic ? "generic" : "none";
     s.xdp_why = xdp.why;
+    s.xdp_chained = chain_ && xdp.attached != Attached::none;
     if (const auto *nic = applier_.filters().switches(slave.ifindex)) {
         s.nic = {text(nic->vlans), nic->off, nic->why};
     }

@@ -3,15 +3,35 @@
 
 #include <spdlog/spdlog.h>
 
+#include "loader/xdp/foreign.h"
+
 namespace xbond::daemon {
 
 SlaveXdp::Job SlaveXdp::job(const core::DesiredSlave &slave, Wanted wanted) const {
     const auto *link = host_.links.find(slave.ifindex);
     return [path = path_, slot = slave.slot, ifindex = slave.ifindex, wanted,
             name = link == nullptr ? std::string() : link->name](Hands::Tools &tools) {
-        return path->set_xdp(slot, ifindex, wanted.policy, name.empty() ? std::string() : tools.ethtool.driver(name),
-                             wanted.needed);
+        const std::string driver = name.empty() ? std::string() : tools.ethtool.driver(name);
+        return path->set_xdp({slot, ifindex, wanted.policy, driver, wanted.needed});
     };
+}
+
+SlaveXdp::Places SlaveXdp::places_of(const std::vector<core::DesiredSlave> &slaves, Wanted wanted) const {
+    Places places;
+    for (const auto &slave : slaves) {
+        const auto *link = host_.links.find(slave.ifindex);
+        places.slaves.push_back({slave.slot, slave.ifindex, wanted.policy, "", wanted.needed});
+        places.names.push_back(link == nullptr ? std::string() : link->name);
+    }
+    return places;
+}
+
+std::vector<loader::DataPath::XdpSlave> SlaveXdp::Places::with_drivers(const sys::Ethtool &ethtool) const {
+    auto all = slaves;
+    for (std::size_t i = 0; i < all.size(); ++i) {
+        all[i].driver = names[i].empty() ? std::string() : ethtool.driver(names[i]);
+    }
+    return all;
 }
 
 void SlaveXdp::keep(const core::DesiredSlave &slave, const Result<loader::XdpState> &outcome) {
@@ -67,6 +87,50 @@ Task<Result<void>> SlaveXdp::set_all(std::vector<core::DesiredSlave> slaves, Wan
             keep(changed, co_await host_.hands.call("XDP of a slave", job(changed, old)));
         }
         co_return tl::unexpected(outcome.error());
+    }
+    co_return Result<void>();
+}
+
+Task<Result<void>> SlaveXdp::chain(std::vector<core::DesiredSlave> slaves, Wanted wanted,
+                                   std::shared_ptr<const Fd> program, bool frags, std::string pin) {
+    struct Outcome {
+        std::vector<loader::XdpState> states;
+        std::optional<loader::ChainedProgram> chained;
+    };
+    const auto places = places_of(slaves, wanted);
+    auto job = [path = path_, places, program, frags, pin](Hands::Tools &tools) -> Result<Outcome> {
+        const auto before = path->chained();
+        XB_TRY(states, path->chain(program->get(), frags, places.with_drivers(tools.ethtool)));
+        if (before) {
+            loader::remove_map_pins(pin, before->map_ids, path->chained()->map_ids);
+        }
+        return Outcome{std::move(*states), path->chained()};
+    };
+    XB_CO_TRY(outcome, co_await host_.hands.call("chain an XDP program", std::move(job)));
+    chained_ = outcome->chained;
+    for (std::size_t i = 0; i < slaves.size(); ++i) {
+        keep(slaves[i], outcome->states[i]);
+    }
+    co_return Result<void>();
+}
+
+Task<Result<void>> SlaveXdp::unchain(std::vector<core::DesiredSlave> slaves, Wanted wanted, std::string pin) {
+    const auto places = places_of(slaves, wanted);
+    auto job = [path = path_, places, pin](Hands::Tools &tools) {
+        const auto before = path->chained();
+        auto states = path->unchain(places.with_drivers(tools.ethtool));
+        if (before) {
+            loader::remove_map_pins(pin, before->map_ids, {});
+        }
+        return states;
+    };
+    const auto states = co_await host_.hands.call("unchain an XDP program", std::move(job));
+    chained_.reset();
+    for (std::size_t i = 0; i < slaves.size(); ++i) {
+        if (!states[i]) {
+            spdlog::warn("XDP on slave {}: {}", slaves[i].ifindex, states[i].error().message);
+        }
+        keep(slaves[i], states[i]);
     }
     co_return Result<void>();
 }

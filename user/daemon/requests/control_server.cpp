@@ -11,6 +11,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "loader/bpf_calls.h"
+
 namespace xbond::daemon {
 namespace {
 
@@ -92,6 +94,9 @@ void ControlServer::admit(Fd fd, sys::Peer peer) {
     connection.fd = std::move(fd);
     connection.peer = std::move(peer);
     connection.writer = writer;
+    if (writer) {
+        sys::take_descriptors(connection.fd.get());
+    }
     connection.last_used = sys::now();
     watch(connection);
 }
@@ -142,17 +147,57 @@ void ControlServer::watch(Connection &connection) {
 // file system looks after, of hundreds of packet sockets. The loop does not wait for that.
 void ControlServer::close(Fd fd) {
     (void)::shutdown(fd.get(), SHUT_RDWR);
+    close_later(std::move(fd));
+}
+
+void ControlServer::close_later(Fd fd) {
+    std::vector<Fd> one;
+    one.push_back(std::move(fd));
+    close_later(std::move(one));
+}
+
+void ControlServer::close_later(std::vector<Fd> descriptors) {
     closer_.run(
-        [held = std::make_shared<Fd>(std::move(fd))]() -> sys::Worker::Then {
-            held->reset();
+        [held = std::make_shared<std::vector<Fd>>(std::move(descriptors))]() -> sys::Worker::Then {
+            held->clear();
             return {};
         },
         "close a client");
 }
 
+bool ControlServer::keep(Connection &connection, std::vector<Fd> beside) {
+    if (beside.empty()) {
+        return true;
+    }
+    if (beside.size() > 1 || connection.passed) {
+        close_later(std::move(beside));
+        return false;
+    }
+    connection.passed = std::move(beside.front());
+    return true;
+}
+
+// One request takes a descriptor, of a program: to close that does not wait for whoever passed it.
+Result<void> ControlServer::check_passed(Connection &connection, const api::Request &request) {
+    if (!connection.passed) {
+        return {};
+    }
+    const bool wanted = std::holds_alternative<api::XdpAttach>(request);
+    if (wanted && loader::program_info(connection.passed.get())) {
+        return {};
+    }
+    close_later(std::move(connection.passed));
+    return fail(EINVAL,
+                std::string(api::command(request)) +
+                    (wanted ? ": the descriptor beside it is not that of a BPF program" : " takes no descriptor"));
+}
+
 void ControlServer::drop(Connection &connection) {
     connection.io = {};
     close(std::move(connection.fd));
+    if (connection.passed) {
+        close_later(std::move(connection.passed));
+    }
     connection.descriptors.clear();
     connection.gone = true;
     left(std::exchange(connection.bond, 0));
@@ -179,7 +224,12 @@ void ControlServer::on_io(Connection &connection, std::uint32_t events) {
 
 bool ControlServer::read(Connection &connection) {
     char buffer[65536];
-    const auto n = sys::receive_plain(connection.fd.get(), buffer);
+    std::vector<Fd> beside;
+    const auto n = connection.writer ? sys::receive_with(connection.fd.get(), buffer, beside)
+                                     : sys::receive_plain(connection.fd.get(), buffer);
+    if (!keep(connection, std::move(beside))) {
+        return false;
+    }
     if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR)) {
         return false;
     }
@@ -233,6 +283,8 @@ void ControlServer::answer(Connection &connection, std::string_view line) {
         deliver(id, api::encode_error(request.error()));
     } else if (api::is_write(*request) && !may_write(connection.peer)) {
         deliver(id, api::encode_error(api::denied(connection.peer.uid)));
+    } else if (const auto passed = check_passed(connection, *request); !passed) {
+        deliver(id, api::encode_error(passed.error()));
     } else if (std::holds_alternative<api::Watch>(*request)) {
         connection.monitor = true;
         deliver(id, api::encode_ok(nlohmann::json::object()));
@@ -243,7 +295,7 @@ void ControlServer::answer(Connection &connection, std::string_view line) {
             }
         });
     } else {
-        handler_(*request, [self = self_, id](const std::string &reply) {
+        handler_(*request, std::move(connection.passed), [self = self_, id](const std::string &reply) {
             if (*self != nullptr) {
                 (*self)->deliver(id, reply);
             }

@@ -27,8 +27,8 @@ class ControlServer {
 public:
     // Gives the reply line to a request, now or later, exactly once. It may be called after the connection has gone.
     using Reply = std::function<void(std::string)>;
-    // Monitor requests never reach it, nor does state.open.
-    using Handler = std::function<void(const api::Request &, Reply)>;
+    // Monitor requests never reach it, nor does state.open. `passed`: the program that came beside xdp.attach.
+    using Handler = std::function<void(const api::Request &, Fd passed, Reply)>;
     // What state.open gives: a reply, descriptors beside it, and of which bond the connection hears news from then on
     // (0: none).
     struct Opened {
@@ -62,6 +62,7 @@ private:
         sys::Peer peer;
         bool writer = false;
         std::string in;
+        Fd passed; // beside what is in `in`: the one that xdp.attach needs, from those who may write
         std::string out;
         std::size_t sent = 0; // of `out`
         Time last_used{};
@@ -81,6 +82,10 @@ private:
     void accept_later();
     void on_connect();
     void close(Fd);
+    void close_later(Fd);
+    void close_later(std::vector<Fd>);
+    bool keep(Connection &, std::vector<Fd> beside); // false: more than any request needs
+    Result<void> check_passed(Connection &, const api::Request &);
     void admit(Fd, sys::Peer);
     bool make_room(bool for_writer);
     void turn_away(const Fd &) const;

@@ -84,18 +84,20 @@ void Daemon::use_real_names(api::Request &request) const {
 }
 
 // Changes wait for each other, reads for reads.
-void Daemon::on_request(const api::Request &request, ControlServer::Reply answer) {
+void Daemon::on_request(const api::Request &request, Fd passed, ControlServer::Reply answer) {
     loop_->name_turn(api::command(request));
     if (api::is_write(request)) {
-        changes_.add([this, request, answer = std::move(answer)] { return serve_change(request, answer); });
+        const Passed beside = passed ? std::make_shared<const Fd>(std::move(passed)) : nullptr;
+        changes_.add(
+            [this, request, beside, answer = std::move(answer)] { return serve_change(request, beside, answer); });
     } else {
         reads_.add([this, request, answer = std::move(answer)] { return serve_read(request, answer); });
     }
 }
 
-Task<Result<void>> Daemon::serve_change(api::Request request, ControlServer::Reply answer) {
+Task<Result<void>> Daemon::serve_change(api::Request request, Passed passed, ControlServer::Reply answer) {
     (void)co_await note_unfinished(request);
-    auto text = co_await change(request);
+    auto text = co_await change(request, passed);
     (void)co_await note_finished(request);
     // When the answer comes, what the change set in motion is done too.
     auto nothing = [](Hands::Tools &) { return true; };
@@ -104,7 +106,7 @@ Task<Result<void>> Daemon::serve_change(api::Request request, ControlServer::Rep
     co_return Result<void>();
 }
 
-Task<std::string> Daemon::change(api::Request request) {
+Task<std::string> Daemon::change(api::Request request, Passed passed) {
     host_->catch_up();
     use_real_names(request);
     if (const auto *config = std::get_if<api::Apply>(&request)) {
@@ -117,6 +119,10 @@ Task<std::string> Daemon::change(api::Request request) {
         done = co_await link_del(del->name);
     } else if (const auto *set = std::get_if<api::LinkSet>(&request)) {
         done = co_await link_set(*set);
+    } else if (const auto *attach = std::get_if<api::XdpAttach>(&request)) {
+        done = co_await xdp_attach(*attach, passed);
+    } else if (const auto *detach = std::get_if<api::XdpDetach>(&request)) {
+        done = co_await xdp_detach(detach->name);
     }
     co_return reply(done);
 }
@@ -214,6 +220,20 @@ Task<Result<void>> Daemon::link_set(api::LinkSet request) {
         moved_by_hand(devices.begin()->second.ifindex, request.master->empty());
     }
     co_return done;
+}
+
+Task<Result<void>> Daemon::xdp_attach(api::XdpAttach request, Passed passed) {
+    XB_CO_TRY(target, bond(request.name));
+    if (!passed) {
+        co_return fail(EBADF, "xdp.attach: no program came with the request: its descriptor belongs beside it");
+    }
+    SavedChain wanted{0, request.file, request.program, request.pin};
+    co_return co_await (*target)->chain(wanted, request.frags, passed);
+}
+
+Task<Result<void>> Daemon::xdp_detach(std::string name) {
+    XB_CO_TRY(target, bond(name));
+    co_return co_await (*target)->unchain();
 }
 
 // What can be refused without trying is refused first; what a device refuses takes back what was done before it.

@@ -64,7 +64,7 @@ Task<Result<void>> Daemon::finish_unfinished() {
     const auto request = co_await hands_->call("note a change", std::move(look));
     if (request) {
         spdlog::warn("the last controller ended in the middle of '{}': gone through with", api::command(*request));
-        const auto reply = co_await change(*request);
+        const auto reply = co_await change(*request, {});
         spdlog::info("{}: {}", api::command(*request), reply);
         (void)co_await note_finished(*request);
     }

@@ -96,10 +96,31 @@ inline constexpr auto rows<SlaveOriginal> =
                unsaved(&SlaveOriginal::added)};
 
 template <>
+inline constexpr auto rows<SavedChain> =
+    std::tuple{field("id", &SavedChain::id), field("file", &SavedChain::file), field("program", &SavedChain::program),
+               field("pin", &SavedChain::pin)};
+
+template <> struct Besides<SavedController> {
+    static constexpr const char *key = "chain";
+    static void write_into(json &j, const SavedController &bond) {
+        if (bond.chain) {
+            j[key] = saved::write(*bond.chain);
+        }
+    }
+    static void read_from(const json &j, SavedController &bond) {
+        if (j.contains(key)) {
+            bond.chain = saved::read<SavedChain>(j.at(key));
+        }
+    }
+};
+
+template <>
 inline constexpr auto rows<SavedController> =
     std::tuple{spread(&SavedController::core), field("ifindex", &SavedController::ifindex),
                field("peer", &SavedController::peer), field("mtu", &SavedController::mtu),
-               field("originals", &SavedController::originals)};
+               field("originals", &SavedController::originals),
+               // Not of earlier revisions.
+               unsaved(&SavedController::chain)};
 
 template <>
 inline constexpr auto rows<SavedState> =

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -13,11 +14,19 @@
 
 namespace xbond::daemon {
 
+struct SavedChain { // what people called the XDP program that is chained; what runs, the pins tell
+    std::uint32_t id = 0;
+    std::string file, program, pin;
+
+    bool operator==(const SavedChain &) const = default;
+};
+
 struct SavedController { // one bond
     core::SavedBond core;
     std::uint32_t ifindex = 0, peer = 0;
     std::uint32_t mtu = 1500;
     std::vector<SlaveOriginal> originals; // also of devices in the middle of being enslaved or released
+    std::optional<SavedChain> chain{};
 
     bool operator==(const SavedController &) const = default;
 };

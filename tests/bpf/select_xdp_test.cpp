@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: MIT
+// One text, three readers: what xbond.bpf.h chooses in XDP is what xb_tx chooses for the same packet as an skb, and
+// what the hash in C++ says.
+#include <catch2/catch.hpp>
+
+#include <algorithm>
+#include <optional>
+#include <random>
+#include <sched.h>
+
+#include "tests/bpf/data_path.h"
+#include "tests/bpf/hash_vectors.h"
+#include "xbond/hash.h"
+
+using namespace xbond;
+using namespace xbond::test;
+
+namespace {
+
+constexpr std::uint8_t slots = 5; // no power of two: the division, too
+constexpr std::size_t tag_at = 12, shortest = 18;
+
+std::uint16_t type_at(const Bytes &frame, std::size_t at) {
+    return static_cast<std::uint16_t>(frame[at] << 8 | frame[at + 1]);
+}
+
+bool is_tagged(const Bytes &frame) { return type_at(frame, tag_at) == 0x8100 || type_at(frame, tag_at) == 0x88a8; }
+
+Bytes with_tag(Bytes frame, std::uint16_t tci) {
+    const std::uint8_t tag[] = {0x81, 0, static_cast<std::uint8_t>(tci >> 8), static_cast<std::uint8_t>(tci)};
+    frame.insert(frame.begin() + tag_at, std::begin(tag), std::end(tag));
+    return frame;
+}
+
+// A path whose bank says how it chooses, as the controller publishes it.
+std::unique_ptr<DataPath> path_of(xb_mode mode, HashPolicy policy, std::uint32_t per_slave = 1, bool dynamic = false) {
+    auto path = std::make_unique<DataPath>(xb_config{.mode = static_cast<__u32>(mode),
+                                                     .policy = static_cast<__u32>(policy),
+                                                     .packets_per_slave = per_slave,
+                                                     .tlb_dynamic_lb = dynamic});
+    xb_bank &bank = path->bank();
+    for (std::uint8_t i = 0; i < slots; ++i) {
+        bank.pick[i] = i;
+        bank.slot[i].fallback = static_cast<std::uint8_t>((i + 1) % slots);
+        bank.slot[i].speed = 1000U * (i + 1U);
+        bank.slot[i].mac[5] = i;
+    }
+    path->table().n_slots = slots;
+    bank.n_pick = slots;
+    bank.active = 1;
+    bank.igmp = 2;
+    bank.how = XB_HOW_TOLD | static_cast<std::uint32_t>(mode) << XB_HOW_MODE |
+               static_cast<std::uint32_t>(policy) << XB_HOW_POLICY | per_slave << XB_HOW_PER_SLAVE |
+               (dynamic ? std::uint32_t{XB_HOW_DYNAMIC_LB} : 0U);
+    return path;
+}
+
+std::vector<std::uint8_t> chosen(const xb_probe &probe) { return {probe.slots, probe.slots + probe.n_slots}; }
+
+// A frame for both: as an skb has it, its tag in the metadata, and as XDP meets it.
+struct Both {
+    Bytes skb, xdp;
+    std::uint16_t tci = 0;
+};
+
+std::optional<Both> both(const Bytes &frame, std::uint16_t tci) {
+    // The kernel untags and renames the protocol of what it receives; test frames come in as received.
+    if (frame.size() < shortest || frame[tag_at] < 6 || (tci == 0 && is_tagged(frame))) {
+        return std::nullopt;
+    }
+    return Both{frame, tci == 0 ? frame : with_tag(frame, tci), tci};
+}
+
+// All vectors of the policy, and `rounds` frames made of each.
+template <typename Use> void for_each_frame(HashPolicy policy, int rounds, Use use) {
+    std::mt19937 random(static_cast<unsigned>(policy) + 1);
+    for (const HashVector &v : hash_vectors()) {
+        if (v.policy != policy) {
+            continue;
+        }
+        if (const auto made = both(v.frame, v.tci)) {
+            use(*made);
+        }
+        for (int i = 0; i < rounds; ++i) {
+            Bytes frame = v.frame;
+            for (auto changes = 1 + random() % 4; changes > 0; --changes) {
+                frame[random() % frame.size()] = static_cast<std::uint8_t>(random());
+            }
+            if (i % 3 == 0) {
+                frame.resize(std::max<std::size_t>(shortest, random() % (frame.size() + 1)));
+            }
+            const auto tci = i % 2 == 0 ? std::uint16_t{0} : static_cast<std::uint16_t>(1 + random() % 65535);
+            if (const auto made = both(frame, tci)) {
+                use(*made);
+            }
+        }
+    }
+}
+
+class OneCpu { // the turns are counted by CPU
+public:
+    OneCpu() {
+        sched_getaffinity(0, sizeof(before_), &before_);
+        cpu_set_t one;
+        CPU_ZERO(&one);
+        CPU_SET(sched_getcpu(), &one);
+        sched_setaffinity(0, sizeof(one), &one);
+    }
+    ~OneCpu() { sched_setaffinity(0, sizeof(before_), &before_); }
+    OneCpu(const OneCpu &) = delete;
+    OneCpu &operator=(const OneCpu &) = delete;
+
+private:
+    cpu_set_t before_{};
+};
+
+} // namespace
+
+TEST_CASE("every hash is the same in XDP, in TC and in C++, on all vectors and on random frames, tagged or not") {
+    std::size_t ran = 0, vectors = 0;
+    for (const HashPolicy policy : hash_policies) {
+        const auto path = path_of(XB_MODE_XOR, policy);
+        for_each_frame(policy, 7000, [&](const Both &frame) {
+            const xb_probe tc = path->select(frame.skb, frame.tci), xdp = path->select_xdp(frame.xdp);
+            ++ran;
+            if (xdp.hash == tc.hash && xdp.hash == flow_hash(frame.skb, frame.tci, policy) &&
+                chosen(xdp) == chosen(tc)) {
+                return; // assertions of each would take longer than the frames do
+            }
+            INFO("policy " << static_cast<int>(policy) << " frame " << ran << " tci " << frame.tci);
+            CHECK(xdp.hash == tc.hash);
+            CHECK(xdp.hash == flow_hash(frame.skb, frame.tci, policy));
+            REQUIRE(chosen(xdp) == chosen(tc));
+        });
+        vectors += static_cast<std::size_t>(std::ranges::count(hash_vectors(), policy, &HashVector::policy));
+    }
+    CHECK(vectors == hash_vectors().size());
+    CHECK(ran > 1000000);
+}
+
+TEST_CASE("every mode chooses in XDP what it chooses in TC") {
+    for (const xb_mode mode :
+         {XB_MODE_ACTIVEBACKUP, XB_MODE_XOR, XB_MODE_BROADCAST, XB_MODE_8023AD, XB_MODE_TLB, XB_MODE_ALB}) {
+        for (const bool dynamic : {false, true}) {
+            const auto path = path_of(mode, HashPolicy::layer34, 1, dynamic);
+            for (const bool latched : {false, true}) {
+                path->table().slot[3].latched = latched ? 1 : 0; // its fallback takes over
+                for_each_frame(HashPolicy::layer34, 6, [&](const Both &frame) {
+                    INFO("mode " << mode << (dynamic ? " dynamic" : "") << (latched ? " latched" : ""));
+                    const auto tc = chosen(path->select(frame.skb, frame.tci));
+                    REQUIRE(chosen(path->select_xdp(frame.xdp)) == tc);
+                    REQUIRE_FALSE(tc.empty());
+                });
+            }
+        }
+    }
+}
+
+TEST_CASE("balance-rr takes its turns from XDP and from TC together, and IGMP its one slave") {
+    const OneCpu pinned;
+    for (const std::uint32_t per_slave : {1U, 3U}) {
+        const auto path = path_of(XB_MODE_ROUNDROBIN, HashPolicy::layer2, per_slave);
+        const Bytes frame = Packet(test_mac(1), test_mac(2)).ipv4("10.0.0.1", "10.0.0.2").udp(1, 2).payload(20).build();
+        for (std::uint32_t n = 1; n < 40; ++n) {
+            const auto got = chosen(n % 2 == 0 ? path->select(frame) : path->select_xdp(frame));
+            REQUIRE(got == std::vector{static_cast<std::uint8_t>(n / per_slave % slots)});
+        }
+        const Bytes igmp = Packet(MacAddr{{1, 0, 0x5e, 0, 0, 22}}, test_mac(2))
+                               .ipv4("10.0.0.1", "224.0.0.22")
+                               .ip_protocol(2)
+                               .payload(20)
+                               .build();
+        CHECK(chosen(path->select_xdp(igmp)) == std::vector<std::uint8_t>{2});
+        CHECK(chosen(path->select_xdp(with_tag(igmp, 7))) == std::vector<std::uint8_t>{2});
+    }
+}
+
+TEST_CASE("nothing is chosen where the table does not say how, and nothing in 802.3ad after the lease is over") {
+    const Bytes frame = Packet(test_mac(1), test_mac(2)).ipv4("10.0.0.1", "10.0.0.2").udp(1, 2).payload(20).build();
+    auto path = path_of(XB_MODE_8023AD, HashPolicy::layer34);
+    CHECK(path->select_xdp(frame).n_slots == 1);
+    path->bank().flags |= XB_BANK_LEASED;
+    CHECK(path->select_xdp(frame).n_slots == 0);
+    path->table().lease_until = UINT64_MAX;
+    CHECK(path->select_xdp(frame).n_slots == 1);
+    path->bank().how = 0; // an earlier revision's
+    CHECK(path->select_xdp(frame).n_slots == 0);
+}

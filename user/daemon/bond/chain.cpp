@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: MIT
+// Somebody's XDP program on a bond. What runs is what the data path's pins hold; what it was called is kept beside.
+#include <algorithm>
+#include <spdlog/spdlog.h>
+
+#include "loader/bpf_calls.h"
+#include "loader/xdp/foreign.h"
+#include "user/daemon/bond/controller.h"
+
+namespace xbond::daemon {
+
+void BondController::adopt_chain(const std::optional<SavedChain> &saved) {
+    const auto &runs = applier_.slave_xdp().chained();
+    if (runs && saved && saved->id == runs->id) {
+        chain_ = saved;
+    } else if (runs) { // the last controller ended before it had written down what it was called
+        chain_ = SavedChain{runs->id, "", runs->name, ""};
+    } else if (saved) {
+        spdlog::warn("{}: XDP program '{}' of {} is chained no longer: attach it anew", name(), saved->program,
+                     saved->file);
+    }
+}
+
+Task<Result<void>> BondController::chain(SavedChain wanted, bool frags, std::shared_ptr<const Fd> program) {
+    const auto desired = core::desired(bond_);
+    const std::string old_pin = chain_ ? chain_->pin : "";
+    const SlaveXdp::Wanted xdp{desired.xdp, applier_.applications().has_rules()};
+    XB_CO_TRY_VOID(co_await applier_.slave_xdp().chain(desired.slaves, xdp, std::move(program), frags, old_pin));
+    const auto &runs = applier_.slave_xdp().chained();
+    wanted.id = runs->id;
+    wanted.program = wanted.program.empty() ? runs->name : wanted.program;
+    chain_ = std::move(wanted);
+    spdlog::info("{}: XDP program '{}' of {} is chained", name(), chain_->program, chain_->file);
+    co_return co_await persist();
+}
+
+Task<Result<void>> BondController::unchain() {
+    if (!chain_) {
+        co_return fail(ENOENT, name() + " has no chained XDP program");
+    }
+    const auto desired = core::desired(bond_);
+    const SlaveXdp::Wanted xdp{desired.xdp, applier_.applications().has_rules()};
+    (void)co_await applier_.slave_xdp().unchain(desired.slaves, xdp, chain_->pin);
+    spdlog::info("{}: XDP program '{}' is chained no longer", name(), chain_->program);
+    chain_.reset();
+    co_return co_await persist();
+}
+
+} // namespace xbond::daemon
