@@ -138,7 +138,7 @@ std::string formats() {
 }
 
 constexpr std::string_view commands =
-    "link status proc monitor explain lacp doctor apply import export metrics top ifenslave xsk options "
+    "link status proc monitor explain lacp doctor apply import export migrate metrics top ifenslave xsk options "
     "help -n -j -p -d -s --socket --timeout";
 
 std::string bash_completion() {
@@ -153,7 +153,7 @@ std::string bash_completion() {
            "    type) words='bond bond_slave' ;;\n"
            "    xsk) words='allow forbid show' ;;\n"
            "    allow|forbid) words=$devices ;;\n"
-           "    master|dev|proc|status|lacp|explain|delete|primary|active_slave|ifenslave) words=$devices ;;\n"
+           "    master|dev|proc|status|lacp|explain|delete|primary|active_slave|migrate|ifenslave) words=$devices ;;\n"
            "    import) words='--root " +
            formats() +
            "' ;;\n"
@@ -188,7 +188,7 @@ std::string zsh_completion() {
            "    type) list=(bond bond_slave) ;;\n"
            "    xsk) list=(allow forbid show) ;;\n"
            "    allow|forbid) list=($devices) ;;\n"
-           "    master|dev|proc|status|lacp|explain|delete|primary|active_slave|ifenslave) list=($devices) ;;\n"
+           "    master|dev|proc|status|lacp|explain|delete|primary|active_slave|migrate|ifenslave) list=($devices) ;;\n"
            "    import) list=(--root " +
            formats() +
            ") ;;\n"
