@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only
  *
- * Ingress of every slave: hands frames over to the bond, or drops them where the bond may not hear them (1.4).
+ * Ingress of every slave: hands frames over to the bond, or drops them (`receive.suppression`).
  */
 #include "lib/arp.h"
 #include "lib/frame.h"
@@ -47,7 +47,7 @@ static __always_inline void xb_rx_stamp_valid(struct __sk_buff *ctx, const struc
 	}
 }
 
-/* Monitor traffic counts on suppressed slaves too (4.3). The outer VLAN tag is off by now. Global: a static function is
+/* Monitor traffic counts on suppressed slaves too. The outer VLAN tag is off by now. Global: a static function is
  * verified anew for every slot that may call it, which took 785,000 of the million instructions that the verifier walks. */
 __noinline int xb_rx_stamp(struct __sk_buff *ctx, __u32 id, __u32 flags)
 {

@@ -45,7 +45,7 @@ static __always_inline int xb_broadcast(struct __sk_buff *ctx, struct xb_table *
 	return bpf_redirect(table->slot[last].ifindex, 0);
 }
 
-/* queue_id (1.9). The slave picks its own queue: the mapping was for the bond. */
+/* queue_id (`select.queue`). The slave picks its own queue: the mapping was for the bond. */
 static __always_inline int xb_send_override(struct __sk_buff *ctx, struct xb_table *table, __u32 id)
 {
 	struct xb_counters *counters = xb_counters_of(id);
@@ -95,11 +95,8 @@ int xb_tx(struct __sk_buff *ctx)
 	if (choice.slot >= XB_MAX_SLAVES)
 		return xb_drop();
 	counters = xb_counters_of(choice.slot);
-	if (counters) {
+	if (counters)
 		xb_count_tx(counters, ctx);
-		if (choice.failover)
-			counters->failover_tx += xb_packets(ctx);
-	}
 	if (xb_mode_balances_load(mode))
 		xb_set_source(ctx, bank, choice.slot);
 	return bpf_redirect(choice.ifindex, 0);

@@ -28,7 +28,7 @@ struct {
 	__uint(XDP_PASS, 1);
 } XDP_RUN_CONFIG(xb_xdp);
 
-/* For a frame that xb_rx will not see (4.3), as it would see it: behind one VLAN tag.
+/* For a frame that xb_rx will not see (`arp.stamps`), as it would see it: behind one VLAN tag.
  * Global, or clang would drop the constant result and leave in r0 what the verifier refuses. */
 __noinline int xb_xdp_stamp(struct xdp_md *ctx, __u32 id)
 {

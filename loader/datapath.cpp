@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <bpf/bpf.h>
-#include <bpf/libbpf.h>
 #include <chrono>
 #include <linux/bpf.h>
 #include <net/if.h>
@@ -27,10 +26,6 @@ Result<void> check_slot(SlotId slot) {
                     "slot " + std::to_string(slot) + " is out of range (0.." + std::to_string(XB_MAX_SLAVES - 1) + ")");
     }
     return {};
-}
-
-std::vector<xb_counters> per_cpu_counters() {
-    return std::vector<xb_counters>(static_cast<std::size_t>(libbpf_num_possible_cpus()));
 }
 
 // What a policy asks for on a driver, and why.
@@ -68,7 +63,8 @@ Result<void> DataPath::set_slot(SlotId slot, std::uint32_t ifindex) {
     if (table.slot_ifindex(slot) != ifindex) {
         table.clear_slot(slot);
         const std::uint32_t key = slot;
-        if (bpf_map_update_elem(impl_->maps.fd(XB_MAP_STATS), &key, per_cpu_counters().data(), BPF_ANY) != 0) {
+        if (bpf_map_update_elem(impl_->maps.fd(XB_MAP_STATS), &key, std::vector<xb_counters>(impl_->cpus).data(),
+                                BPF_ANY) != 0) {
             return kernel_error(errno, "cannot reset the counters of slot " + std::to_string(slot));
         }
         impl_->forget_stamps(slot);
@@ -314,7 +310,7 @@ void DataPath::drain_events(const std::function<void(const xb_event &)> &handle,
 
 Counters DataPath::counters() const {
     Counters counters{};
-    std::vector<xb_counters> values = per_cpu_counters();
+    std::vector<xb_counters> values(impl_->cpus);
     for (std::uint32_t entry = 0; entry < XB_STATS_ENTRIES; ++entry) {
         if (bpf_map_lookup_elem(impl_->maps.fd(XB_MAP_STATS), &entry, values.data()) != 0) {
             continue;

@@ -43,6 +43,7 @@ struct DataPath::Impl {
     Mapped<xb_stamps> stamps;
     Mapped<xb_lb> lb;
     EventReader events;
+    std::size_t cpus = 0; // possible ones: values of each counter
     Programs programs;
     std::unique_ptr<Hook> tx_bond;
     std::unique_ptr<Hook> tx_peer;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <bpf/bpf.h>
+#include <bpf/libbpf.h>
 #include <future>
 #include <net/if.h>
 #include <utility>
@@ -90,6 +91,11 @@ Result<void> DataPath::Impl::open_maps() {
     lb = std::move(*balance);
     XB_TRY(reader, EventReader::open(maps.fd(XB_MAP_EVENTS)));
     events = std::move(*reader);
+    const int possible = libbpf_num_possible_cpus(); // reads a file, the first time: not once descriptors have run out
+    if (possible <= 0) {
+        return kernel_error(-possible, "cannot count the processors");
+    }
+    cpus = static_cast<std::size_t>(possible);
     return {};
 }
 

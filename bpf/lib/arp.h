@@ -130,7 +130,7 @@ static __always_inline void xb_check4(const struct xb_monitor *monitor, __u32 id
 	}
 }
 
-/* 4.4 for an ARP frame of a slave. */
+/* `arp.valid` for an ARP frame of a slave. */
 static __always_inline void xb_stamp_arp(const struct xb_bank *bank, __u32 id, __u32 flags, const struct xb_arp *arp)
 {
 	__u32 target, own;
@@ -185,7 +185,7 @@ static __always_inline void xb_check6(const struct xb_monitor *monitor, __u32 id
 	}
 }
 
-/* 4.4 for an IPv6 frame of a slave; `ip`: XB_ICMP6_BYTES from its base header. */
+/* `arp.valid` for an IPv6 frame of a slave; `ip`: XB_ICMP6_BYTES from its base header. */
 static __always_inline void xb_stamp_icmp6(const struct xb_bank *bank, __u32 id, __u32 flags, const __u8 *ip)
 {
 	const struct xb_ip6 *target = (const struct xb_ip6 *)(ip + 8), *own = (const struct xb_ip6 *)(ip + 24);

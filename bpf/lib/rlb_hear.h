@@ -10,7 +10,7 @@
 #include "lib/rlb.h"
 
 /* Whether a frame is for a slave that cannot transmit: neighbours may still use its address, and the active slave
- * listens for it (5.7). Global: verified once, not for each slot. */
+ * listens for it (`balance.dead`). Global: verified once, not for each slot. */
 __noinline int xb_rlb_for_dead(struct __sk_buff *ctx)
 {
 	const struct ethhdr *eth = xb_eth(ctx->data, ctx->data_end);

@@ -14,7 +14,8 @@
 #include "lib/stats.h"
 #include "lib/table.h"
 
-/* slot and its ifindex: where the packet goes; XB_NO_SLOT: drop it. failover: not the slave that the mode chose. */
+/* slot and its ifindex: where the packet goes; XB_NO_SLOT: drop it. failover: not the slave that the mode chose (counted
+ * here, where it is rare: programs that send need not carry it). */
 struct xb_choice {
 	__u32 slot;
 	__u32 ifindex;
@@ -56,8 +57,18 @@ static __always_inline void xb_link_lost(struct xb_links *table, __u32 id)
 
 #include "xbond/pick.h"
 
+static __noinline int xb_count_failover(struct __sk_buff *ctx, __u32 id)
+{
+	struct xb_counters *counters = xb_counters_of(id);
+
+	if (counters)
+		counters->failover_tx += xb_packets(ctx);
+	return 0;
+}
+
 /* The choice made final by the carrier check. `insist`: with no carrier anywhere, still send on the slave chosen. */
-static __always_inline struct xb_choice xb_checked(struct xb_table *table, struct xb_bank *bank, __u32 id, int insist)
+static __always_inline struct xb_choice xb_checked(struct xb_table *table, struct xb_bank *bank, struct __sk_buff *ctx,
+						   __u32 id, int insist)
 {
 	struct xb_choice choice = { .slot = id };
 	struct xb_slot *slot;
@@ -73,6 +84,8 @@ static __always_inline struct xb_choice xb_checked(struct xb_table *table, struc
 			slot = &table->slot[other];
 			choice.slot = other;
 			choice.failover = other != id;
+			if (choice.failover)
+				xb_count_failover(ctx, other);
 		} else if (!insist) {
 			choice.slot = XB_NO_SLOT;
 		}
@@ -128,8 +141,8 @@ static __always_inline __u32 xb_pick(const struct xb_bank *bank, __u32 number)
 	return bank->pick[xb_pick_index(n, number) & (XB_MAX_SLAVES - 1)];
 }
 
-/* Modes 5 and 6 (5.1): a balanced packet's bucket, or its hash, or the slave of an ARP packet's client; the active slave
- * takes the rest. */
+/* Modes 5 and 6 (`balance.frames`): a balanced packet's bucket, or its hash, or the slave of an ARP packet's client;
+ * the active slave takes the rest. */
 static __always_inline __u32 xb_balance(struct xb_bank *bank, struct __sk_buff *ctx, __u32 mode)
 {
 	const __u32 dynamic = xb_cfg.tlb_dynamic_lb;
@@ -157,16 +170,16 @@ static __always_inline struct xb_choice xb_select(struct xb_table *table, struct
 	switch (mode) {
 	case XB_MODE_ROUNDROBIN:
 		if (xb_is_igmp(ctx))
-			return xb_checked(table, bank, bank->igmp, 1);
-		return xb_checked(table, bank, xb_pick(bank, xb_round_robin()), 0);
+			return xb_checked(table, bank, ctx, bank->igmp, 1);
+		return xb_checked(table, bank, ctx, xb_pick(bank, xb_round_robin()), 0);
 	case XB_MODE_ACTIVEBACKUP:
-		return xb_checked(table, bank, xb_pick(bank, 0), 1);
+		return xb_checked(table, bank, ctx, xb_pick(bank, 0), 1);
 	case XB_MODE_XOR:
 	case XB_MODE_8023AD:
-		return xb_checked(table, bank, xb_pick(bank, xb_hash(ctx)), 0);
+		return xb_checked(table, bank, ctx, xb_pick(bank, xb_hash(ctx)), 0);
 	case XB_MODE_TLB:
 	case XB_MODE_ALB:
-		return xb_checked(table, bank, xb_balance(bank, ctx, mode), 0);
+		return xb_checked(table, bank, ctx, xb_balance(bank, ctx, mode), 0);
 	default:
 		return (struct xb_choice){ .slot = XB_NO_SLOT };
 	}
@@ -186,7 +199,7 @@ static __always_inline int xb_broadcast_member(struct xb_table *table, const str
 	return 0;
 }
 
-/* The slave that a queue mapping asks for (1.9), or XB_NO_SLOT: then the mode chooses. */
+/* The slave that a queue mapping asks for (`select.queue`), or XB_NO_SLOT: then the mode chooses. */
 static __noinline __u32 xb_override(struct xb_table *table, struct xb_bank *bank, __u32 queue)
 {
 	__u32 n = table->n_slots;

@@ -75,15 +75,15 @@ struct xb_slot {
 
 /* xb_bank_slot.flags */
 enum {
-	XB_SLOT_SUPPRESS = 1 << 0,    /* 1.4: `suppressed`; deliver nothing but link-local frames, and those on the slave */
+	XB_SLOT_SUPPRESS = 1 << 0,    /* deliver nothing but link-local frames, and those on the slave */
 	XB_SLOT_EARLY_DROP = 1 << 1,  /* xb_xdp may drop suppressed multicast and broadcast (nobody captures on the slave) */
 	XB_SLOT_REWRITE_DST = 1 << 2, /* mac != bond_mac: unicast to the slave's MAC is rewritten to the bond's */
 	XB_SLOT_SLOW_TO_XSK = 1 << 3, /* xb_xdp redirects slow protocols subtypes 1 and 2 into xb_xsk */
-	/* What stamps xb_stamps (4.3): at most one of the three. */
+	/* What stamps xb_stamps (`arp.stamps`): at most one of the three. */
 	XB_SLOT_HEAR_ANY = 1 << 4,   /* any frame */
 	XB_SLOT_HEAR_ARP = 1 << 5,   /* any ARP or IPv6 frame */
-	XB_SLOT_HEAR_VALID = 1 << 6, /* ARP, NS and NA that pass 4.4 */
-	XB_SLOT_BACKUP = 1 << 7,     /* the slave is in state backup: rules (b) and (c) of 4.4 */
+	XB_SLOT_HEAR_VALID = 1 << 6, /* ARP, NS and NA that pass `arp.valid` */
+	XB_SLOT_BACKUP = 1 << 7,     /* the slave is in state backup: rules (b) and (c) of `arp.valid` */
 	XB_SLOT_SUPPRESS_FLOOD = 1 << 8, /* mode 6: as XB_SLOT_SUPPRESS, but multicast and broadcast only */
 	XB_SLOT_HEAR = XB_SLOT_HEAR_ANY | XB_SLOT_HEAR_ARP | XB_SLOT_HEAR_VALID,
 };
@@ -92,7 +92,7 @@ enum {
 struct xb_bank_slot {
 	__u8 mac[6];
 	__u16 flags;
-	__u16 queue_id; /* 1.9; 0 never matches: published as 0 while the slave's link is not UP */
+	__u16 queue_id; /* 0 never matches: published as 0 while the slave's link is not UP */
 	__u8 fallback;  /* slot to try next when this one has no carrier: a chain that ends in XB_NO_SLOT or comes back */
 	__u8 reserved;
 	__u32 speed; /* Mb/s, modes 5 and 6; 0: not known */
@@ -105,7 +105,7 @@ enum {
 	XB_BANK_BROADCAST_NEIGHBOR = 1 << 2, /* mode 4: ARP, NS and NA go to every position of pick */
 };
 
-/* What validation of received ARP, NS and NA needs (4.4). Times are CLOCK_MONOTONIC in ns. */
+/* What validation of received ARP, NS and NA needs (`arp.valid`). Times are CLOCK_MONOTONIC in ns. */
 struct xb_monitor {
 	__u64 heard_after; /* (b): backups count once the active slave has heard something later than this; all ones: never */
 	__u64 probe_from;  /* (c): replies count on any backup from here ... */
@@ -115,18 +115,18 @@ struct xb_monitor {
 	__u8 n_targets4;
 	__u8 n_targets6;
 	__u8 all_targets; /* arp_all_targets=all: (b) looks at the oldest target stamp, not at last_rx */
-	__u8 any_own4;    /* the bond has no IPv4 address: 0.0.0.0 counts as its own (4.4, edge) */
+	__u8 any_own4;    /* the bond has no IPv4 address: 0.0.0.0 counts as its own (`arp.valid`) */
 	__u32 n_own4;     /* own IPv4 addresses; all in own4[] if they fit, which spares the lookup in xb_own4 */
 	__u32 own4[XB_FEW_OWN];
 };
 
 /* One complete published state. The inactive bank is filled, then xb_table.bank is flipped: a packet sees one or the
  * other. Selection: idx = (counter | hash | 0) mod n_pick, slot = pick[idx], then the fallback chain on lost carrier.
- *   mode 0: n_pick = all slaves in list order, pick[i] = first can_tx slave cyclically from i (1.2)
+ *   mode 0: n_pick = all slaves in list order, pick[i] = first can_tx slave cyclically from i (`select.mode`)
  *   mode 1: n_pick = 1, pick[0] = current active slave
- *   mode 2, 4: n_pick = usable slaves, pick = usable array (1.2.1)
+ *   mode 2, 4: n_pick = usable slaves, pick = usable array (`select.usable`)
  *   mode 3: n_pick = all slaves, pick[i] = slot or XB_NO_SLOT where position i may not send
- *   mode 5, 6: as mode 2, but the buckets of xb_lb choose; what has no choice takes `active` (5.1) */
+ *   mode 5, 6: as mode 2, but the buckets of xb_lb choose; what has no choice takes `active` (`balance.frames`) */
 struct xb_bank {
 	__u32 n_pick;                 /* 0 = nothing usable: drop */
 	__u8 active;                  /* current active slave or XB_NO_SLOT; where IGMP goes in mode 0 */
@@ -138,7 +138,7 @@ struct xb_bank {
 	__u8 pick[XB_MAX_SLAVES];
 	struct xb_bank_slot slot[XB_MAX_SLAVES];
 	struct xb_monitor monitor;
-	__u32 n_bridge4; /* mode 6: addresses of bridges above the bond, whose ARP is left alone (5.6) */
+	__u32 n_bridge4; /* mode 6: addresses of bridges above the bond, whose ARP is left alone (`balance.clients`) */
 	__u32 bridge4[XB_FEW_OWN]; /* network order; more than fit: all ARP is left alone */
 	__u32 reserved;
 };
@@ -174,10 +174,10 @@ struct xb_counters {
 	__u64 tx_bytes;
 	__u64 rx_packets;    /* delivered to the bond */
 	__u64 rx_bytes;
-	__u64 rx_suppressed; /* 1.4 rule 4: arrived on an inactive slave and dropped here */
-	__u64 rx_link_local; /* 1.4 rule 3: left on the slave */
+	__u64 rx_suppressed; /* arrived on an inactive slave and dropped here */
+	__u64 rx_link_local; /* link-local: left on the slave */
 	__u64 failover_tx;   /* sent on this slot because the chosen slave had no carrier */
-	__u64 tx_override;   /* 1.9: sent on this slot because of queue_id */
+	__u64 tx_override;   /* sent on this slot because of queue_id */
 	__u64 tx_dropped;    /* bond entry: no usable slave */
 	__u64 rr_counter;    /* bond entry, mode 0: pre-incremented per CPU */
 };

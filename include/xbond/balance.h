@@ -14,7 +14,7 @@
 #define XB_BUCKETS 256
 #define XB_CLIENTS 256
 
-/* Flows with the same hash (5.2). The data path places a bucket without owner and counts; the controller releases. */
+/* Flows with the same hash. The data path places a bucket without owner and counts; the controller releases. */
 struct xb_bucket {
 	__u64 tx_bytes; /* since the last rebalance */
 	__u64 history;  /* bytes per second before it: load_history */
@@ -29,7 +29,7 @@ enum {
 	XB_CLIENT_ASKED = 1 << 2, /* a broadcast request for it left: it teaches everybody the active slave's address */
 };
 
-/* A neighbour that has one of our addresses (`server4`) in its ARP cache, behind the MAC of `slot` (5.6). Index: xor of
+/* A neighbour that has one of our addresses (`server4`) in its ARP cache, behind the MAC of `slot`. Index: xor of
  * the bytes of client4. Both sides write under `lock`. */
 struct xb_client {
 	__u32 lock; /* 1 = taken: the data path then does without the entry */
@@ -59,13 +59,13 @@ XB_FN __u32 xb_ipv4_index(__u32 addr)
 	return (addr ^ addr >> 8) & 0xff;
 }
 
-/* What a slave still has to give (5.2), in 64 bits: the kernel's product wraps above 4095 Mb/s. */
+/* What a slave still has to give (`balance.buckets`), in 64 bits: the kernel's product wraps above 4095 Mb/s. */
 XB_FN __s64 xb_gap(__u32 speed, __u64 load)
 {
 	return (__s64)((__u64)speed << 20) - (__s64)(load * 8);
 }
 
-/* One step of the walk over the usable slaves that finds NEXT (5.6): the fastest behind the last one chosen, else the
+/* One step of the walk over the usable slaves that finds NEXT: the fastest behind the last one chosen, else the
  * fastest up to it. */
 struct xb_turn {
 	__u32 last, seen;           /* slot + 1; whether the walk has passed it */

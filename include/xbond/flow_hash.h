@@ -4,7 +4,7 @@
  * both. The includer defines, before it includes this file once:
  *
  *   struct xb_frame                                     a frame that starts at its destination MAC
- *   __u32 xb_frame_protocol(const struct xb_frame *)    skb protocol, network byte order (2.1)
+ *   __u32 xb_frame_protocol(const struct xb_frame *)    skb protocol, network byte order
  *   __u32 xb_frame_tci(const struct xb_frame *)         tag control word of an accelerated VLAN tag, or 0
  *   const void *xb_at(const struct xb_frame *, __u32 off, __u32 len, void *buf)
  *                                 `len` bytes at `off`, in place or copied into `buf`; null when the frame is shorter
@@ -32,7 +32,7 @@ struct xb_cursor {
 	__u32 protocol; /* EtherType, network byte order */
 };
 
-/* 2.2, H2 */
+/* H2 of `hash.mac` */
 XB_HASH_FN __u32 xb_hash_mac(const struct xb_frame *frame) {
 	__u8 buf[16] __attribute__((aligned(8)));
 	const __u8 *eth = (const __u8 *)xb_at(frame, 0, XB_L2_LEN, buf);
@@ -40,7 +40,7 @@ XB_HASH_FN __u32 xb_hash_mac(const struct xb_frame *frame) {
 	return eth ? eth[5] ^ eth[11] ^ xb_be16(eth + 12) : 0;
 }
 
-/* 2.3 */
+/* `hash.vlan_srcmac` */
 XB_HASH_FN __u32 xb_hash_vlan_srcmac(const struct xb_frame *frame) {
 	__u8 buf[16] __attribute__((aligned(8)));
 	const __u8 *eth = (const __u8 *)xb_at(frame, 0, XB_L2_LEN, buf);
@@ -53,7 +53,7 @@ XB_HASH_FN __u32 xb_hash_vlan_srcmac(const struct xb_frame *frame) {
 	return xb_frame_tci(frame) ^ vendor ^ device;
 }
 
-/* 2.4, PORTS */
+/* The ports word (`hash.outer`) */
 XB_HASH_FN __u32 xb_ports(const void *at) {
 	return at ? xb_word((const __u8 *)at) : 0;
 }
@@ -106,7 +106,7 @@ XB_HASH_FN int xb_icmp_is_error(__u32 l4, __u32 type) {
 	return type >= 1 && type <= 4;
 }
 
-/* 2.4, IP(n): 0 = FAIL. Extension headers are not walked. */
+/* The IP header here (`hash.outer`); 0 = FAIL. Extension headers are not walked. */
 XB_HASH_FN int xb_outer_ip(const struct xb_frame *frame, struct xb_cursor *c, struct xb_flow *flow, int want_ports) {
 	__u8 buf[40] __attribute__((aligned(8)));
 	const __u8 *ip;
@@ -159,7 +159,7 @@ XB_HASH_FN int xb_flow_outer(const struct xb_frame *frame, struct xb_flow *flow,
 
 #include "xbond/flow_dissect.h"
 
-/* 2.4 steps 4 and 5, from a flow record. */
+/* Folding (`hash.outer`), from a flow record. */
 XB_HASH_FN __u32 xb_hash_fold(const struct xb_flow *flow, __u32 seed, int drop_lowest_bit) {
 	__u32 hash = seed ^ flow->src ^ flow->dst;
 

@@ -8,7 +8,7 @@
 
 #define XB_MAX_SLAVES 32  /* slots of one bond */
 #define XB_NO_SLOT 255    /* "no slave" in every __u8 that names a slot */
-#define XB_MAX_TARGETS 16 /* of the ARP monitor, and as many of the NS monitor (4.2) */
+#define XB_MAX_TARGETS 16 /* of the ARP monitor, and as many of the NS monitor (`arp.probe`) */
 
 /* The bonding modes, numbered from 0 as IFLA_BOND_MODE: number, constant, name in C++. What a mode is:
  * user/core/modes/traits.h. */

@@ -55,7 +55,7 @@ TEST_CASE("config: a full file") {
     for (const auto &o : b.options) {
         options += o.name + "=" + o.value + " ";
     }
-    CHECK(options == "mode=active-backup miimon=50 updelay=200 primary=eth1 all_slaves_active=1 "); // 6.3
+    CHECK(options == "mode=active-backup miimon=50 updelay=200 primary=eth1 all_slaves_active=1 "); // by table
     REQUIRE(b.slaves.size() == 2);
     CHECK(b.slaves[0].name == "eth0");
     CHECK(b.slaves[1].options.size() == 2);

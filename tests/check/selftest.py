@@ -169,18 +169,120 @@ class Files(unittest.TestCase):
 
     def test_documents_outside(self):
         for text in ("../shared/lab", "see design.md", "peers.md 4.3", "bonding-behaviour.md section 0", "(reference 2.1)",
-                     "reference section 2", "reference, section 8", "the LACP reference", "XB-12"):
+                     "reference section 2", "reference, section 8", "the LACP reference"):
             self.expect("a.cpp", f"{MIT}// {text}\n", "is not in the repository")
             self.expect("docs/a.md", f"x\n{text}\n", "line 2: ")
         self.expect("a.cpp", MIT + "// a reference to 2 slaves; docs/design-notes.md\n", None)
-        self.expect("tests/a_test.cpp", MIT + 'TEST_CASE("XB-34 restored") {\n', None)
-        self.expect("tests/check/a.py", "# SPDX-License-Identifier: MIT\n# XB-12\n", None)
+        self.expect("tests/check/a.py", "# SPDX-License-Identifier: MIT\n# see design.md\n", None)
 
     def test_sleep(self):
         self.expect("tests/a.sh", "# SPDX-License-Identifier: MIT\nsleep 1\n", "fixed sleep")
         self.expect("tests/a.cpp", MIT + "std::this_thread::sleep_for(500ms);\n", "fixed sleep")
         self.expect("tests/a.cpp", MIT + "std::this_thread::sleep_for(5ms);\n", None)
         self.expect("tests/harness/wait.h", MIT + "std::this_thread::sleep_for(5ms);\n", None)
+
+
+class Spec(unittest.TestCase):
+    rule = ("# MII\n\n### mii.commit\n\nText. Code: user/core/a.cpp `commit`. Tests: tests/core/.\n\n"
+            "- **M1** **3.2** a test\n| **M2** | another |\n")
+    lacp = "### lacp.key\n\nCode: user/core/a.cpp. Tests: tests/{core,late}_test.cpp.\n\n- **3.5** numbers\n- **R01** late\n- **XB-34** restored\n"
+    readme = "## What differs\n\n* **A loss is acted on.** Text\n  of it.\n\n## Next\n"
+
+    def expect(self, finding, departures="", **more):
+        tree = {"docs/spec/mii.md": self.rule, "docs/spec/lacp.md": self.lacp, "docs/spec/departures.md": departures,
+                "user/core/a.cpp": MIT + "void commit();\n",
+                "tests/core/b_test.cpp": MIT + 'TEST_CASE("M1 M2 a loss") {\nTEST_CASE("3.2 commit") {\n',
+                "tests/core_test.cpp": MIT + 'TEST_CASE("XB-34 restored") {\n',
+                "tests/late_test.cpp": MIT + 'TEST_CASE("802.3ad R01 late") {\n'}
+        tree |= {name.replace("__", "/").replace("_dot_", "."): text for name, text in more.items()}
+        code, out = run("spec.py", tree)
+        self.assertEqual(0 if finding is None else 1, code, out)
+        self.assertIn(finding or "2 rules, 6 ids, 0 problems", out)
+
+    def comment(self, text, finding, name="user__core__b_dot_cpp"):
+        self.expect(finding, **{name: f"{MIT}// {text}\nconst char *s = \"M9 4.4 `mii.gone`\";\n"})
+
+    def title(self, text, finding, name="tests__core__a_test_dot_cpp"):
+        self.expect(finding, **{name: f'{MIT}TEST_CASE("{text}") {{\n'})
+
+    def test_ids_in_comments(self):
+        self.comment("M1, M2; XB-34 holds (3.2)", None)
+        self.comment("as M3 says", "user/core/b.cpp:2: id M3 is defined on no page")
+        self.comment("the windows of 4.1", "id 4.1 is defined")
+        self.comment("(4.4)", "id 4.4 is defined")
+        self.comment("XB-12", "id XB-12 is defined")
+        self.comment("/* 1.4 rule 3 */", "id 1.4 is defined")
+
+    def test_ids_in_titles(self):
+        self.title("M1 a loss", None)
+        self.title("M7 a loss", "tests/core/a_test.cpp:2: id M7 is defined")
+        self.title("1.13 rename", "id 1.13 is defined")
+        self.title("3 carrier check", "id 3 is defined")
+        self.title("10 Gb/s is faster than 4, after 1.2 s", None)
+
+    def test_series(self):
+        self.title("802.3ad R01 late", None, "tests__late_test_dot_cpp")
+        self.title("R01 late", "id R01 is defined")
+        self.comment("3.5", None, "user__core__lacp__b_dot_cpp")
+        self.comment("3.5", "id 3.5 is defined")
+
+    def test_public_clauses_and_versions(self):
+        self.comment("802.1AX 6.4.15, RFC 4291 2.7.1, Linux 6.6, before 5.15, 6.18 and 6.12; 10.0.0.1; 1.5 ms, 2.2 %", None)
+        self.comment("802.1AX clause 6.4, but 6.4.15 alone", "id 6.4.15 is defined")
+
+    def test_ids_in_data(self):
+        self.expect("tests/data/a.json: id V01 is defined", tests__data__a_dot_json='[{"id": "V01"}]')
+
+    def test_names(self):
+        self.comment("see `mii.commit`", None)
+        self.comment("see `mii.gone`", "rule mii.gone is defined on no page")
+        self.comment("`link.show` is a command, `mii.h` a file", None)
+        self.expect(None, docs__a_dot_md="`mii.show`", user__api__a_dot_cpp=MIT + '{"mii.show", show}\n')
+        self.expect("docs/a.md:1: rule lacp.gone", docs__a_dot_md="`lacp.gone`\n")
+
+    def test_documents(self):
+        self.comment("docs/spec/mii.md", None)
+        self.comment("docs/other.md", "'docs/other.md' is not in the repository")
+        self.comment("issue 14", "'issue 14' is not in the repository")
+        self.comment("buckets (section 5)", "'section 5' is not in the repository")
+        self.comment("RFC 3376 section 4, RFC 3376 section 4.2", None)
+        self.expect("docs/a.md:1: 'notes.md'", docs__a_dot_md="[x](notes.md)\n")
+
+    def test_pages(self):
+        self.expect("id M1 is defined twice", docs__spec__b_dot_md="### arp.window\n\n- **M1** again\n")
+        self.expect("rule mii.commit is defined twice", docs__spec__b_dot_md="### mii.commit\n")
+        self.expect("names user/core/gone.cpp, which is not there", docs__spec__b_dot_md="### arp.window\n\nuser/core/gone.cpp\n")
+        self.expect("there is no gone in user/core/a.cpp", docs__spec__b_dot_md="### arp.window\n\nuser/core/a.cpp `commit`, `gone`\n")
+
+    def test_what_shows_a_rule(self):
+        self.expect("rule arp.window names no file that holds it", docs__spec__b_dot_md="### arp.window\n\ntests/core/\n")
+        self.expect("rule arp.window names no test that shows it", docs__spec__b_dot_md="### arp.window\n\nuser/core/\n")
+
+    def test_tests_of_ids(self):
+        self.title("802.3ad R01 late", "rule lacp.key does not name tests/other_test.cpp, whose title has R01",
+                   "tests__other_test_dot_cpp")
+        self.title("M1 a loss", "rule mii.commit does not name tests/other_test.cpp", "tests__other_test_dot_cpp")
+        self.expect("id P1 of rule arp.window is no test's", docs__spec__b_dot_md="### arp.window\n\n- **P1** **4.1** a test\n")
+
+    def test_departures(self):
+        departing = "### arp.window\n\nDeparture: wide.\n\nCode: user/a.cpp. Tests: tests/a_test.cpp.\n"
+        self.expect("rule arp.window departs", docs__spec__b_dot_md=departing)
+        self.expect("rule mii.commit has no paragraph", "`mii.commit`\n")
+        self.expect("difference 'A loss is acted on.' is not in", README_dot_md=self.readme)
+        tree = {"docs/spec/b.md": departing, "docs/spec/departures.md": "A loss is acted on. `arp.window`\n",
+                "README.md": self.readme, "user/a.cpp": MIT, "tests/a_test.cpp": MIT}
+        self.assertEqual(0, run("spec.py", tree)[0])
+
+    def test_options(self):
+        rows = MIT + '    row("mode", {x},\n    row({"miimon", "", "b"}, y,\n'
+        self.expect("docs/spec/options.md: option miimon of", user__core__options__option_table_dot_cpp=rows,
+                    docs__spec__options_dot_md="`mode`\n")
+        self.expect(None, user__core__options__option_table_dot_cpp=rows, docs__spec__options_dot_md="`mode`, `miimon`\n")
+
+    def test_no_page(self):
+        code, out = run("spec.py", {"a.cpp": MIT})
+        self.assertEqual(1, code)
+        self.assertIn("docs/spec: has no page", out)
 
 
 class Summary(unittest.TestCase):

@@ -133,6 +133,22 @@ TEST_CASE("words: export, metrics and top, and where metrics may not be served")
     }
 }
 
+TEST_CASE("words: status --watch takes seconds, and a bond before or behind them") {
+    const auto watched = [](const std::string &line) {
+        const auto parsed = test::parse_line(line);
+        const auto *watch = action<WatchStatus>(parsed);
+        return watch ? watch->bond.value_or("all") + " " + std::to_string(watch->interval.count()) : "refused";
+    };
+    CHECK(watched("status --watch") == "all 2");
+    CHECK(watched("status --watch 5") == "all 5");
+    CHECK(watched("status bond0 --watch 1 -j") == "bond0 1");
+    CHECK(watched("status --watch bond0") == "bond0 2");
+    CHECK(watched("status 7 --watch 86400") == "7 86400");
+    for (const char *bad : {"status --watch 0", "status --watch 86401", "status --watch 1 2 3", "status a --watch b"}) {
+        CHECK(watched(bad) == "refused");
+    }
+}
+
 TEST_CASE("words: every page of the manual is there, and completion knows every option") {
     for (const char *page : {"xbond.8", "xbondd.8", "xbond-files.8", "ifenslave.8", "xbond.conf.5"}) {
         CHECK(help_text({"manual", page}).starts_with(".TH "));

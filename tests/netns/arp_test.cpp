@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Probes of the ARP/NS monitor on the wire and its options as a user sets them (4.8).
+// Probes of the ARP/NS monitor on the wire and its options as a user sets them (`arp.options`).
 #include <catch2/catch.hpp>
 #include <iostream>
 #include <nlohmann/json.hpp>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What a lost carrier costs under load and how soon the controller acts: acceptance 4, assertions M10 and M22. Serial:
+// What a lost carrier costs under load and how soon the controller acts, M10 and M22 (docs/spec/mii.md). Serial:
 // they count packets and milliseconds.
 #include <catch2/catch.hpp>
 #include <functional>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Changes that must not cost a packet: acceptance 5. 8 kpps there and back while the change is made. Serial.
+// Changes that must not cost a packet. 8 kpps there and back while the change is made. Serial.
 #include <catch2/catch.hpp>
 #include <iostream>
 

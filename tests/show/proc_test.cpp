@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// /proc/net/bonding/bond0 (7.1): texts captured from bonding.ko 6.12.117 in the VM lab.
+// /proc/net/bonding/bond0 (`text.proc`): texts captured from bonding.ko 6.12.117 in the VM lab.
 #include <catch2/catch.hpp>
 
 #include "tests/show/view_builder.h"

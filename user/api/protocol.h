@@ -90,7 +90,7 @@ std::string encode_error(const Error &);
 Result<nlohmann::ordered_json> parse_reply(std::string_view line);
 
 // What the daemon answers to a peer that may not write. Told apart for the command line's exit code: EPERM alone is
-// also what bonding says of a device that is up (1.5).
+// also what bonding says of a device that is up (`enslave.order`).
 Error denied(std::uint32_t uid);
 bool is_denied(const Error &);
 

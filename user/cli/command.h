@@ -68,6 +68,10 @@ struct Metrics {                       // for Prometheus
 struct Top { // the status as it changes
     std::optional<std::string> bond;
 };
+struct WatchStatus { // the status over and over
+    std::optional<std::string> bond;
+    std::chrono::seconds interval{2};
+};
 struct Ifenslave { // the tool of that name
     std::string bond;
     std::vector<std::string> slaves;
@@ -87,7 +91,7 @@ struct Version {};
 struct Invocation {
     Globals globals;
     std::variant<api::Request, ApplyFile, ExplainOffline, LacpCapture, XskRules, ImportFiles, ExportFile, Migrate,
-                 Metrics, Top, Ifenslave, Doctor, OptionTable, Help, Version>
+                 Metrics, Top, WatchStatus, Ifenslave, Doctor, OptionTable, Help, Version>
         action;
     ShowFilter filter;
 };

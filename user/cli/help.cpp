@@ -19,7 +19,7 @@ OPTIONS := -n NETNS | -j (JSON) | -p (pretty JSON) | -d (details) | -s (statisti
            DEVICE WORD := txqueuelen N | alias TEXT | group N | promisc, allmulticast, multicast, arp on|off
   link delete [dev] BOND
   link show [[dev] DEV] [up] [type bond | type bond_slave] [master BOND]      as ip prints a kernel bond
-  status [BOND]              the whole state
+  status [BOND] [--watch [SECONDS]]   the whole state; --watch: over and over, every 2 seconds
   top [BOND]                 the same as it changes, with rates; q ends it
   proc BOND                  the text of /proc/net/bonding/BOND
   monitor                    changes as they happen

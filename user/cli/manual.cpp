@@ -153,7 +153,8 @@ std::string bash_completion() {
            "    type) words='bond bond_slave' ;;\n"
            "    xsk) words='allow forbid show' ;;\n"
            "    allow|forbid) words=$devices ;;\n"
-           "    master|dev|proc|status|lacp|explain|delete|primary|active_slave|migrate|ifenslave) words=$devices ;;\n"
+           "    status) words=\"$devices --watch\" ;;\n"
+           "    master|dev|proc|lacp|explain|delete|primary|active_slave|migrate|ifenslave) words=$devices ;;\n"
            "    import) words='--root " +
            formats() +
            "' ;;\n"
@@ -188,7 +189,8 @@ std::string zsh_completion() {
            "    type) list=(bond bond_slave) ;;\n"
            "    xsk) list=(allow forbid show) ;;\n"
            "    allow|forbid) list=($devices) ;;\n"
-           "    master|dev|proc|status|lacp|explain|delete|primary|active_slave|migrate|ifenslave) list=($devices) ;;\n"
+           "    status) list=($devices --watch) ;;\n"
+           "    master|dev|proc|lacp|explain|delete|primary|active_slave|migrate|ifenslave) list=($devices) ;;\n"
            "    import) list=(--root " +
            formats() +
            ") ;;\n"

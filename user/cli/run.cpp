@@ -386,6 +386,20 @@ int top(const Invocation &in, const Top &what) {
     return done ? exit_ok : failed(done.error());
 }
 
+int watch_status(const Invocation &in, const WatchStatus &what) {
+    const auto path = socket_path(in.globals);
+    bool first = true;
+    const auto print = [&](const ordered_json &status) {
+        in.globals.json ? print_json(status, in.globals)
+                        : void(std::cout << (first ? "" : "\n") << show::status_text(status));
+        first = false;
+    };
+    const auto done = path ? cli::watch_status(
+                                 what.interval, [&] { return look(*path, in.globals, {what.bond}); }, print)
+                           : tl::unexpected(path.error());
+    return done ? exit_ok : failed(done.error());
+}
+
 Result<std::string> metrics_page(const std::filesystem::path &socket, const Globals &globals) {
     XB_TRY(status, look(socket, globals, {}));
     try {
@@ -435,6 +449,7 @@ struct Runner {
     int operator()(const Migrate &m) const { return migrate(in, m); }
     int operator()(const Metrics &m) const { return metrics(in, m); }
     int operator()(const Top &t) const { return top(in, t); }
+    int operator()(const WatchStatus &w) const { return watch_status(in, w); }
     int operator()(const Ifenslave &i) const { return ifenslave(in, i); }
     int operator()(const Doctor &) const { return doctor(in); }
     int operator()(const OptionTable &t) const {

@@ -3,6 +3,7 @@
 
 #include <csignal>
 #include <cstring>
+#include <initializer_list>
 #include <iostream>
 #include <nlohmann/json.hpp>
 #include <poll.h>
@@ -60,15 +61,21 @@ private:
     bool keys_ = false;
 };
 
-Result<Fd> signals() {
+Result<Fd> signals(std::initializer_list<int> wanted) {
     sigset_t set{};
     ::sigemptyset(&set);
-    for (const int one : {SIGINT, SIGTERM, SIGHUP, SIGWINCH}) {
+    for (const int one : wanted) {
         ::sigaddset(&set, one);
     }
     ::sigprocmask(SIG_BLOCK, &set, nullptr);
     Fd fd(::signalfd(-1, &set, SFD_CLOEXEC));
     return fd ? Result<Fd>(std::move(fd)) : sys::fail_errno("cannot wait for signals");
+}
+
+// Whether to look again: neither a signal nor the reader's end came in that time.
+bool undisturbed(const Fd &signal_fd, std::chrono::milliseconds time) {
+    pollfd fds[2] = {{signal_fd.get(), POLLIN, 0}, {STDOUT_FILENO, 0, 0}}; // POLLERR: a pipe without a reader
+    return ::poll(fds, 2, static_cast<int>(time.count())) == 0;
 }
 
 enum class Next : std::uint8_t { look, draw, end };
@@ -99,7 +106,7 @@ Result<void> top(std::chrono::milliseconds interval, const std::function<Result<
         std::cout << show::top_text(*before, *now, {200, 10'000});
         return {};
     }
-    XB_TRY(signal_fd, signals());
+    XB_TRY(signal_fd, signals({SIGINT, SIGTERM, SIGHUP, SIGWINCH}));
     const Terminal terminal;
     ordered_json first = ordered_json::object(), last = *before;
     for (;;) {
@@ -114,6 +121,30 @@ Result<void> top(std::chrono::milliseconds interval, const std::function<Result<
             last = std::move(*now);
         }
     }
+}
+
+Result<void> watch_status(std::chrono::milliseconds interval, const std::function<Result<ordered_json>()> &status,
+                          const std::function<void(const ordered_json &)> &print) {
+    // A write into a pipe without a reader is an error then, not the end by a signal.
+    XB_TRY(signal_fd, signals({SIGINT, SIGTERM, SIGHUP, SIGPIPE}));
+    XB_TRY(first, status());
+    const bool clears = ::isatty(STDOUT_FILENO) == 1;
+    Result<ordered_json> now(std::move(*first));
+    do {
+        if (now) {
+            std::cout << (clears ? "\033[H\033[2J" : "");
+            print(*now);
+            std::cout << std::flush;
+        } else if (now.error().code == ENODEV) {
+            return tl::unexpected(now.error());
+        } else {
+            std::cerr << "xbond: no answer: " << now.error().message << "; trying again\n";
+        }
+        if (!std::cout || !undisturbed(*signal_fd, interval)) {
+            return {};
+        }
+        now = status();
+    } while (true);
 }
 
 } // namespace xbond::cli

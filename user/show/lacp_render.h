@@ -11,7 +11,7 @@
 
 namespace xbond::show {
 
-// The parts of 5.1. Of a bond that has a LacpView.
+// What LACP shows. Of a bond that has a LacpView.
 nlohmann::ordered_json lacp_system_json(const BondView &);
 nlohmann::ordered_json aggregators_json(const BondView &);
 nlohmann::ordered_json lacp_port_json(const BondView &, SlotId); // null: no such port

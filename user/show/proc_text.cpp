@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// /proc/net/bonding/<bond>, byte for byte (7.1). Monitoring tools parse these lines by order and label.
+// /proc/net/bonding/<bond>, byte for byte (`text.proc`). Monitoring tools parse these lines by order and label.
 #include "user/core/lacp/aggregator.h"
 #include "user/core/modes/traits.h"
 #include "user/core/options/targets.h"

@@ -43,7 +43,7 @@ struct SlaveView {
     NicView nic;
     core::DesiredSlave published; // fallback, suppression
     std::uint32_t saved_mtu = 0;
-    std::optional<Time> heard_age; // since the last reception that counts (4.3)
+    std::optional<Time> heard_age; // since the last reception that counts (`arp.validate`)
     std::optional<Time> probe_age;
     std::vector<TargetView> targets; // ARP targets, then NS targets; empty while the monitor is off
 };

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What a slave's hardware lets in: promiscuous and all-multicast flags and the multicast list (1.8). All of it is kept
+// What a slave's hardware lets in: promiscuous and all-multicast flags and the multicast list. All of it is kept
 // by the kernel and not by the life of a socket, so that a restart of the controller leaves a NIC's filters alone.
 // Others set them, too: what was there before, or came by somebody else, is not ours, and stays.
 #pragma once

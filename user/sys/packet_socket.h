@@ -34,7 +34,7 @@ private:
     Fd ordinary_, past_qdisc_;
 };
 
-// IPv4 groups joined on a device, for the membership reports of 1.12: only those that the kernel itself would report
+// IPv4 groups joined on a device, for membership reports (`announce.rejoin`): only those that the kernel would report
 // (never 224.0.0.1; 224.0.0.x unless net.ipv4.igmp_link_local_mcast_reports is 0).
 struct Ipv4Groups {
     std::uint8_t igmp_version = 3; // 1..3, what the kernel speaks there now (queriers heard, force_igmp_version)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Modes balance-tlb and balance-alb in the core: flags, buckets (5.2), addresses (5.4, 5.5), learning packets (5.3).
+// Modes balance-tlb and balance-alb in the core: flags, buckets, addresses, learning packets (docs/spec/balance.md).
 #include <catch2/catch.hpp>
 
 #include <algorithm>
@@ -184,7 +184,7 @@ TEST_CASE("T7 T8 each slave has an address of its own, the active one the bond's
     CHECK(lab.bond.mac == mac(1));
     CHECK(lab.slave("e1").mac == mac(1));
     CHECK(lab.slave("e0").mac == mac(2));
-    // 5.5: the new address is shown, and the dead slave's is taught on the new active slave, which listens for it.
+    // The new address is shown, and the dead slave's is taught on the new active slave, which listens for it.
     const std::vector<std::pair<SlotId, MacAddr>> expected{{lab.slot("e1"), mac(1)}, {lab.slot("e1"), mac(2)}};
     CHECK(learning(lab) == expected);
     CHECK(lab.desired("e1").promisc);

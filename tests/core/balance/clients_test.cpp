@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Receive load balancing in the core (5.6): who is given which slave, who is told, and when.
+// Receive load balancing in the core (`balance.clients`): who is given which slave, who is told, and when.
 #include <catch2/catch.hpp>
 
 #include "tests/core/lab.h"

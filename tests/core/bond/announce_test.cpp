@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Announcements (1.11) and IGMP re-joins (1.12). Times in ms since the change.
+// Announcements (`announce.schedule`) and IGMP re-joins (`announce.rejoin`). Times in ms since the change.
 #include <catch2/catch.hpp>
 
 #include "tests/core/lab.h"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Options of the ARP/NS monitor: values, errnos, exclusions and what follows from them (4.8, section 6).
+// Options of the ARP/NS monitor: values, errnos, exclusions and what follows from them (`arp.options`).
 #include <catch2/catch.hpp>
 
 #include <random>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What the ARP/NS monitor wants of the data path (4.3, 4.4, 4.7), and stamps whose target has changed (4.1).
+// What the ARP/NS monitor wants of the data path, and stamps whose target has changed (`arp.valid`, `arp.times`).
 #include <catch2/catch.hpp>
 
 #include "tests/core/lab.h"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Enslave and release (1.5 to 1.7).
+// Enslave and release (`enslave.order`, `address.mtu`).
 #include <catch2/catch.hpp>
 
 #include "tests/core/lab.h"

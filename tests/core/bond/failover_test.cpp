@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Change of the active slave (3.4), MAC addresses (1.6), flags (1.3).
+// Change of the active slave (`active.change`), MAC addresses (`address.fail_over_mac`), flags (`receive.flags`).
 #include <catch2/catch.hpp>
 
 #include "tests/core/lab.h"

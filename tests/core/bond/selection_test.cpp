@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Selection of the active slave (3.3), primary, prio and active_slave (3.5).
+// Selection of the active slave (`active.choose`), primary, prio and active_slave (`active.primary`).
 #include <catch2/catch.hpp>
 
 #include "tests/core/lab.h"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// ARP/NS monitor (4.1, 4.5, 4.6): windows, verdicts, probes, the search for a candidate.
+// ARP/NS monitor (`arp.window`, `arp.balanced`, `arp.active`): windows, verdicts, probes, the search for a candidate.
 #include <catch2/catch.hpp>
 
 #include "tests/core/lab.h"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// MII monitor: inspection and commit (3.1, 3.2), carrier of the bond (1.10).
+// MII monitor: inspection and commit (`mii.inspect`, `mii.commit`), carrier of the bond (`carrier.bond`).
 #include <catch2/catch.hpp>
 
 #include "tests/core/lab.h"
@@ -132,7 +132,7 @@ TEST_CASE("M9 a single slave in FAIL takes the bond's carrier with it; back to U
     CHECK(lab.slave("e0").link == Link::fail);
     CHECK_FALSE(lab.bond.carrier);
     CHECK_FALSE(core::desired(lab.bond).carrier);
-    CHECK(lab.active() == "e0"); // keeps transmitting until DOWN is committed (3.2)
+    CHECK(lab.active() == "e0"); // keeps transmitting until DOWN is committed (`mii.commit`)
     lab.carrier("e0", true);
     lab.tick();
     CHECK(lab.bond.carrier);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What each mode publishes (1.2): positions, fallback, IGMP slot.
+// What each mode publishes (`select.mode`): positions, fallback, IGMP slot.
 #include <catch2/catch.hpp>
 
 #include "tests/core/lab.h"
@@ -20,7 +20,7 @@ Lab three(const OptionList &options) {
     return lab;
 }
 
-// Positions of the first frames with a fresh per-CPU counter: pre-incremented, divided by packets_per_slave (1.2).
+// Positions of the first frames with a fresh per-CPU counter: pre-incremented, divided by packets_per_slave.
 Names frames(const Lab &lab, unsigned count) {
     const auto picks = lab.picks();
     const unsigned per_slave = core::desired(lab.bond).programs.packets_per_slave;
@@ -72,7 +72,7 @@ TEST_CASE("A6 balance-rr: IGMP leaves on the active slave, else on the first usa
     CHECK(core::desired(lab.bond).igmp == lab.slot("e0"));
     lab.carrier("e0", false);
     lab.tell();
-    CHECK(core::desired(lab.bond).igmp == lab.slot("e0")); // without any further check (1.2)
+    CHECK(core::desired(lab.bond).igmp == lab.slot("e0")); // without any further check
     Lab other(OptionList{{"mode", "balance-rr"}, {"updelay", "500"}});
     other.enslave("e0");
     CHECK(core::desired(other.bond).igmp == no_slot);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Options: parsing, rules, order (section 6); MacAddr.
+// Options: parsing, rules, order; MacAddr.
 #include <catch2/catch.hpp>
 
 #include <random>

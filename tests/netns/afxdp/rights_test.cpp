@@ -12,13 +12,22 @@ using xbond::test::Packet;
 
 namespace {
 
-// As uid 65534 in group 4711, with CAP_NET_RAW alone. `where`: the socket's directory is opened to it.
-Argv as_user(const Lab &lab, Daemon &daemon, const std::string &example) {
-    (void)lab;
-    std::filesystem::permissions(daemon.dir(), std::filesystem::perms::others_exec, std::filesystem::perm_options::add);
+// As uid 65534 in group 4711, with CAP_NET_RAW alone. The program and its library are copied to where anybody may read
+// them, as after an install: a build may lie in a directory that only root may enter.
+Argv as_user(Daemon &daemon, const std::string &example) {
+    namespace fs = std::filesystem;
+    fs::permissions(daemon.dir(), fs::perms::others_exec, fs::perm_options::add);
+    const fs::path public_dir = daemon.dir() / "public";
+    fs::create_directory(public_dir);
+    fs::permissions(public_dir, fs::perms(0755));
+    for (const fs::path &file : {fs::path(program(example)), fs::path(program("../xsk/libxbond-xsk.so.0"))}) {
+        fs::copy_file(file, public_dir / file.filename()); // follows the library's link
+        fs::permissions(public_dir / file.filename(), fs::perms(0755));
+    }
     Argv argv = split("setpriv --reuid 65534 --regid 4711 --clear-groups --inh-caps -all,+net_raw --ambient-caps "
                       "-all,+net_raw --bounding-set -all,+net_raw --no-new-privs");
-    for (const std::string &word : {program(example), std::string("bond0"), daemon.socket().string()}) {
+    for (const std::string &word : {std::string("env"), "LD_LIBRARY_PATH=" + public_dir.string(),
+                                    (public_dir / example).string(), std::string("bond0"), daemon.socket().string()}) {
         argv.push_back(word);
     }
     return argv;
@@ -29,7 +38,7 @@ Argv as_user(const Lab &lab, Daemon &daemon, const std::string &example) {
 TEST_CASE("a user without a rule gets no sockets, one with a rule and CAP_NET_RAW alone gets its frames") {
     Lab lab(Switch::Kind::wires, 2);
     lab.make_bond("mode balance-xor");
-    const auto argv = as_user(lab, lab.daemon(), "xbond-xsk-count");
+    const auto argv = as_user(lab.daemon(), "xbond-xsk-count");
     lab.cli().ok("xsk allow bond0 group 4712 match all");
     const auto refused = lab.ns().run(argv);
     CHECK(refused.exit_code == 1);

@@ -2,9 +2,8 @@
 // The procedure of the old how-tos as README.zh-CN.md tells it: its first chapter's commands, run as they stand there
 // on a machine whose /etc is empty and whose files are served below /run/xbond.
 #include <catch2/catch.hpp>
-#include <fstream>
-#include <iterator>
 
+#include "tests/docs/pages.h"
 #include "tests/netns/files/mounted.h"
 #include "tests/netns/lab.h"
 
@@ -14,27 +13,16 @@ using Kind = Switch::Kind;
 
 namespace {
 
-// The blocks marked as shell of the first chapter.
+// The blocks of the first chapter that run.
 std::vector<std::string> commands() {
-    std::ifstream file(XBOND_SOURCE_DIR "/README.zh-CN.md");
-    std::vector<std::string> blocks;
-    bool inside = false;
-    int chapters = 0;
-    for (std::string line; std::getline(file, line);) {
-        chapters += !inside && line.starts_with("## ") ? 1 : 0;
-        if (chapters != 1) {
-            continue;
-        }
-        if (line == "```sh") {
-            blocks.emplace_back();
-            inside = true;
-        } else if (line == "```") {
-            inside = false;
-        } else if (inside) {
-            blocks.back() += line + "\n";
+    const auto all = test::docs::blocks("README.zh-CN.md");
+    std::vector<std::string> first;
+    for (const auto &block : all) {
+        if (block.chapter == all.front().chapter && block.language == "sh" && block.not_run.empty()) {
+            first.push_back(block.text);
         }
     }
-    return blocks;
+    return first;
 }
 
 class Machine {

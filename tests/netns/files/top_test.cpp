@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// xbond top on a real terminal: tmux's.
+// What is shown over and over: xbond top on a real terminal, tmux's; xbond status --watch.
 #include <catch2/catch.hpp>
+#include <csignal>
 #include <iostream>
 #include <nlohmann/json.hpp>
 
@@ -70,4 +71,42 @@ TEST_CASE("top: without a terminal one picture with rates is printed") {
     CHECK(out.find("\n  e0") != std::string::npos);
     CHECK(out.find('\033') == std::string::npos);
     CHECK(lab.cli()("top nothere").exit_code == 1);
+}
+
+TEST_CASE("status --watch: a picture an interval, over a controller's restart, until it is interrupted") {
+    Lab lab(Kind::bridge, 1);
+    lab.make_bond("mode active-backup miimon 50");
+    const Argv argv{program("xbond"), "--socket", lab.daemon().socket().string(), "status", "--watch", "1", "bond0"};
+    Process watch(argv, lab.ns().fd());
+    const auto pictures = [&] {
+        const auto out = watch.out();
+        std::size_t found = 0;
+        for (std::size_t at = 0; (at = out.find("bond0: active-backup, up", at)) != std::string::npos; ++at) {
+            ++found;
+        }
+        return found;
+    };
+    CHECK(wait_until([&] { return pictures() >= 2; }, 10s));
+    lab.daemon().stop();
+    CHECK(wait_until([&] { return watch.err().find("trying again") != std::string::npos; }, 10s));
+    lab.daemon().start();
+    const auto before = pictures();
+    CHECK(wait_until([&] { return pictures() > before; }, 10s));
+    CHECK(watch.out().find('\033') == std::string::npos);
+    watch.signal(SIGINT);
+    CHECK(watch.wait(5s) == 0);
+}
+
+TEST_CASE("status --watch: ends when nobody reads any more, and with its bond") {
+    Lab lab(Kind::bridge, 1);
+    lab.make_bond("mode active-backup miimon 50");
+    const auto xbond = program("xbond") + " --socket " + lab.daemon().socket().string() + " status --watch 1";
+    const auto piped = lab.ns().run({"bash", "-c", "(" + xbond + " -j; echo ended $? >&2) | head -n 1"});
+    CHECK(piped.out.starts_with("{\"version\":1,"));
+    CHECK(piped.err == "ended 0\n");
+    Process watch(split(xbond + " bond0"), lab.ns().fd());
+    CHECK(wait_until([&] { return !watch.out().empty(); }, 10s));
+    lab.cli().ok("link del bond0");
+    CHECK(watch.wait(10s) == 1);
+    CHECK(lab.cli()("status --watch 1 nothere").exit_code == 1);
 }

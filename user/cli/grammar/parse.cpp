@@ -54,9 +54,40 @@ Result<SimpleArgs> parse_simple(Args args, Globals &globals, const Simple &comma
     return out;
 }
 
+bool is_number(std::string_view word) {
+    return !word.empty() && word.find_first_not_of("0123456789") == std::string_view::npos;
+}
+
+// status [BOND] [--watch [SECONDS]]; a number behind --watch is no bond.
 Result<Invocation> parse_status(Args args, Invocation out) {
-    XB_TRY(in, parse_simple(args, out.globals, {"status", "status [BOND] [-j]", ""}));
-    out.action = api::Request(api::Status{in->word});
+    constexpr std::string_view expected = "status [BOND] [--watch [SECONDS]] [-j]";
+    std::optional<std::string> bond;
+    std::optional<WatchStatus> watch;
+    while (!args.empty()) {
+        if (args.peek() == "--watch") {
+            args.take();
+            watch = watch.value_or(WatchStatus{});
+            if (!args.empty() && is_number(args.peek())) {
+                XB_TRY(seconds, parse_number(args.take(), "status --watch", 1, 86400));
+                watch->interval = std::chrono::seconds(*seconds);
+            }
+            continue;
+        }
+        XB_TRY(global, take_global(args, out.globals));
+        if (*global) {
+            continue;
+        }
+        if (bond || args.peek().starts_with("--")) {
+            return unexpected_word("status", args.peek(), expected);
+        }
+        bond = args.take();
+    }
+    if (watch) {
+        watch->bond = bond;
+        out.action = *watch;
+    } else {
+        out.action = api::Request(api::Status{bond});
+    }
     return out;
 }
 

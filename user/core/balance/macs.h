@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Addresses of the slaves in modes balance-tlb and balance-alb (5.4): each has one of its own, the active one the
+// Addresses of the slaves in modes balance-tlb and balance-alb: each has one of its own, the active one the
 // bond's. Pure.
 #pragma once
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Receive load balancing (5.6): which slave each client is given, and when clients are told. Pure.
+// Receive load balancing (`balance.clients`): which slave each client is given, and when clients are told. Pure.
 #pragma once
 
 #include <optional>

@@ -11,11 +11,11 @@
 namespace xbond::core::balance {
 
 inline constexpr Time tick = Ms(100);                             // of the kernel's timer
-inline constexpr Time listen_interval = std::chrono::seconds(10); // 5.7
+inline constexpr Time listen_interval = std::chrono::seconds(10); // `balance.dead`
 
 struct State {
     std::optional<Time> rebalance_at, learning_at; // none: nothing runs
-    std::optional<Time> listen_until;              // the active slave is promiscuous for the sake of a dead one (5.7)
+    std::optional<Time> listen_until;              // the active slave is promiscuous for the sake of a dead one
     std::vector<SlotId> released;                  // their buckets go, with history
     std::vector<SlotId> usable;                    // as of the last run
     ReceiveBalance clients;

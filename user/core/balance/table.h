@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The tables of modes balance-tlb and balance-alb (section 5) as the data path holds them, and what is to change in
+// The tables of modes balance-tlb and balance-alb as the data path holds them, and what is to change in
 // them. The data path goes on writing while a change is worked out: a change names what it was worked out from.
 #pragma once
 
@@ -14,13 +14,13 @@ namespace xbond::core::balance {
 
 inline constexpr std::size_t table_size = 256; // of both
 
-struct Bucket { // flows with the same hash (5.2)
+struct Bucket { // flows with the same hash (`balance.buckets`)
     std::uint64_t tx_bytes = 0;
     std::uint64_t history = 0; // bytes per second before the last rebalance
     SlotId owner = no_slot;
 };
 
-struct Client { // a neighbour that sends to `server` by the address of the slave it was given (5.6)
+struct Client { // a neighbour that sends to `server` by the address of the slave it was given (`balance.clients`)
     bool assigned = false;
     Ipv4Addr server{}, client{}; // ours, its own
     MacAddr server_mac, client_mac;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Buckets of transmitted flows (5.2): which of them lose their owner. The data path places them again. Pure.
+// Buckets of transmitted flows (`balance.rebalance`): which of them lose their owner. The data path places them again.
 #pragma once
 
 #include <vector>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Announcements after a change of the active slave (1.11) and IGMP re-joins (1.12).
+// Announcements after a change of the active slave (`announce.schedule`) and IGMP re-joins (`announce.rejoin`).
 #include "user/core/bond/step.h"
 
 namespace xbond::core {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The ARP/NS monitor at work in a bond (4.1, 4.5, 4.6): its tick, its probes, and the search while no slave is active.
+// The ARP/NS monitor at work in a bond: its tick, its probes, and the search while no slave is active (`arp.active`).
 #include "user/core/bond/step.h"
 #include "user/core/link/arp.h"
 
@@ -73,7 +73,7 @@ void probe(BondState &bond, Step &step) {
 
 } // namespace
 
-// Enslaved: as if it had answered just long enough ago to have half an interval left (4.1).
+// Enslaved: as if it had answered just long enough ago to have half an interval left (`arp.times`).
 void start_times(const BondState &bond, Slave &slave, Time now) {
     constexpr Time jiffy = Ms(1);
     change_times(slave, [&](Time &time) { time = now - Ms(bond.options.arp_interval_ms) - jiffy; });
@@ -152,7 +152,7 @@ void on(BondState &bond, const ProbesSent &event, Step &step) {
     }
 }
 
-// ARP target i and NS target i share a time (4.1).
+// ARP target i and NS target i share a time (`arp.times`).
 void sync_targets(BondState &bond, const Options &before, Time now) {
     const auto follow = [&]<typename Addr>(const std::vector<Addr> &from, const std::vector<Addr> &to) {
         if (from == to) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Load balancing in modes balance-tlb and balance-alb (section 5): when it acts, and whose address is whose.
+// Load balancing in modes balance-tlb and balance-alb: when it acts, and whose address is whose.
 #include "user/core/balance/macs.h"
 #include "user/core/bond/step.h"
 
@@ -91,7 +91,7 @@ void on(BondState &bond, const BalanceObserved &event, Step &step) {
     }
 }
 
-// Another client took its place in the table: from here on the active slave's address is right for it (5.6).
+// Another client took its place in the table: from here on the active slave's address is right for it.
 void on(BondState &bond, const ClientDisplaced &event, Step &step) {
     if (const Slave *active = find_slave(bond, bond.active); active != nullptr && event.client.known()) {
         step.effects.emplace_back(balance::Update{bond.active, active->mac, event.client});
@@ -106,8 +106,8 @@ void slave_came(BondState &bond, Time now) {
     }
 }
 
-// 5.7: what is still sent to a dead slave's address comes in on the active one. Not if only answers are missing there:
-// a slave with carrier goes on sending, and the switch would see its address on two ports in turn.
+// What is still sent to a dead slave's address comes in on the active one (`balance.dead`). Not if only answers are
+// missing there: a slave with carrier goes on sending, and the switch would see its address on two ports in turn.
 void notify_clients(BondState &bond, Step &step, const Slave &dead) {
     const bool listens = policy(bond).traits().balances_clients && bond.balance.rebalance_at && bond.active != no_slot;
     if (listens && !dead.up()) {
@@ -116,7 +116,7 @@ void notify_clients(BondState &bond, Step &step, const Slave &dead) {
     }
 }
 
-// 5.5; the new active slave is not `previous`.
+// The new active slave is not `previous` (`balance.active`).
 void move_balanced_address(BondState &bond, Step &step, Slave *previous, Slave *gained) {
     const std::string cause = "the active slave has the bond's address";
     bond.balance.listen_until.reset();
@@ -143,7 +143,7 @@ void move_balanced_address(BondState &bond, Step &step, Slave *previous, Slave *
     }
 }
 
-// 5.4: a slave that leaves takes its own address along; who has it gets the leaving one's in return.
+// A slave that leaves takes its own address along; who has it gets the leaving one's in return.
 void return_address(BondState &bond, Step &step, SlotId leaving) {
     Slave &slave = *find_slave(bond, leaving);
     if (auto *borrower = const_cast<Slave *>(balance::borrower_of(bond.slaves, bond.mac, slave))) {
@@ -151,7 +151,7 @@ void return_address(BondState &bond, Step &step, SlotId leaving) {
     }
 }
 
-// 5.4: the user gave the bond another address. Only the active slave follows.
+// The user gave the bond another address. Only the active slave follows.
 void balanced_address_set(BondState &bond, Step &step, const MacAddr &mac) {
     const std::string cause = "bond address set by user";
     Slave *active = find_slave(bond, bond.active);

@@ -27,7 +27,7 @@ struct BondState {
     std::string name;
     Options options{}; // `mode` is one that set_option accepts
     MacAddr mac;
-    bool mac_is_random = true; // address type "random" (1.6)
+    bool mac_is_random = true; // address type "random" (`address.donor`)
     std::uint32_t mtu = 1500;
     bool admin_up = false;
     bool carrier = false;
@@ -35,12 +35,12 @@ struct BondState {
     std::vector<Slave> slaves;        // enslavement order
     SlotId active = no_slot;
     SlotId primary = no_slot;
-    bool force_primary = false; // the primary takes over once, whatever primary_reselect says (3.5)
+    bool force_primary = false; // the primary takes over once, whatever primary_reselect says (`active.primary`)
     std::uint32_t pending_notif = 0;
     std::uint32_t pending_rejoin = 0;
     std::optional<Time> next_tick; // none: no monitor, bond down or no slaves
     std::optional<Time> rejoin_at;
-    SlotId candidate = no_slot;   // that the ARP monitor probes (4.6); only while there is no active slave
+    SlotId candidate = no_slot;   // that the ARP monitor probes (`arp.search`); only while there is no active slave
     std::optional<Time> next_arp; // as next_tick, of the ARP/NS monitor
     core::balance::State balance{};
     // Older stamps of a target slot belong to another target, or to a time before the monitor's.
@@ -57,7 +57,7 @@ bool balance_due(const BondState &, Time now);   // BalanceObserved
 bool lacp_due(const BondState &, Time now);      // SlowFrames with `all`
 
 // ---- commands; on error nothing has changed ----
-// All-or-nothing, applied in the kernel's netlink order (6.3) whatever order they were given in. active_slave and
+// All-or-nothing, applied in the kernel's netlink order whatever order they were given in. active_slave and
 // primary take names; "" clears.
 Result<Effects> set_options(BondState &, std::span<const OptionValue>, Time now);
 Result<Effects> set_slave_options(BondState &, SlotId, std::span<const OptionValue>, Time now);
@@ -84,7 +84,7 @@ struct EnslavePlan { // what the daemon does to the device, in this order, befor
     std::optional<MacAddr> set_bond_mac; // first slave lends its MAC
     std::optional<MacAddr> set_mac;
     std::uint32_t set_mtu = 1500;
-    bool switch_fail_over_mac_active = false; // first slave cannot change its MAC (1.5)
+    bool switch_fail_over_mac_active = false; // first slave cannot change its MAC (`enslave.refusals`)
 };
 struct ReleasePlan {
     std::optional<MacAddr> restore_mac;  // none: keep (fail_over_mac active)
@@ -111,7 +111,7 @@ struct SavedBond {
     std::string name;
     Options options;
     MacAddr mac;
-    bool mac_is_random = true; // address type "random" (1.6)
+    bool mac_is_random = true; // address type "random" (`address.donor`)
     bool admin_up = false;
     std::vector<Slave> slaves; // enslavement order
     SlotId active = no_slot;
@@ -119,7 +119,7 @@ struct SavedBond {
     bool force_primary = false;
     std::uint32_t pending_notif = 0;
     std::uint32_t pending_rejoin = 0;
-    SlotId candidate = no_slot;       // of the ARP monitor's search (4.6)
+    SlotId candidate = no_slot;       // of the ARP monitor's search (`arp.search`)
     bool aggregation_carrier = false; // mode 802.3ad
 
     bool operator==(const SavedBond &) const = default;

@@ -9,7 +9,7 @@
 namespace xbond::core {
 namespace {
 
-Hear hear(const Options &options, const Slave &slave) { // 4.3
+Hear hear(const Options &options, const Slave &slave) { // `arp.validate`
     constexpr unsigned on_active = 1, on_backup = 2, filter = 4;
     if (options.arp_interval_ms == 0) {
         return Hear::nothing;
@@ -60,12 +60,12 @@ DesiredMonitor desired_monitor(const BondState &bond) {
 
 DesiredSlave desired_slave(const BondState &bond, const Slave &slave, SlotId fallback) {
     const ModeTraits &traits = policy(bond).traits();
-    // Probes show their targets the address of the slave that asks (4.2): what they send to it is for the bond.
+    // Probes show their targets the address of the slave that asks (`arp.probe`): what they send to it is for the bond.
     const bool has_own_traffic = traits.balances_clients || (traits.balances_load && bond.options.arp_interval_ms > 0);
     return {.slot = slave.slot,
             .ifindex = slave.ifindex,
             .mac = slave.mac,
-            .queue_id = slave.link == Link::up ? slave.queue_id : std::uint16_t{0}, // 1.9
+            .queue_id = slave.link == Link::up ? slave.queue_id : std::uint16_t{0}, // `select.queue`
             .suppress = slave.suppressed && !has_own_traffic,
             .suppress_flood = slave.suppressed && has_own_traffic,
             .promisc = slave.slot == bond.active && bond.balance.listen_until.has_value(),

@@ -12,15 +12,15 @@
 
 namespace xbond::core {
 
-// What of the received frames the data path stamps (4.3).
+// What of the received frames the data path stamps (`arp.validate`).
 enum class Hear : std::uint8_t {
     nothing,
     any,   // every frame
     arp,   // every ARP and every IPv6 frame
-    valid, // ARP, NS and NA that pass 4.4
+    valid, // ARP, NS and NA that pass `arp.valid`
 };
 
-struct DesiredMonitor { // of ARP and NS: what validation needs (4.4)
+struct DesiredMonitor { // of ARP and NS: what validation needs (`arp.valid`)
     bool on = false;
     // Rule (b): receptions on backups count once the active slave's rx() is later than this; none: no active slave.
     std::optional<Time> heard_after;
@@ -36,26 +36,26 @@ struct DesiredSlave {
     SlotId slot = no_slot;
     std::uint32_t ifindex = 0;
     MacAddr mac;
-    std::uint16_t queue_id = 0;  // 0 while the link is not UP (1.9)
+    std::uint16_t queue_id = 0;  // 0 while the link is not UP (`select.queue`)
     bool suppress = false;       // receive suppression (a backup hears nothing)
     bool suppress_flood = false; // of multicast and broadcast only
-    bool promisc = false;        // it listens for a dead slave too (5.7)
+    bool promisc = false;        // it listens for a dead slave too (`balance.dead`)
     std::uint32_t speed = 0;     // Mb/s, for load balancing
     SlotId fallback = no_slot;   // next slot to try when this one lost carrier
     Hear hear = Hear::nothing;
-    bool backup = false;           // state backup (1.3): which rule of 4.4 applies
-    std::vector<MacAddr> ns_joins; // multicast addresses to join for NS targets (4.7)
-    bool carries_lists = true;     // promisc, allmulti and multicast lists of the bond belong here (1.8)
+    bool backup = false;           // state backup (`receive.flags`): says which rule of `arp.valid` applies
+    std::vector<MacAddr> ns_joins; // multicast addresses to join for NS targets (`arp.ns_groups`)
+    bool carries_lists = true;     // promisc, allmulti and multicast lists of the bond belong here (`address.lists`)
     bool operator==(const DesiredSlave &) const = default;
 };
 
 struct Desired {
     ProgramSet programs;
-    bool balances_clients = false; // ARP of bridges above the bond is to be left alone (5.6)
+    bool balances_clients = false; // ARP of bridges above the bond is to be left alone (`balance.clients`)
     MacAddr bond_mac;
-    bool carrier = false; // of the bond (1.10)
+    bool carrier = false; // of the bond (`carrier.bond`)
     SlotId active = no_slot;
-    SlotId igmp = no_slot;            // mode 0 (1.2)
+    SlotId igmp = no_slot;            // mode 0 (`select.mode`)
     std::vector<SlotId> pick;         // see xb_bank; no_slot = position may not send
     std::vector<DesiredSlave> slaves; // enslavement order
     XdpPolicy xdp = XdpPolicy::automatic;

@@ -19,7 +19,7 @@ namespace xbond::core {
 struct Publish {
     Desired desired;
 };
-struct SetSlaveMac { // a failure ends the MAC effects of this list (1.6 follow), and comes back as MacRefused
+struct SetSlaveMac { // a failure ends the MAC effects of this list, and comes back as MacRefused
     SlotId slot = no_slot;
     MacAddr mac;
     std::optional<MacAddr> put_back{}; // the bond's address that a refusal brings back: one that the user changes
@@ -27,15 +27,15 @@ struct SetSlaveMac { // a failure ends the MAC effects of this list (1.6 follow)
 struct SetBondMac {
     MacAddr mac;
 };
-struct Announce { // 1.11: gratuitous ARP and unsolicited NA out of this slave, for bond0 and devices on top
+struct Announce { // gratuitous ARP and unsolicited NA out of this slave, for bond0 and devices on top
     SlotId slot = no_slot;
 };
-// 4.2: one ARP or NS probe for each target out of this slave; ProbesSent comes back if one was queued.
+// One ARP or NS probe for each target out of this slave; ProbesSent comes back if one was queued.
 struct SendProbes {
     SlotId slot = no_slot;
 };
-struct RejoinMulticast {}; // 1.12: raise membership reports for the groups joined on the bond
-struct SendLearning {      // 5.3, from `mac` to itself, for the bond and the VLAN devices above it
+struct RejoinMulticast {}; // raise membership reports for the groups joined on the bond
+struct SendLearning {      // from `mac` to itself, for the bond and the VLAN devices above it
     SlotId slot = no_slot;
     MacAddr mac;
 };

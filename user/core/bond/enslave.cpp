@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Enslave and release (1.5, 1.6).
+// Enslave and release (`enslave.order`, `enslave.release`).
 #include <algorithm>
 
 #include "user/core/balance/macs.h"
@@ -13,7 +13,7 @@ namespace {
 constexpr std::uint16_t arphrd_ether = 1, arphrd_infiniband = 32, arphrd_can = 280;
 constexpr std::uint32_t iff_up = 1;
 
-// 1.5: first match wins.
+// The first match wins (`enslave.refusals`).
 Result<void> check_device(const DeviceFacts &device, bool has_slaves) {
     const std::string who = "interface " + core::quoted(device.name);
     if (device.arp_type == arphrd_can) {
@@ -60,7 +60,7 @@ std::optional<MacAddr> mac_for(const BondState &bond, const DeviceFacts &device,
     return doubles ? std::optional(fresh_random) : std::nullopt;
 }
 
-// 1.5; without a monitor the link is UP for good.
+// Without a monitor the link is UP for good (`enslave.link`).
 void start_link(const BondState &bond, Slave &slave, Time now) {
     slave.link = Link::up;
     slave.mii = slave.arp = slave.up() ? Link::up : Link::down;
@@ -155,7 +155,7 @@ Effects enslave(BondState &bond, const DeviceFacts &device, const EnslavePlan &p
         }
     } else if (bond.active == no_slot && fresh.link == Link::up && !policy(bond).traits().lacp) {
         step.report("active", "", "", fresh.name, "first usable slave");
-        bond.active = fresh.slot; // silently: no failover (1.5)
+        bond.active = fresh.slot; // silently: no failover
     }
     update_carrier(bond, step, "slave " + fresh.name + " enslaved");
     if (policy(bond).traits().has_primary) {

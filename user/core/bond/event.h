@@ -36,7 +36,7 @@ struct LinksObserved {
 struct BondAdmin { // bond0 set up or down
     bool up = false;
 };
-// Somebody set, or asks to set, the address of bond0 (1.6). The effects push it to the slaves in order and then to
+// Somebody set, or asks to set, the address of bond0. The effects push it to the slaves in order and then to
 // bond0; a slave that refuses puts everybody back.
 struct BondMacSet {
     MacAddr mac;
@@ -48,11 +48,11 @@ struct SlaveMacSet { // a slave's address was changed outside xbond
     SlotId slot = no_slot;
     MacAddr mac;
 };
-struct SlaveRenamed { // 1.13
+struct SlaveRenamed { // the primary follows names
     SlotId slot = no_slot;
     std::string name;
 };
-struct ProbesSent { // at least one probe was queued on this slave just now (4.1 last_tx)
+struct ProbesSent { // at least one probe was queued on this slave just now: last_tx
     SlotId slot = no_slot;
 };
 // Mode 802.3ad: frames that came on the slaves' slow channels, oldest first on each slave. LACP's own deadlines are

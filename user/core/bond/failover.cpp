@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Change of the active slave (3.4) and the bond's carrier (1.10).
+// Change of the active slave (`active.change`) and the bond's carrier (`carrier.bond`).
 #include "user/core/bond/step.h"
 
 namespace xbond::core {

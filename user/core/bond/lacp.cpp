@@ -25,7 +25,7 @@ lacp::SystemOptions wanted_options(const BondState &bond) {
 }
 
 // The link as the monitor sees it: in "going down" it is still up, in "going back" not yet. Without carrier there is no
-// speed, and the one there was stays. Unknown duplex counts as full (3.4).
+// speed, and the one there was stays. Unknown duplex counts as full (`lacp.key`).
 lacp::PortLink wanted_link(const BondState &bond, const Slave &slave, lacp::PortLink link) {
     link.up = bond.admin_up && (slave.link == Link::up || slave.link == Link::fail);
     if (slave.up()) {
@@ -66,7 +66,7 @@ bool follow_lacp(BondState &bond, Step &step, Joining joining) {
         change_flags(step, *slave, "LACP", [&](Slave &s) {
             set_backup_flags(s, bond.options.all_slaves_active);
             s.backup = !sends;
-            s.suppressed = s.suppressed && !collects; // 1.3: as it is with all_slaves_active
+            s.suppressed = s.suppressed && !collects; // as it is with all_slaves_active
         });
     }
     bond.aggregation_carrier = system.carrier() && (joining == Joining::now || bond.carrier);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Events of links and of the bond device; the MII monitor's pass and its commit (3.2).
+// Events of links and of the bond device; the MII monitor's pass and its commit (`mii.commit`).
 #include <limits>
 
 #include "user/core/bond/step.h"
@@ -72,7 +72,7 @@ bool lacks_speed(const BondState &bond, const Slave &slave) {
 }
 
 std::string commit_up(BondState &bond, Step &step, Slave &slave) {
-    if (bond.options.miimon_ms > 0) { // the ARP monitor's grace begins elsewhere (4.1)
+    if (bond.options.miimon_ms > 0) { // the ARP monitor's grace begins elsewhere (`arp.active`)
         slave.last_link_up = step.now;
     }
     end_search(bond);
@@ -128,7 +128,7 @@ void run_mii(BondState &bond, Step &step, monitor::PassKind kind) {
         bond.next_tick = tick_after(*bond.next_tick, Ms(bond.options.miimon_ms), step.now);
     } else if (bond.carrier && !had_carrier) {
         try_announce(bond,
-                     step); // the try at the change itself came before the carrier (1.11); no tick will make up for it
+                     step); // the try at the change itself came before the carrier; no tick will make up for it
     }
 }
 
@@ -189,7 +189,7 @@ void on(BondState &bond, const LinksObserved &event, Step &step) {
     run_rejoin(bond, step);
 }
 
-// 3.2, 4.5, 4.6.
+// Links follow what the monitors propose (`mii.commit`).
 void commit(BondState &bond, Step &step, const Causes &causes) {
     std::vector<std::optional<Link>> changes;
     for (std::size_t i = 0; i < bond.slaves.size(); ++i) {
@@ -249,7 +249,7 @@ void on(BondState &bond, const BondAdmin &event, Step &step) {
     sync_balance(bond, step.now);
     end_search(bond);
     forgive_silence(bond, step.now);
-    restart_monitor(bond, step.now); // an immediate first tick (1.13)
+    restart_monitor(bond, step.now); // an immediate first tick
     restart_arp(bond, step.now);
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// MAC addresses after enslavement (1.6): fail_over_mac, and the user's own changes.
+// MAC addresses after enslavement (`address.fail_over_mac`, `address.set_by_user`).
 #include "user/core/bond/step.h"
 
 namespace xbond::core {

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
-// Which slave should be active (3.3) and the primary (3.5).
+// Which slave should be active (`active.choose`) and the primary (`active.primary`).
 #include "user/core/bond/step.h"
 #include "user/core/modes/preference.h"
 
 namespace xbond::core {
 namespace {
 
-// "better" of 3.3: unknown speed and duplex are the highest numbers and win.
+// "better": unknown speed and duplex are the highest numbers and win.
 bool is_better(const Slave &candidate, const Slave &active) {
     return candidate.speed != active.speed ? candidate.speed > active.speed : candidate.duplex > active.duplex;
 }
@@ -17,7 +17,7 @@ SlotId reselect(const Slave &candidate, const Slave &active, PrimaryReselect rul
     return change ? candidate.slot : active.slot;
 }
 
-// 3.3 choose(bond): none means that nothing is to be preferred.
+// None means that nothing is to be preferred.
 SlotId choose(BondState &bond) {
     const Slave *active = find_slave(bond, bond.active);
     const bool active_up = active != nullptr && active->link == Link::up;
@@ -66,7 +66,7 @@ void select(BondState &bond, Step &step, const std::string &cause) {
     }
 }
 
-// The option `primary` was written (3.5).
+// The option `primary` was written (`active.primary`).
 void sync_primary(BondState &bond, Step &step) {
     const Slave *named = bond.options.primary.empty() ? nullptr : find_slave(bond, bond.options.primary);
     const bool had_primary = bond.primary != no_slot;

@@ -58,7 +58,7 @@ void on(BondState &, const LinksObserved &, Step &);
 void on(BondState &, const BondAdmin &, Step &);
 void on(BondState &, const SlaveRenamed &, Step &);
 
-// arp_link.cpp (4.1, 4.5, 4.6)
+// arp_link.cpp (`arp.balanced`, `arp.active`)
 void start_times(const BondState &, Slave &, Time now);
 void observe_stamps(const BondState &, Slave &, const Stamps &);
 void restart_arp(BondState &, Time first_tick);
@@ -69,7 +69,7 @@ void sync_targets(BondState &, const Options &before, Time now);
 void sync_monitors(BondState &, Step &, const Options &before, const std::string &cause);
 void on(BondState &, const ProbesSent &, Step &);
 
-// balance.cpp (section 5)
+// balance.cpp
 void sync_balance(BondState &, Time now);
 std::optional<Time> balance_deadline(const BondState &);
 void slave_came(BondState &, Time now);
@@ -80,16 +80,16 @@ void balanced_address_set(BondState &, Step &, const MacAddr &);
 void on(BondState &, const BalanceObserved &, Step &);
 void on(BondState &, const ClientDisplaced &, Step &);
 
-// selection.cpp (3.3, 3.5)
+// selection.cpp (`active.choose`, `active.primary`)
 void select(BondState &, Step &, const std::string &cause);
 void sync_primary(BondState &, Step &);
 
-// failover.cpp (3.4, 1.10)
+// failover.cpp (`active.change`, `carrier.bond`)
 void change_active(BondState &, Step &, SlotId, const std::string &cause);
 bool wants_carrier(const BondState &);
 void update_carrier(BondState &, Step &, const std::string &cause);
 
-// mac.cpp (1.6)
+// mac.cpp (`address.fail_over_mac`)
 void move_address(BondState &, Step &, Slave *previous, Slave &now_active);
 void set_slave_mac(Step &, Slave &, const MacAddr &, const std::string &cause);
 void set_bond_mac(BondState &, Step &, const MacAddr &, const std::string &cause);
@@ -97,7 +97,7 @@ void on(BondState &, const BondMacSet &, Step &);
 void on(BondState &, const MacRefused &, Step &);
 void on(BondState &, const SlaveMacSet &, Step &);
 
-// announce.cpp (1.11, 1.12)
+// announce.cpp (`announce.schedule`, `announce.rejoin`)
 void start_announcing(BondState &, Step &);
 bool try_announce(BondState &, Step &);
 void announce_tick(BondState &, Step &);

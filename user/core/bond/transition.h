@@ -10,7 +10,7 @@ namespace xbond::core {
 
 struct Transition {
     Time when{};
-    std::string machine; // "link", "search" (4.6), "active", "carrier", "mac", "slave", "option"
+    std::string machine; // "link", "search" (`arp.search`), "active", "carrier", "mac", "slave", "option"
     std::string slave;   // interface name, empty for the bond as a whole
     std::string from;
     std::string to;

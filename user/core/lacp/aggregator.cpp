@@ -106,7 +106,7 @@ bool step_active(Run &run) {
     return changed;
 }
 
-// ---- data-path sets and carrier (2.7) ----
+// ---- data-path sets and carrier (`lacp.sending`) ----
 
 namespace {
 

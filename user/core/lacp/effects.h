@@ -17,7 +17,7 @@ struct FrameToSend {
     bool is_marker = false; // a marker response; otherwise an LACPDU, which asks for the priority "control"
 };
 
-struct Transition { // one state change (section 5.1)
+struct Transition { // one state change
     Time when{};
     std::string_view machine; // "rx", "periodic", "mux", "churn_actor", "churn_partner", "selected", "aggregator"
     SlotId slot = no_slot;    // none for "aggregator", where the active one changes

@@ -12,7 +12,7 @@ using Octets = std::span<const std::uint8_t>;
 constexpr std::size_t ethernet_header = 14, vlan_tag = 4, pdu_octets = 110;
 constexpr std::uint8_t subtype_lacp = 1, subtype_marker = 2, last_legal_subtype = 10;
 constexpr std::uint8_t marker_information = 1, marker_response_information = 2;
-// Offsets in the payload (1.1, 1.2).
+// Offsets in the payload (`lacp.pdu`, `lacp.marker`).
 constexpr std::size_t at_version = 1, at_actor = 2, at_partner = 22, at_collector = 42, at_trailing = 58;
 constexpr std::size_t at_marker_type = 2;
 constexpr std::uint8_t info_length = 20, collector_length = 16;

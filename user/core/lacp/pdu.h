@@ -16,7 +16,7 @@ namespace xbond::lacp {
 inline constexpr MacAddr slow_protocols_group{{0x01, 0x80, 0xc2, 0x00, 0x00, 0x02}};
 inline constexpr std::uint16_t slow_protocols_ethertype = 0x8809;
 
-// Bits of the actor and partner state octets (1.1).
+// Bits of the actor and partner state octets (`lacp.pdu`).
 namespace flag {
 inline constexpr std::uint8_t activity = 0x01; // 1: active
 inline constexpr std::uint8_t timeout = 0x02;  // 1: short
@@ -40,7 +40,7 @@ struct PortInfo {
     bool operator==(const PortInfo &) const = default;
     bool has(std::uint8_t flags) const { return (state & flags) == flags; }
     void set(std::uint8_t flags, bool on) { state = static_cast<std::uint8_t>(on ? state | flags : state & ~flags); }
-    bool same_id(const PortInfo &other) const; // id() of 2.2: all but the state
+    bool same_id(const PortInfo &other) const; // all but the state
 };
 
 struct Lacpdu {
@@ -73,7 +73,7 @@ wire::Frame encode(const Lacpdu &, const MacAddr &source);
 // The whole request comes back, only its TLV type is another; its lengths are not looked at.
 wire::Frame marker_response(std::span<const std::uint8_t> request_payload, const MacAddr &source);
 
-// What follows the collector information, for diagnostics only (1.3): up to and including the terminator, or the TLV
+// What follows the collector information, for diagnostics only: up to and including the terminator, or the TLV
 // that makes no sense.
 struct Tlv {
     std::size_t offset = 0; // from the subtype octet

@@ -27,7 +27,7 @@ inline constexpr std::array<std::string_view, 4> ad_select_names{"stable", "band
 std::string_view name(RxState);                               // "CURRENT"
 std::string_view name(PeriodicState);                         // "SLOW_PERIODIC"
 std::string_view name(MuxState);                              // "COLLECTING_DISTRIBUTING"
-std::string_view name(ChurnState);                            // "monitoring", "churned", "none" (2.8)
+std::string_view name(ChurnState);                            // "monitoring", "churned", "none" (`lacp.churn`)
 std::string_view name(Selected);                              // "SELECTED"
 std::string_view name(AdSelect);                              // "stable"
 std::vector<std::string_view> flag_names(std::uint8_t state); // "activity", ... lowest bit first
@@ -50,7 +50,7 @@ struct SystemOptions {
 };
 
 inline constexpr std::uint16_t default_port_priority = 255;
-// What a port takes for its partner until it hears from one (2.1).
+// What a port takes for its partner until it hears from one (`lacp.rx`).
 inline constexpr PortInfo partner_admin{65535, {}, 1, 255, 1, 0};
 
 struct PortLink { // by the bond's monitor, after updelay and downdelay
@@ -61,7 +61,7 @@ struct PortLink { // by the bond's monitor, after updelay and downdelay
     bool operator==(const PortLink &) const = default;
 };
 
-// Key of a port: the user's part, the speed's code and the duplex bit (3.4).
+// Key of a port: the user's part, the speed's code and the duplex bit (`lacp.key`).
 std::uint16_t operational_key(std::uint16_t user_key, std::uint32_t speed, bool full_duplex);
 
 using Timer = std::optional<Time>; // absolute deadline; none: stopped
@@ -125,7 +125,7 @@ struct SystemState {
     std::vector<Port> ports;             // in slave order
     std::vector<Aggregator> aggregators; // in slave order, one for each port
     std::uint32_t active = 0;            // id of the active aggregator, 0 is none
-    std::uint32_t last_aggregator = 0;   // id given last: none is used twice (3.5)
+    std::uint32_t last_aggregator = 0;   // id given last: none is used twice (`lacp.identity`)
     std::uint64_t agg_switches = 0;
 
     bool operator==(const SystemState &) const = default;

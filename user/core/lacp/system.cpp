@@ -11,7 +11,7 @@ namespace {
 
 constexpr Time send_retry = Ms(100);
 
-// First is 1, then one more than the last slave's (3.5); from the end of the range on, the lowest one free.
+// First is 1, then one more than the last slave's (`lacp.identity`); from the end of the range on, the lowest one free.
 std::uint16_t next_port_number(const std::vector<Port> &ports) {
     std::uint16_t number = ports.empty() ? 1 : static_cast<std::uint16_t>(ports.back().actor.port + 1);
     const auto taken = [&](const Port &port) { return port.actor.port == number; };
@@ -31,7 +31,7 @@ PortInfo with_options(PortInfo actor, const PortLink &link, const SystemOptions 
     return actor;
 }
 
-// The key is kept (3.1), the loop is not: whoever pulls a cable may have opened it.
+// The key is kept (`lacp.key`), the loop is not: whoever pulls a cable may have opened it.
 void lose_link(Port &port) {
     port.counters.port_enabled_changes += port.link.up ? 1 : 0;
     port.link.up = false;
@@ -173,7 +173,7 @@ Effects System::set_link(SlotId slot, const PortLink &link, Time now) {
     port->counters.port_enabled_changes += port->link.up ? 0 : 1;
     port->link = link;
     const auto key = operational_key(state_.options.user_key, link.speed, link.full_duplex);
-    if (port->actor.key != key) { // another link than before: BEGIN (3.1)
+    if (port->actor.key != key) { // another link than before: BEGIN (`lacp.key`)
         port->actor.key = key;
         begin(run, *port);
     }

@@ -47,10 +47,10 @@ public:
     const SystemState &save() const { return state_; }
 
     // -- commands --
-    Effects set_options(const SystemOptions &, Time now); // at run time, live (3.2)
+    Effects set_options(const SystemOptions &, Time now); // at run time, live
     // The slot must be free. The port starts without link.
     Effects add_port(SlotId, const MacAddr &permanent_mac, std::uint16_t port_priority, Time now);
-    Effects remove_port(SlotId, Time now); // with a farewell PDU (3.7): send it before the device is touched
+    Effects remove_port(SlotId, Time now); // with a farewell PDU: send it before the device is touched
     Effects set_port_priority(SlotId, std::uint16_t, Time now);
     // Bond down, or the end of a controller that is not to be followed by another: farewells, and every port is without
     // link until the next set_link.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Transmit machine (802.1AX 6.4.16), farewell (3.7) and marker responder (1.2).
+// Transmit machine (802.1AX 6.4.16), farewell (`lacp.farewell`) and marker responder (`lacp.marker`).
 #include <algorithm>
 
 #include "user/core/lacp/machines.h"

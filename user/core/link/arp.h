@@ -12,7 +12,7 @@
 
 namespace xbond::monitor {
 
-// The windows of 4.1 as seen at one moment.
+// The windows (`arp.window`) as seen at one moment.
 struct ArpWindow {
     Time now{};
     Time interval{}; // arp_interval
@@ -26,9 +26,9 @@ struct ArpWindow {
 
 struct ArpSlave {
     Link link = Link::down;
-    bool backup = false; // state backup (1.3)
+    bool backup = false; // state backup (`receive.flags`)
     Time last_tx{};      // of a probe
-    Time rx{};           // rx(s) of 4.1; the load-balancing monitor takes last_rx
+    Time rx{};           // rx(s) of `arp.times`; the load-balancing monitor takes last_rx
     Time last_link_up{};
 };
 
@@ -37,9 +37,9 @@ struct ArpVerdict {
     std::string reason; // "nothing heard for 2600 ms (limit 2500 ms)"
 };
 
-// Each gives the link to propose, none if nothing changes.
-std::optional<ArpVerdict> inspect_balanced(const ArpSlave &, const ArpWindow &);                          // 4.5
-std::optional<ArpVerdict> inspect_active_backup(const ArpSlave &, const ArpWindow &, bool has_candidate); // 4.6
+// Each gives the link to propose, none if nothing changes (`arp.balanced`, `arp.active`).
+std::optional<ArpVerdict> inspect_balanced(const ArpSlave &, const ArpWindow &);
+std::optional<ArpVerdict> inspect_active_backup(const ArpSlave &, const ArpWindow &, bool has_candidate);
 
 // rx(s) with arp_all_targets=all: the oldest over the configured IPv4 targets; the first always counts.
 Time oldest_target(std::span<const Time, XB_MAX_TARGETS> target_rx, std::size_t targets);
@@ -48,7 +48,7 @@ struct SearchSlave {
     SlotId slot = no_slot;
     bool up = false; // up(s)
 };
-// The next slave to probe while none is active (4.6), round robin in list order. Without a candidate the search begins
+// The next slave to probe while none is active, round robin in list order. Without a candidate the search begins
 // after the first slave. no_slot: none is up.
 SlotId next_candidate(std::span<const SearchSlave>, SlotId candidate);
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The MII monitor's inspection (3.1): one pass over the slaves in list order that proposes link changes. Pure.
+// The MII monitor's inspection (`mii.inspect`): one pass over the slaves in list order proposes link changes. Pure.
 #pragma once
 
 #include <cstdint>
@@ -25,7 +25,7 @@ class MiiPass {
 public:
     explicit MiiPass(MiiSetup setup) : setup_(setup) {}
 
-    // The link to propose for the next slave of the list, none if nothing changes; the commit (3.2) is the bond's.
+    // The link to propose for the next slave of the list, none if nothing changes; the commit is the bond's.
     // `delay`: the slave's ticks left in FAIL or BACK.
     std::optional<Link> inspect(Link link, bool has_carrier, std::uint32_t &delay);
 

@@ -13,7 +13,7 @@
 namespace xbond::core {
 
 using Link = monitor::Link;
-std::string_view link_text(Link); // "up", "going down", "down", "going back" (7.1)
+std::string_view link_text(Link); // "up", "going down", "down", "going back" (`text.proc`)
 
 inline constexpr std::uint32_t speed_unknown = 0xffffffff; // Mb/s
 inline constexpr std::uint8_t duplex_half = 0, duplex_full = 1, duplex_unknown = 255;
@@ -22,7 +22,7 @@ struct Slave {
     SlotId slot = no_slot;
     std::uint32_t ifindex = 0;
     std::string name;
-    MacAddr perm_mac; // 1.5: the address to show and to restore
+    MacAddr perm_mac; // the address to show and to restore
     MacAddr mac;      // the address it has now
     // observed
     bool running = false; // administratively up
@@ -40,11 +40,11 @@ struct Slave {
     std::uint32_t delay = 0; // of the MII monitor: ticks left in FAIL or BACK
     std::uint32_t failures = 0;
     Time last_link_up{};
-    // times of the ARP/NS monitor (4.1), merged from the data path's stamps
+    // times of the ARP/NS monitor (`arp.times`), merged from the data path's stamps
     Time last_rx{};
     Time last_tx{}; // of a probe
     std::array<Time, XB_MAX_TARGETS> target_rx{};
-    // flags of 1.3
+    // `receive.flags`
     bool backup = false;
     bool suppressed = false;
     // per-slave options

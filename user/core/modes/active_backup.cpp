@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Mode 1, active-backup (1.2): everything leaves on the active slave, whatever its link state.
+// Mode 1, active-backup (`select.mode`): everything leaves on the active slave, whatever its link state.
 #include "user/core/modes/preference.h"
 #include "user/core/modes/registry.h"
 
@@ -16,7 +16,7 @@ public:
 
     // The order in which selection would choose if the active slave failed. Not with a downdelay or while another
     // monitor may keep the slave up, where the user asked to wait, and not without the MII monitor, to which carrier
-    // is all (3.6).
+    // is all (`mii.none`).
     FallbackTable fallback(const ModeView &view) const override {
         FallbackTable table = no_fallback();
         const Options &options = view.options;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Mode 6, balance-alb (section 5): as balance-tlb, and neighbours are given slaves to send to, which therefore receive
+// Mode 6, balance-alb: as balance-tlb, and neighbours are given slaves to send to, which therefore receive
 // unicast all of them.
 #include "user/core/modes/balance_tlb.h"
 #include "user/core/modes/registry.h"

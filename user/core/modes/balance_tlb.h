@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Mode 5, balance-tlb (section 5): the data path balances by buckets what every slave can send; the active slave takes
+// Mode 5, balance-tlb: the data path balances by buckets what every slave can send; the active slave takes
 // the rest and is the one that receives.
 #pragma once
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Mode 2, balance-xor (1.2): the hash of a packet picks from the usable array (1.2.1).
+// Mode 2, balance-xor (`select.mode`): the hash of a packet picks from the usable array (`select.usable`).
 #include "user/core/modes/registry.h"
 
 namespace xbond::core {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Mode 3, broadcast (1.2): every slave that is up gets a copy; the backup flag is not consulted.
+// Mode 3, broadcast (`select.mode`): every slave that is up gets a copy; the backup flag is not consulted.
 #include "user/core/modes/registry.h"
 
 namespace xbond::core {

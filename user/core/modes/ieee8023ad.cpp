@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Mode 4, 802.3ad (1.2): as balance-xor, over the ports that distribute. The flags of 1.3 are what LACP says of each
-// port, and nothing else changes them: a port without link is not used whatever they are.
+// Mode 4, 802.3ad (`select.mode`): as balance-xor, over the ports that send. The flags (`receive.flags`) are what LACP
+// says of each port, and nothing else changes them: a port without link is not used whatever they are.
 #include "user/core/modes/registry.h"
 
 namespace xbond::core {

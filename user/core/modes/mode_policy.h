@@ -33,13 +33,13 @@ public:
     // Positions for the data path: see xb_bank in abi.h.
     virtual std::vector<SlotId> pick(const ModeView &) const = 0;
     virtual FallbackTable fallback(const ModeView &) const = 0;
-    // 3.1 ignore_updelay: nothing can transmit, so that the first slave to return need not wait.
+    // Nothing can transmit, so that the first slave to return need not wait.
     virtual bool ignores_updelay(const ModeView &) const { return false; }
 
     virtual void on_enslave(Slave &, bool all_active) const;
     virtual void on_link_up(Slave &) const;
     virtual void on_link_down(Slave &, bool /*all_active*/) const {}
-    // Links changed while the ARP/NS monitor runs (1.3 "LB-ARP change").
+    // Links changed while the ARP/NS monitor runs.
     virtual void on_arp_commit(Slave &) const;
     virtual void on_became_active(Slave &) const {}
     virtual void on_stopped_active(Slave &, bool /*all_active*/) const {}
@@ -53,7 +53,7 @@ private:
 };
 
 // Helpers of the policies.
-std::vector<SlotId> usable_slots(std::span<const Slave>); // can_tx, in list order (1.2.1)
+std::vector<SlotId> usable_slots(std::span<const Slave>); // can_tx, in list order (`select.usable`)
 FallbackTable no_fallback();
 // Each usable slave's next is the following usable one, the last one's the first: from every start a walk of
 // count - 1 steps has tried all the others. The data path bounds the walk.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The order of preference among slaves (3.3): what selection and the published fallback share. Internal to user/core.
+// The order of preference among slaves: what selection and the published fallback share. Internal to user/core.
 #pragma once
 
 #include <span>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Mode 0, balance-rr (1.2): the data path counts over all positions; a position whose slave cannot transmit stands for
-// the next one that can.
+// Mode 0, balance-rr (`select.mode`): the data path counts over all positions; a position whose slave cannot transmit
+// stands for the next one that can.
 #include "user/core/modes/registry.h"
 
 namespace xbond::core {

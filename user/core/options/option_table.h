@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The one list of a bond's options. An option is a member of Options and a row of option_table.cpp: parsing and error
-// messages, abbreviations, help and README's table, the config file, status, the saved state and `ip link show` come
+// messages, abbreviations, help and docs/options.md, the config file, status, the saved state and `ip link show` come
 // from the row. Whoever walks the rows may be given others than those of option_table().
 #pragma once
 

@@ -16,7 +16,7 @@ namespace xbond::core {
 
 enum class PrimaryReselect : std::uint8_t { always = 0, better = 1, failure = 2 };
 enum class FailOverMac : std::uint8_t { none = 0, active = 1, follow = 2 };
-// A set of bits (4.3): 1 validate on slaves in state active, 2 on those in state backup, 4 filter.
+// A set of bits (`arp.validate`): 1 validate on slaves in state active, 2 on those in state backup, 4 filter.
 enum class ArpValidate : std::uint8_t {
     none = 0,
     active = 1,
@@ -32,7 +32,7 @@ enum class Monitors : std::uint8_t { exclusive, any, all };
 // How LACPDUs of the slaves come in. auto: by AF_PACKET, which leaves the slaves' queues to applications.
 enum class LacpChannel : std::uint8_t { automatic, af_xdp, af_packet };
 
-// Values as a user reads them back. Delays are kept as tick counts like the kernel does (3.1): ms = ticks * miimon.
+// Values as a user reads them back. Delays are kept as tick counts like the kernel does: ms = ticks * miimon.
 struct Options {
     Mode mode = Mode::round_robin;
     std::uint32_t miimon_ms = 100; // not set means 100, unlike the kernel's 0; 0 is honoured
@@ -41,7 +41,7 @@ struct Options {
     std::uint32_t peer_notif_delay_ticks = 0;
     HashPolicy xmit_hash_policy = HashPolicy::layer2;
     std::uint32_t packets_per_slave = 1;
-    std::string primary; // name; remembered while not enslaved (3.5)
+    std::string primary; // name; remembered while not enslaved (`active.primary`)
     PrimaryReselect primary_reselect = PrimaryReselect::always;
     FailOverMac fail_over_mac = FailOverMac::none;
     bool all_slaves_active = false;

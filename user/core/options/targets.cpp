@@ -48,7 +48,7 @@ bool read_groups(std::string_view text, bool at_end, std::vector<std::uint16_t> 
     });
 }
 
-// ---- what may be a target (6.2) ----
+// ---- what may be a target (`option.targets`) ----
 const char *unusable(const Ipv4Addr &target) {
     const bool broadcast = std::ranges::all_of(target, [](std::uint8_t byte) { return byte == 255; });
     return target[0] == 0 || broadcast ? "no address of a host" : nullptr;

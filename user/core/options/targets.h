@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Lists of ARP and NS targets as users type and read them (4.8, 6.2).
+// Lists of ARP and NS targets as users type and read them (`option.targets`).
 #pragma once
 
 #include <string>

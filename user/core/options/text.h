@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Text as users type it: quoting for messages, and the kernel's reading of option values (6.1).
+// Text as users type it: quoting for messages, and the kernel's reading of option values (`option.values`).
 #pragma once
 
 #include <cstdint>

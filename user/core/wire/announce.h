@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Announcements after a failover (1.11): they teach switches and neighbours the new way to an address. Pure.
+// Announcements after a failover (`announce.frames`): they teach switches and neighbours the new way to an address.
 #pragma once
 
 #include "user/core/wire/frame.h"

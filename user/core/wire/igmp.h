@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// IGMP membership reports, for the re-join after a failover (1.12): switches that snoop learn at once where the groups
+// IGMP membership reports, for the re-join after a failover: switches that snoop learn at once where the groups
 // went. Pure.
 #pragma once
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The learning packet of load balancing (5.3), from an address to itself: it shows a switch the port. Pure.
+// The learning packet (`balance.learning`), from an address to itself: it shows a switch the port. Pure.
 #pragma once
 
 #include "user/core/wire/frame.h"

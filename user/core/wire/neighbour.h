@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The neighbour solicitation that a probe of the NS monitor is (4.2). Pure.
+// The neighbour solicitation that a probe of the NS monitor is (`arp.probe`). Pure.
 #pragma once
 
 #include "user/core/wire/frame.h"

@@ -16,7 +16,7 @@ namespace {
 
 constexpr std::size_t history_length = 128;
 
-// The ARP monitor's candidates while no slave is active (4.6): two steps an interval for as long as an outage lasts.
+// The ARP monitor's candidates while no slave is active (`arp.search`): two steps an interval while an outage lasts.
 bool is_search(const core::Transition &t) { return t.machine == "search"; }
 
 } // namespace

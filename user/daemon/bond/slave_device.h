@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What enslaving does to a device outside the data path, and how it is undone (1.5, 1.6). The original state is
+// What enslaving does to a device outside the data path, and how it is undone (`enslave.order`). The original state is
 // captured first and goes to disk before anything is changed, so that a controller started after a crash can restore it
 // too. Of filters, which others set as well, what was added is kept. All of it waits for RTNL: for hands.
 #pragma once

@@ -12,7 +12,7 @@ namespace {
 
 std::optional<Time> age(Time then, Time now) { return then > Time{} ? std::optional(now - then) : std::nullopt; }
 
-// Both lists share the stamps by position (4.1).
+// Both lists share the stamps by position (`arp.times`).
 template <typename Addr>
 void add_targets(std::vector<show::TargetView> &views, const std::vector<Addr> &targets, const core::Slave &slave,
                  const Prober &prober, Time now) {

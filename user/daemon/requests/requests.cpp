@@ -181,7 +181,10 @@ Task<Result<void>> Daemon::forget(std::string name) {
         (void)co_await it->second->release_all();
         const auto ending = std::move(it->second);
         bonds_.erase(it);
-        co_return co_await ending->destroy();
+        auto done = co_await ending->destroy();
+        pause_ = {}; // what it held may be what others lacked
+        try_again_later();
+        co_return done;
     }
     co_return Result<void>();
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // What nobody does for a veth: after a failover the controller itself tells the network where the bond's addresses now
-// are (1.11) and raises membership reports (1.12), for bond0 and every VLAN, macvlan and bridge on top of it.
+// are, and raises membership reports, for bond0 and every VLAN, macvlan and bridge on top of it (`announce.frames`).
 #pragma once
 
 #include <cstdint>

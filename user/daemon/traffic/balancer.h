@@ -16,10 +16,10 @@ void apply(loader::DataPath &, const core::balance::Changes &);
 
 // VLAN ids whose tag is the only one, which is what the client table knows.
 std::vector<std::uint16_t> single_vlan_ids(const LinkTable &, std::uint32_t bond_ifindex);
-// Addresses of bridges above the bond, in network order: their ARP is left alone (5.6).
+// Addresses of bridges above the bond, in network order: their ARP is left alone.
 std::vector<Ipv4Addr> bridge_addresses(const LinkTable &, std::uint32_t bond_ifindex);
 
-// 5.3: untagged, and tagged for each VLAN device directly above the bond. Devices with an address of their own are
+// Untagged, and tagged for each VLAN device directly above the bond. Devices with an address of their own are
 // shown on the active slave only, or the switch would see it on every port.
 void send_learning(Host &, std::uint32_t bond_ifindex, const core::Slave &, const MacAddr &mac, bool is_active);
 void send_update(Host &, std::uint32_t slave_ifindex, const core::balance::Update &);

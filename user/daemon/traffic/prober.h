@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Probes of the ARP/NS monitor (4.2): the route decides source address and VLAN tags; and the times of question and
+// Probes (`arp.probe`): the route decides source address and VLAN tags; and the times of question and
 // answer, for the round trip in the status.
 #pragma once
 
@@ -23,7 +23,7 @@ public:
     // One probe per target out of the slave, with the slave's own address. True when at least one was queued.
     bool probe(const core::Slave &, std::uint32_t bond_ifindex, const core::Options &);
 
-    // Round trip of the last probe answered on this slave; target: position in either list (both share it, 4.1).
+    // Round trip of the last probe answered on this slave; target: position in either list (both share it).
     std::optional<Time> round_trip(const core::Slave &, std::size_t target) const;
 
 private:
