@@ -186,6 +186,23 @@ Result<void> Carrier::operator()(const Prepare &prepare) {
     return netlink_.change_link(device->ifindex, change);
 }
 
+// A bond that has lost its last slave has another one. By xbondd, where it is its bond: a change of address ends
+// neighbours, and is to be over before they are put back.
+Result<void> Carrier::keep_mac(Side side, const std::string &bond) {
+    XB_TRY(link, netlink_.link(bond));
+    if (!of_.mac || link->mac == *of_.mac) {
+        return {};
+    }
+    if (side == Side::kernel) {
+        return netlink_.set_mac(link->ifindex, *of_.mac);
+    }
+    api::LinkSet set;
+    set.name = bond;
+    set.address = of_.mac;
+    XB_TRY_VOID(call_(set));
+    return {};
+}
+
 Result<void> Carrier::operator()(const Release &release) {
     if (release.side == Side::xbond) {
         XB_TRY_VOID(known(release.bond));
@@ -205,6 +222,7 @@ Result<void> Carrier::operator()(const Enslave &enslave) {
     const auto seen = std::ranges::find(of_.slaves, enslave.slave, &SlaveSeen::name);
     if (enslave.side == Side::xbond) {
         XB_TRY_VOID(known(enslave.bond));
+        XB_TRY_VOID(keep_mac(enslave.side, enslave.bond));
         api::LinkSet set;
         set.name = enslave.slave;
         set.up = false;
@@ -225,6 +243,7 @@ Result<void> Carrier::operator()(const Enslave &enslave) {
     }
     XB_TRY(slave, index(enslave.slave));
     XB_TRY(bond, index(enslave.bond));
+    XB_TRY_VOID(keep_mac(enslave.side, enslave.bond));
     XB_TRY_VOID(netlink_.set_up(*slave, false));
     sys::LinkChange change;
     change.master = *bond;
@@ -395,9 +414,7 @@ Result<void> Carrier::operator()(const Remove &remove) {
 
 Result<void> Carrier::operator()(const Restore &restore) {
     XB_TRY(link, netlink_.link(restore.name));
-    if (of_.mac && link->mac != *of_.mac) {
-        XB_TRY_VOID(netlink_.set_mac(link->ifindex, *of_.mac));
-    }
+    XB_TRY_VOID(keep_mac(of_.from, restore.name));
     XB_TRY_VOID(netlink_.set_up(link->ifindex, of_.up));
     if (!source_check_.empty()) {
         (void)sys::write_sysctl(source_check(restore.name), source_check_);

@@ -32,6 +32,7 @@ public:
 private:
     Result<std::uint32_t> index(const std::string &name);
     Result<void> known(const std::string &bond); // until the daemon has followed a rename
+    Result<void> keep_mac(Side, const std::string &bond);
     Result<void> set_options(const std::string &bond);
     bool takes_frames(const std::string &device);
     bool can_send(const Await &);
