@@ -92,7 +92,13 @@ TEST_CASE("migrate: a secondary IPv4 address is no temporary one, though the bit
     all.addresses = {address(10, local, IFA_F_PERMANENT), address(10, second, IFA_F_PERMANENT | IFA_F_SECONDARY)};
     const auto held = held_by(all, {10});
     REQUIRE(held.addresses.size() == 2);
-    const auto gone = taken(held);
+    all.routes = {route(10, RT_TABLE_MAIN), route(10, 77, {}, RTNH_F_LINKDOWN)};
+    auto gone = taken(held_by(all, {10}));
+    REQUIRE(gone.size() == 4);
+    CHECK(gone[0].type == RTM_DELROUTE);
+    CHECK(gone[0].body == route(10, 77).body);
+    CHECK(gone[1].body == all.routes[0].body);
+    gone = taken(held);
     CHECK(gone[0].type == RTM_DELADDR);
     CHECK(gone[0].body == all.addresses[1].body); // the secondary one first: it would go with the other
     CHECK(gone[1].body == all.addresses[0].body);

@@ -12,6 +12,7 @@
 #include "user/core/options/option_table.h"
 #include "user/import/import.h"
 #include "user/sys/io.h"
+#include "user/sys/sysctl.h"
 
 namespace xbond::cli::migrate {
 
@@ -169,6 +170,11 @@ Result<void> look_at_held(Snapshot &out, const std::vector<sys::LinkInfo> &links
     out.held.push_back(std::to_string(held.neighbours.size()) + " neighbours");
     if (std::ranges::any_of(held.routes, through_nexthop_object)) {
         out.obstacles.emplace_back("a route goes through a nexthop object");
+    }
+    if (const auto check = sys::read_sysctl("ipv4/conf/all/rp_filter"); check && *check != "0") {
+        out.notes.emplace_back(
+            "net.ipv4.conf.all.rp_filter drops what comes in by the one bond while the other has the "
+            "addresses; 0 for the while of it avoids that");
     }
     if (const auto sockets = packet_sockets(devices); out.from == Side::kernel && sockets != 0) {
         out.notes.push_back(std::to_string(sockets) +

@@ -243,10 +243,14 @@ Held held_by(const Held &dump, const Ifindexes &devices) {
 }
 
 std::vector<Message> taken(const Held &held) {
-    std::vector<Message> out(held.addresses.rbegin(), held.addresses.rend());
-    for (auto &m : out) {
-        m.type = RTM_DELADDR;
-        m.flags = 0;
+    std::vector<Message> out;
+    for (auto route = held.routes.rbegin(); route != held.routes.rend(); ++route) {
+        auto m = *route;
+        make_route_new(m);
+        out.push_back({RTM_DELROUTE, 0, std::move(m.body)});
+    }
+    for (auto address = held.addresses.rbegin(); address != held.addresses.rend(); ++address) {
+        out.push_back({RTM_DELADDR, 0, address->body});
     }
     return out;
 }

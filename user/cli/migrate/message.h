@@ -32,7 +32,7 @@ using IfindexMap = std::map<std::uint32_t, std::uint32_t>;
 // proxies.
 Held held_by(const Held &dump, const Ifindexes &devices);
 
-// The addresses leave their devices, secondary ones first.
+// Routes and addresses leave their devices, secondary ones first: a route that stays would be the first of two.
 std::vector<Message> taken(const Held &);
 // The same for other devices: neighbours, then addresses, at once usable, then routes, those without gateway first.
 // What an address brings along by itself is there already: EEXIST.

@@ -72,7 +72,8 @@ void mend_vlan_flags(std::span<std::uint8_t> info) {
 }
 
 bool done_already(const Message &m, int code) {
-    return m.type == RTM_DELADDR   ? code == EADDRNOTAVAIL || code == ENOENT || code == ENODEV
+    return m.type == RTM_DELROUTE  ? code == ESRCH || code == ENOENT || code == ENODEV
+           : m.type == RTM_DELADDR ? code == EADDRNOTAVAIL || code == ENOENT || code == ENODEV
            : m.type == RTM_NEWADDR ? code == EEXIST
                                    : m.type == RTM_NEWROUTE && code == EEXIST;
 }
