@@ -73,6 +73,17 @@ std::vector<std::uint8_t> bytes_of(const Message &m, std::uint16_t type) {
     const auto value = find(m, type);
     return value ? std::vector<std::uint8_t>(value->begin(), value->end()) : std::vector<std::uint8_t>{};
 }
+std::vector<std::uint8_t> without(const Message &m, std::uint16_t type) {
+    std::vector<std::uint8_t> out(m.body.begin(), m.body.begin() + static_cast<std::ptrdiff_t>(header_size(m)));
+    for (const auto &a : attributes(m)) {
+        if (a.type != type) {
+            const auto begin = m.body.begin() + static_cast<std::ptrdiff_t>(a.at);
+            out.insert(out.end(), begin - sizeof(rtattr), begin + static_cast<std::ptrdiff_t>(a.size));
+            out.resize(aligned(out.size()));
+        }
+    }
+    return out;
+}
 void append(Message &m, std::uint16_t type, std::uint32_t value) {
     const rtattr head{sizeof(rtattr) + sizeof value, type};
     const auto at = aligned(m.body.size());
@@ -250,7 +261,7 @@ std::vector<Message> taken(const Held &held) {
         out.push_back({RTM_DELROUTE, 0, std::move(m.body)});
     }
     for (auto address = held.addresses.rbegin(); address != held.addresses.rend(); ++address) {
-        out.push_back({RTM_DELADDR, 0, address->body});
+        out.push_back({RTM_DELADDR, 0, without(*address, IFA_LABEL)}); // a rename of the device has changed it
     }
     return out;
 }
