@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Options in the saved state: all of them, and nothing that is no option's value.
 #include <catch2/catch.hpp>
+#include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "tests/core/options/changed_options.h"
@@ -43,6 +44,20 @@ TEST_CASE("saved options: a value that its option cannot have is refused by the 
     json incomplete = saved_options({});
     incomplete.erase("monitors");
     CHECK_THROWS_WITH(options_of(incomplete), Catch::Contains("monitors"));
+}
+
+TEST_CASE("saved options: those of the first revision are read for ever, what is younger has its default") {
+    std::ifstream in(XB_TEST_DATA "/saved_options.json");
+    const core::Options options = options_of(json::parse(in));
+    CHECK(core::traits(options.mode).lacp);
+    CHECK(options.lacp_fast);
+    CHECK(options.min_links == 2);
+    for (const core::OptionRow &row : core::option_table()) {
+        if (row.storage.younger) {
+            CHECK_FALSE(row.storage.saved.empty());
+            CHECK(core::get_option(options, row) == core::get_option(core::Options{}, row));
+        }
+    }
 }
 
 TEST_CASE("saved options: a new row of the table is saved and read") {

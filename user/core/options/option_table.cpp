@@ -74,6 +74,11 @@ template <auto Member> constexpr OptionStorage kept(std::string_view saved, SetT
     return storage;
 }
 
+constexpr OptionStorage younger(OptionStorage storage) {
+    storage.younger = true;
+    return storage;
+}
+
 constexpr IpOutput with_lacp(IpForm form) { return {.form = form, .with_lacp = true}; }
 
 constexpr OptionRow row(Names names, Takes takes, std::string_view fallback, When when, OptionStorage storage,
@@ -311,10 +316,10 @@ constexpr OptionRow rows[] = {
         kept<&Options::carrier_watch_ms>("carrier_watch_ms"), {},
         "how often the data path itself looks at the carrier; 0: never"),
     row("lacp_channel", {one_of<lacp_channel_keywords>, lacp_channel_keywords}, "auto", in(lacp_modes),
-        kept<&Options::lacp_channel>("lacp_channel"), {},
+        younger(kept<&Options::lacp_channel>("lacp_channel")), {},
         "how LACPDUs come in; auto: by AF_PACKET, so that applications find the slaves' queues free"),
     row("xsk_allow", "rules `group GROUP match WORDS`, separated by `;`; +RULE adds one, -RULE removes one", "", always,
-        kept<&Options::xsk_allow>("xsk_allow", set_xsk_rules), {},
+        younger(kept<&Options::xsk_allow>("xsk_allow", set_xsk_rules)), {},
         "which frames members of a group may take by AF_XDP sockets on the bond: see `xbond help xsk`"),
 };
 

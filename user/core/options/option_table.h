@@ -51,6 +51,7 @@ struct OptionStorage {
     SetNumber set = nullptr;
     SetText set_text = nullptr; // there where the value is no number
     std::uint32_t (*get)(const Options &) = nullptr;
+    bool younger = false; // than the saved state: revisions before did not write it, and did as its default says
 };
 
 enum class IpForm : std::uint8_t {

@@ -86,8 +86,9 @@ json saved_options(const Options &options, std::span<const OptionRow> table) {
 Options options_of(const json &saved, std::span<const OptionRow> table) {
     Options options;
     for (const OptionRow &row : table) {
-        if (!row.storage.saved.empty()) {
-            std::visit(Load{options, row, saved.at(std::string(row.storage.saved))}, row.storage.member);
+        const std::string key(row.storage.saved);
+        if (!key.empty() && (saved.contains(key) || !row.storage.younger)) {
+            std::visit(Load{options, row, saved.at(key)}, row.storage.member);
         }
     }
     return options;
