@@ -59,6 +59,8 @@ LAYERS = {
     "user/daemon": Layer(("include/xbond", "common", "user", "loader"), json=True, log=True),
     "user/daemon/bond/encode": Layer(("include/xbond", CORE, "user/daemon/bond/encode"), pure=True),
     "user/files": Layer(("include/xbond", "common", "user"), json=True),
+    "user/cli/migrate/plan": Layer(("include/xbond", CORE, "user/cli/migrate/plan"), pure=True),
+    "user/cli/migrate/message": Layer(("user/cli/migrate/message",)),
     "user/cli": Layer(("include/xbond", "common", "user", "loader"), json=True, log=True),
 }
 UNLAYERED = ("tests", "bench")  # may include anything

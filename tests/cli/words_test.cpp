@@ -47,6 +47,10 @@ TEST_CASE("cli: xbond's own commands") {
     CHECK(action<ApplyFile>(test::parse_line("apply /etc/b.json --dry-run"))->dry_run);
     CHECK(action<ApplyFile>(test::parse_line("apply -"))->path == "-");
     CHECK_FALSE(action<ApplyFile>(test::parse_line("apply f"))->dry_run);
+    CHECK(action<Migrate>(test::parse_line("migrate bond0"))->bond == "bond0");
+    CHECK_FALSE(action<Migrate>(test::parse_line("migrate bond0"))->back);
+    CHECK(action<Migrate>(test::parse_line("migrate --back bond0"))->back);
+    CHECK(action<Migrate>(test::parse_line("-n blue migrate bond0 --dry-run"))->dry_run);
     CHECK(action<OptionTable>(test::parse_line("options --markdown"))->markdown);
     CHECK(action<Version>(test::parse_line("-V")));
     CHECK(action<Help>(test::parse_line("help")));
@@ -54,8 +58,9 @@ TEST_CASE("cli: xbond's own commands") {
     CHECK(action<Help>(test::parse_line("link help"))->topic == "link");
     CHECK(action<Help>(test::parse_line("link add type bond help"))->topic == "bond");
     CHECK(action<Help>(test::parse_line("link set eth0 type bond_slave help"))->topic == "bond_slave");
-    for (const char *bad : {"proc", "proc a b", "apply", "apply a b", "status a b", "monitor x", "doctor x",
-                            "options x", "status --dry-run", "apply f --now", "launch"}) {
+    for (const char *bad :
+         {"proc", "proc a b", "migrate", "migrate a b", "migrate a --now", "migrate --back", "apply", "apply a b",
+          "status a b", "monitor x", "doctor x", "options x", "status --dry-run", "apply f --now", "launch"}) {
         INFO(bad);
         CHECK_FALSE(test::parse_line(bad));
     }

@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: MIT
 #include <catch2/catch.hpp>
 #include <csignal>
+#include <cstdlib>
 #include <stdexcept>
+#include <string>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <vector>
 
 #include "common/fd.h"
@@ -207,4 +211,77 @@ TEST_CASE("event loop: a source may outlive its loop, and the loop may move") {
         CHECK(moved.run() == 0);
     }
     CHECK(survivor);
+}
+
+namespace {
+
+// What the loop tells systemd, as systemd would hear it; the environment is as it was afterwards.
+class Notified {
+public:
+    Notified() : fd_(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)) {
+        sockaddr_un any{};
+        any.sun_family = AF_UNIX;
+        REQUIRE(::bind(fd_.get(), reinterpret_cast<sockaddr *>(&any), sizeof(sa_family_t)) == 0); // a name of its own
+        socklen_t size = sizeof any;
+        REQUIRE(::getsockname(fd_.get(), reinterpret_cast<sockaddr *>(&any), &size) == 0);
+        const std::string name = "@" + std::string(any.sun_path + 1, size - sizeof(sa_family_t) - 1);
+        ::setenv("NOTIFY_SOCKET", name.c_str(), 1);
+        ::setenv("WATCHDOG_USEC", "100000", 1);
+    }
+    Notified(const Notified &) = delete;
+    Notified &operator=(const Notified &) = delete;
+    ~Notified() {
+        ::unsetenv("NOTIFY_SOCKET");
+        ::unsetenv("WATCHDOG_USEC");
+    }
+    std::vector<std::string> heard() {
+        std::vector<std::string> out;
+        char text[256];
+        for (ssize_t n = 0; (n = ::recv(fd_.get(), text, sizeof text, 0)) > 0;) {
+            out.emplace_back(text, static_cast<std::size_t>(n));
+        }
+        return out;
+    }
+    const Fd &fd() const { return fd_; }
+
+private:
+    Fd fd_;
+};
+
+} // namespace
+
+TEST_CASE("event loop: an idle loop feeds systemd's watchdog from the moment that it is ready") {
+    Notified systemd;
+    auto loop = make_loop();
+    int fed = 0;
+    bool ready = false;
+    const auto source = loop.on_readable(systemd.fd().get(), [&] {
+        for (const auto &text : systemd.heard()) {
+            ready |= text == "READY=1";
+            fed += text == "WATCHDOG=1" ? 1 : 0;
+        }
+        if (fed >= 3) {
+            loop.stop(0);
+        }
+    });
+    const auto end = loop.at(now() + 20s, [&] { loop.stop(1); });
+    loop.notify_ready();
+    CHECK(loop.run() == 0);
+    CHECK(ready);
+}
+
+TEST_CASE("event loop: a turn that does not end feeds no watchdog") {
+    Notified systemd;
+    auto loop = make_loop();
+    std::vector<std::string> heard;
+    loop.post([&] {
+        (void)systemd.heard();
+        for (const Time end = now() + 500ms; now() < end && heard.empty();) { // five times what systemd would wait
+            heard = systemd.heard();
+        }
+        loop.stop(0);
+    });
+    loop.notify_ready();
+    CHECK(loop.run() == 0);
+    CHECK(heard.empty());
 }

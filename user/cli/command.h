@@ -58,6 +58,10 @@ struct ImportFiles { // configurations of other tools
 struct ExportFile { // a config file as another tool would have it
     std::string format, path;
 };
+struct Migrate { // a bond of the kernel to xbond
+    std::string bond;
+    bool dry_run = false, back = false;
+};
 struct Metrics {                       // for Prometheus
     std::optional<std::string> listen; // none: print them once
 };
@@ -92,8 +96,8 @@ struct Version {};
 
 struct Invocation {
     Globals globals;
-    std::variant<api::Request, ApplyFile, ExplainOffline, LacpCapture, XskRules, ImportFiles, ExportFile, Metrics, Top,
-                 WatchStatus, Ifenslave, XdpAttachFile, XdpShow, Doctor, OptionTable, Help, Version>
+    std::variant<api::Request, ApplyFile, ExplainOffline, LacpCapture, XskRules, ImportFiles, ExportFile, Migrate,
+                 Metrics, Top, WatchStatus, Ifenslave, XdpAttachFile, XdpShow, Doctor, OptionTable, Help, Version>
         action;
     ShowFilter filter;
 };

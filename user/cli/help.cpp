@@ -42,6 +42,8 @@ OPTIONS := -n NETNS | -j (JSON) | -p (pretty JSON) | -d (details) | -s (statisti
   import [--root DIR] [FORMAT] [-j]   the config that other tools' files, or a bond of the kernel, amount to;
                              FORMAT: ifcfg, suse, modprobe, interfaces, netplan, networkd, networkmanager, teamd, live
   export FORMAT FILE         a config file as another tool would have it; FORMAT: iproute2, networkd, netplan
+  migrate BOND [--dry-run] [--back]   a bond of the kernel becomes one of xbond's under traffic, with its addresses,
+                             routes and VLANs; says before what will be lost and measures it; --back: the other way
   metrics [--listen 127.0.0.1:PORT | --listen unix:PATH]   the status for Prometheus: once, or served over HTTP
   ifenslave [-c | -d] BOND SLAVE...                    the tool of that name, also if this program is called so
   options [--markdown]       every bond option

@@ -138,7 +138,7 @@ std::string formats() {
 }
 
 constexpr std::string_view commands =
-    "link status proc monitor explain lacp doctor apply import export metrics top ifenslave xdp xsk options "
+    "link status proc monitor explain lacp doctor apply import export migrate metrics top ifenslave xdp xsk options "
     "help -n -j -p -d -s --socket --timeout";
 
 std::string bash_completion() {
@@ -155,7 +155,7 @@ std::string bash_completion() {
            "    xsk) words='allow forbid show' ;;\n"
            "    allow|forbid|attach|detach) words=$devices ;;\n"
            "    status) words=\"$devices --watch\" ;;\n"
-           "    master|dev|proc|lacp|explain|delete|primary|active_slave|ifenslave) words=$devices ;;\n"
+           "    master|dev|proc|lacp|explain|delete|primary|active_slave|migrate|ifenslave) words=$devices ;;\n"
            "    import) words='--root " +
            formats() +
            "' ;;\n"
@@ -192,7 +192,7 @@ std::string zsh_completion() {
            "    xsk) list=(allow forbid show) ;;\n"
            "    allow|forbid|attach|detach) list=($devices) ;;\n"
            "    status) list=($devices --watch) ;;\n"
-           "    master|dev|proc|lacp|explain|delete|primary|active_slave|ifenslave) list=($devices) ;;\n"
+           "    master|dev|proc|lacp|explain|delete|primary|active_slave|migrate|ifenslave) list=($devices) ;;\n"
            "    import) list=(--root " +
            formats() +
            ") ;;\n"

@@ -8,6 +8,8 @@
 #include <iostream>
 #include <iterator>
 #include <nlohmann/json.hpp>
+#include <sched.h>
+#include <sys/mount.h>
 
 #include "loader/xdp/foreign.h"
 #include "user/cli/client.h"
@@ -15,6 +17,7 @@
 #include "user/cli/ifenslave.h"
 #include "user/cli/import_files.h"
 #include "user/cli/metrics.h"
+#include "user/cli/migrate/migrate.h"
 #include "user/cli/top.h"
 #include "user/core/options/xsk_rules.h"
 #include "user/import/export.h"
@@ -390,6 +393,34 @@ int xdp_show(const Invocation &in, const XdpShow &what) {
     return exit_ok;
 }
 
+// Of the network namespace that was entered, where /sys is another one's still.
+Result<void> see_own_sysfs() {
+    if (::unshare(CLONE_NEWNS) != 0 || ::mount("", "/", nullptr, MS_REC | MS_SLAVE, nullptr) != 0 ||
+        ::mount("sysfs", "/sys", "sysfs", 0, nullptr) != 0) {
+        const int code = errno;
+        return fail(code, std::string("cannot see /sys of the network namespace: ") + std::strerror(code));
+    }
+    return {};
+}
+
+int migrate(const Invocation &in, const Migrate &what) {
+    auto client = connect(in.globals);
+    if (!client) {
+        return client.error();
+    }
+    if (const auto seen = in.globals.netns ? see_own_sysfs() : Result<void>(); !seen) {
+        return refused(seen.error());
+    }
+    const auto done = migrate_bond(
+        what,
+        [&](const api::Request &request) {
+            client->set_patience(patience(in.globals, request));
+            return call(*client, request);
+        },
+        std::cout, std::cerr);
+    return done ? exit_ok : failed(done.error());
+}
+
 // A connection for each look: a daemon that is replaced is found again.
 Result<ordered_json> look(const std::filesystem::path &socket, const Globals &globals, const api::Status &request) {
     XB_TRY(client, Client::connect(socket));
@@ -465,6 +496,7 @@ struct Runner {
         return done ? exit_ok : refused(done.error());
     }
     int operator()(const ExportFile &e) const { return export_file(e); }
+    int operator()(const Migrate &m) const { return migrate(in, m); }
     int operator()(const Metrics &m) const { return metrics(in, m); }
     int operator()(const Top &t) const { return top(in, t); }
     int operator()(const WatchStatus &w) const { return watch_status(in, w); }

@@ -224,6 +224,10 @@ int EventLoop::run() {
 
 void EventLoop::stop(int code) { impl_->stop_code = code; }
 
-void EventLoop::notify_ready() { sd_notify(0, "READY=1"); }
+// From then on turns of this loop feed systemd's watchdog, if the unit has one: a turn that never ends is noticed.
+void EventLoop::notify_ready() {
+    (void)sd_event_set_watchdog(impl_->event, 1);
+    sd_notify(0, "READY=1");
+}
 
 } // namespace xbond::sys

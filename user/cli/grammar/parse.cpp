@@ -150,6 +150,29 @@ Result<Invocation> parse_export(Args args, Invocation out) {
     return out;
 }
 
+Result<Invocation> parse_migrate(Args args, Invocation out) {
+    Migrate what;
+    while (!args.empty()) {
+        if (args.peek() == "--dry-run" || args.peek() == "--back") {
+            (args.take() == "--back" ? what.back : what.dry_run) = true;
+            continue;
+        }
+        XB_TRY(global, take_global(args, out.globals));
+        if (*global) {
+            continue;
+        }
+        if (!what.bond.empty()) {
+            return unexpected_word("migrate", args.peek(), "migrate BOND [--dry-run] [--back]");
+        }
+        what.bond = args.take();
+    }
+    if (what.bond.empty()) {
+        return fail(EINVAL, "migrate: which bond? Usage: xbond migrate BOND [--dry-run] [--back]");
+    }
+    out.action = what;
+    return out;
+}
+
 Result<Invocation> parse_top(Args args, Invocation out) {
     XB_TRY(in, parse_simple(args, out.globals, {"top", "top [BOND]", ""}));
     out.action = Top{in->word};
@@ -264,6 +287,7 @@ constexpr std::array<Object, 17> objects{{{"link", parse_link},
                                           {"export", parse_export},
                                           {"metrics", parse_metrics},
                                           {"top", parse_top},
+                                          {"migrate", parse_migrate},
                                           {"options", parse_options},
                                           {"help", parse_help}}};
 
