@@ -272,7 +272,7 @@ struct Object {
 };
 
 // A prefix finds the first that fits, as in ip: "l" and "li" are link.
-constexpr std::array<Object, 17> objects{{{"link", parse_link},
+constexpr std::array<Object, 18> objects{{{"link", parse_link},
                                           {"status", parse_status},
                                           {"monitor", parse_monitor},
                                           {"proc", parse_proc},

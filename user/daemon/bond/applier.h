@@ -16,10 +16,10 @@
 #include "user/daemon/bond/encode.h"
 #include "user/daemon/bond/filters.h"
 #include "user/daemon/bond/lease.h"
-#include "user/daemon/bond/slave_device.h"
 #include "user/daemon/bond/xdp.h"
 #include "user/daemon/bypass/bypass_watch.h"
 #include "user/daemon/host.h"
+#include "user/daemon/nic/slave_device.h"
 
 namespace xbond::daemon {
 

@@ -7,7 +7,7 @@
 #include <span>
 #include <string>
 
-#include "user/daemon/bond/slave_device.h"
+#include "user/daemon/nic/slave_device.h"
 #include "user/sys/netlink.h"
 
 namespace xbond::daemon {

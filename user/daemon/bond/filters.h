@@ -10,10 +10,10 @@
 
 #include "user/core/bond/desired.h"
 #include "user/daemon/bond/bond_device.h"
-#include "user/daemon/bond/slave_device.h"
 #include "user/daemon/group_watch.h"
 #include "user/daemon/hands.h"
 #include "user/daemon/host.h"
+#include "user/daemon/nic/slave_device.h"
 
 namespace xbond::daemon {
 

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "user/core/bond/bond.h"
-#include "user/daemon/bond/slave_device.h"
+#include "user/daemon/nic/slave_device.h"
 
 namespace xbond::daemon {
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "user/daemon/bond/slave_device.h"
+#include "user/daemon/nic/slave_device.h"
 
 #include <algorithm>
 #include <array>
