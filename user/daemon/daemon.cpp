@@ -420,6 +420,10 @@ Task<Result<void>> Daemon::follow_name(std::string name) {
         auto back = [ifindex, name](Hands::Tools &tools) { return tools.netlink.set_name(ifindex, name); };
         done = co_await hands_->call("rename a device", std::move(back));
     }
+    // Renamed again meanwhile: what was told of that was compared with the name before.
+    if (const auto *link = host_->links.find(ifindex); link != nullptr && bonds_.contains(next) && link->name != next) {
+        host_->renamed(next);
+    }
     co_return done;
 }
 

@@ -190,10 +190,12 @@ EventLoop::Source EventLoop::at(Time when, std::function<void()> call, std::stri
     const auto us = std::chrono::ceil<std::chrono::microseconds>(std::max(when, Time::zero())).count();
     Source s;
     auto impl = std::make_unique<Source::Impl>(impl_.get(), what, [call = std::move(call)](std::uint32_t) { call(); });
-    if (sd_event_add_time(impl_->event, &impl->source, CLOCK_MONOTONIC, static_cast<std::uint64_t>(us), 1,
-                          Source::Impl::on_time, impl.get()) >= 0) {
-        s.impl_ = std::move(impl);
+    const int r = sd_event_add_time(impl_->event, &impl->source, CLOCK_MONOTONIC, static_cast<std::uint64_t>(us), 1,
+                                    Source::Impl::on_time, impl.get());
+    if (r < 0) {
+        throw std::system_error(-r, std::generic_category(), "cannot make a timer");
     }
+    s.impl_ = std::move(impl);
     return s;
 }
 

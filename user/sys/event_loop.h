@@ -27,7 +27,7 @@ public:
     ~EventLoop();
 
     // Movable registration: destroying it removes the source, also from inside its own callback. False when the
-    // descriptor, signal or memory was refused. Callbacks run in run(); what they throw leaves through run(). Remove a
+    // descriptor or signal was refused. Callbacks run in run(); what they throw leaves through run(). Remove a
     // descriptor's source before closing the descriptor.
     class Source {
     public:
@@ -47,7 +47,8 @@ public:
     Source on_io(int fd, std::uint32_t epoll_events, std::function<void(std::uint32_t)>,
                  std::string_view what = "input");
     Source on_signal(int signo, std::function<void()>); // blocks the signal for the thread
-    // One shot; keep the Source alive until it fires.
+    // One shot; keep the Source alive until it fires. Throws std::system_error when memory has run out: a program that
+    // went on would be without a monitor, and nobody would know.
     Source at(Time when, std::function<void()>, std::string_view what = "timer");
     // Runs once, after the events at hand; one a turn, in order. From any thread.
     void post(std::function<void()>, std::string_view what = "posted");

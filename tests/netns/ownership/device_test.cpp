@@ -3,6 +3,7 @@
 // stranded, and a bond can always be made again.
 #include <catch2/catch.hpp>
 #include <filesystem>
+#include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "tests/harness/traffic/udp_stream.h"
@@ -156,6 +157,28 @@ TEST_CASE("device: a bond that is renamed is called so everywhere, through resta
     lab.cli().ok("link del lan0");
     CHECK_FALSE(lab.ns().exists("lan0"));
     CHECK_FALSE(lab.ns().exists("lan0p"));
+    CHECK_FALSE(fs::exists(lab.daemon().pin_dir()));
+}
+
+TEST_CASE("device: a bond that is renamed there and back at once is called what its device is called") {
+    Lab lab(Kind::wires, 2);
+    lab.make_bond("mode active-backup");
+    if (!lab.ns().run(split("ip link set bond0 name lan0")).ok()) {
+        return; // before Linux 6.2
+    }
+    const auto batch = lab.daemon().dir() / "batch";
+    std::ofstream(batch) << "link set bond0 name lan0\nlink set lan0 name bond0\n";
+    for (int i = 0; i < 25; ++i) { // the second comes while the first is followed, or before, or after
+        if (lab.ns().exists("lan0")) {
+            lab.ns().ip("link set lan0 name bond0");
+        }
+        REQUIRE(wait_until([&] { return is_bond(lab, "bond0"); }));
+        holds_for([] { return true; }, std::chrono::milliseconds(i), 1ms);
+        REQUIRE(lab.ns().run(split("ip -b " + batch.string())).ok());
+        REQUIRE(wait_until([&] { return is_bond(lab, "bond0") && !is_bond(lab, "lan0"); }));
+        REQUIRE(wait_until([&] { return fs::exists(lab.daemon().state_dir() / "bonds/bond0.json"); }));
+    }
+    lab.cli().ok("link del bond0");
     CHECK_FALSE(fs::exists(lab.daemon().pin_dir()));
 }
 

@@ -43,6 +43,9 @@ BondController::BondController(Host &host, core::BondState bond, BondDevice devi
 void BondController::start() {
     events_ = host_.loop.on_readable(
         path_->events_fd(), [this] { on_data_path_events(); }, "data path events");
+    if (!events_) { // epoll's limit, or memory
+        spdlog::error("{}: the data path's events cannot be watched: a lost carrier is seen at the next tick", name());
+    }
     device_.take_redirected_soon(host_.hands);
 }
 
