@@ -58,11 +58,18 @@ void BondController::adopt_lacp(const lacp::SystemState &saved) {
 
 // What effects give back is taken in its turn, never in the middle of others.
 void BondController::settle(Work work) {
+    std::vector<Work> works;
+    works.push_back(std::move(work));
+    settle_all(std::move(works));
+}
+
+void BondController::settle_all(std::vector<Work> works) {
+    const bool at_work = !queue_.empty(); // whoever works on the first one does these, too
     if (ended_) {
         return;
     }
-    queue_.push_back(std::move(work));
-    if (queue_.size() > 1) { // whoever works on the first one does this, too
+    std::ranges::move(works, std::back_inserter(queue_));
+    if (at_work || queue_.empty()) {
         return;
     }
     Done done;
@@ -179,7 +186,7 @@ void BondController::handle_links(core::LinksObserved observed) {
 void BondController::on_data_path_events() {
     std::array<bool, XB_MAX_SLAVES> told{};
     bool clients = false;
-    std::vector<core::balance::Client> displaced;
+    std::vector<Work> displaced; // up to the ring's fill in a storm of ARP
     path_->drain_events(
         [&](const xb_event &event) {
             clients = clients || event.type == XB_EVENT_CLIENTS;
@@ -190,10 +197,8 @@ void BondController::on_data_path_events() {
                 told[event.slot] = true;
             }
         },
-        [&](const xb_client &client) { displaced.push_back(balance_client(client)); });
-    for (const auto &client : displaced) {
-        settle(core::ClientDisplaced{client});
-    }
+        [&](const xb_client &client) { displaced.emplace_back(core::ClientDisplaced{balance_client(client)}); });
+    settle_all(std::move(displaced));
     if (clients) {
         run_balance();
     }

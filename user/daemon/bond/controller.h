@@ -98,6 +98,7 @@ private:
         bool lacp = false;                                 // one of its machines has changed
     };
     void settle(Work = core::Effects{});      // the one way into the core and out of it
+    void settle_all(std::vector<Work> works); // and looks once at what follows
     void carry_out(core::Effects &&, Done &); // effects.cpp, as the next
     void carry_out(const core::Effect &, Done &);
     void set_addresses(core::Effects &&macs, core::Effects &&after);
