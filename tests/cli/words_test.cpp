@@ -87,7 +87,8 @@ TEST_CASE("cli: the option table has every option, and its markdown has no broke
 }
 
 TEST_CASE("words: xdp attach, detach, show") {
-    const auto attach = action<XdpAttachFile>(test::parse_line("xdp attach bond0 f.o pin /sys/fs/bpf/f prog strict"));
+    const auto parsed = test::parse_line("xdp attach bond0 f.o pin /sys/fs/bpf/f prog strict");
+    const auto *attach = action<XdpAttachFile>(parsed);
     REQUIRE(attach);
     CHECK(attach->bond == "bond0");
     CHECK(attach->file == "f.o");
