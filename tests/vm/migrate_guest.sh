@@ -124,6 +124,9 @@ mode() { # MODE LIMIT OPTIONS...
     check "$mode: xbond has it" has '"name": *"bond0"' <(xbond status -j)
     check "$mode: forwards" loses_at_most 0 100
     check "$mode: forwards on the VLAN" loses_at_most 0 100 10.5.0.2
+    if [ "$mode" != 802.3ad ]; then
+        stopped "$mode back" 17 --back
+    fi
     moves "$mode back" "$limit" --back
     check "$mode: the kernel has it" eval 'grep -q e0 /sys/class/net/bond0/bonding/slaves'
     check "$mode: forwards again" loses_at_most 0 100
