@@ -104,25 +104,37 @@ TEST_CASE("802.3ad R12 8 flows of iperf3 through Open vSwitch, out and in, use b
     }
     REQUIRE(lab.server().run(split("ethtool -K eth0 tx off tso off gso off")).ok());
 
-    Process server({"iperf3", "-s", "-1", "--forceflush"}, lab.server().fd());
-    REQUIRE(wait_until([&] { return server.out().find("listening") != std::string::npos; }));
     const auto carried = [&](const std::string &slave) {
         const json stats = lab.host().ns().link(slave).at("stats64").at(direction == "out" ? "tx" : "rx");
         return stats.at("bytes").get<double>();
     };
-    const auto before = std::pair(carried("e0"), carried("e1"));
-    auto client = split("iperf3 -c 10.98.0.2 -P 8 -t 2 --cport 40000 -J");
+    // Open vSwitch deals its hash's buckets out at random: of 128 times it puts all eight on one link once.
+    std::vector<std::string> ports{"40000"};
     if (direction == "in") {
-        client.push_back("--reverse");
+        ports.insert(ports.end(), {"41000", "42000"});
     }
-    const auto done = lab.host().ns().run(client);
-    CAPTURE(done.out, done.err);
-    REQUIRE(done.ok());
-    const json totals = json::parse(done.out).at("end");
-    const auto received = totals.at("sum_received").at("bytes").get<double>();
-    const double first = carried("e0") - before.first, second = carried("e1") - before.second;
-    std::cout << "iperf3 " << direction << ": " << received / 1e6 << " MB received; e0 " << first / 1e6 << " MB, e1 "
-              << second / 1e6 << " MB\n";
+    double received = 0, first = 0, second = 0;
+    for (const auto &port : ports) {
+        Process server({"iperf3", "-s", "-1", "--forceflush"}, lab.server().fd());
+        REQUIRE(wait_until([&] { return server.out().find("listening") != std::string::npos; }));
+        const auto before = std::pair(carried("e0"), carried("e1"));
+        auto client = split("iperf3 -c 10.98.0.2 -P 8 -t 2 --cport " + port + " -J");
+        if (direction == "in") {
+            client.push_back("--reverse");
+        }
+        const auto done = lab.host().ns().run(client);
+        CAPTURE(done.out, done.err);
+        REQUIRE(done.ok());
+        const json totals = json::parse(done.out).at("end");
+        received = totals.at("sum_received").at("bytes").get<double>();
+        first = carried("e0") - before.first;
+        second = carried("e1") - before.second;
+        std::cout << "iperf3 " << direction << ": " << received / 1e6 << " MB received; e0 " << first / 1e6
+                  << " MB, e1 " << second / 1e6 << " MB\n";
+        if (std::min(first, second) > received / 100) {
+            break;
+        }
+    }
     CHECK(received > 0);
     CHECK(first > received / 100);
     CHECK(second > received / 100);
