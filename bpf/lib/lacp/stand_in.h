@@ -7,7 +7,7 @@
 #define XB_STAND_IN_H
 
 #include "lib/parse.h"
-#include "lib/slow_proto.h"
+#include "lib/lacp/slow_proto.h"
 #include "lib/table.h"
 
 #define XB_STAND_IN_NS 3000000000ULL /* for a partner's short timeout; then it is told nothing, and notices */
