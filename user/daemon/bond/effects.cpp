@@ -89,7 +89,9 @@ void BondController::set_addresses(core::Effects &&macs, core::Effects &&after) 
             list.push_back({device_.ifindex(), "its device", bond->mac, {}});
         }
     }
+    ++setting_;
     auto back = alive_.guard([this, list](core::Effects &&rest, std::size_t done) {
+        --setting_;
         settle(std::move(rest));
         if (done < list.size()) {
             settle(core::MacRefused{*list[done].slave});
