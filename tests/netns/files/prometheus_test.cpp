@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The page of metrics in the hands of Debian's real prometheus. `scripts/deps readers` unpacks it, scripts/test has it in
-// its PATH.
+// The page of metrics in the hands of Debian's real prometheus. `scripts/deps readers` unpacks it, scripts/test has it
+// in its PATH.
 #include <catch2/catch.hpp>
 #include <fstream>
 #include <iostream>
@@ -28,9 +28,9 @@ scrape_configs:
 
 // What prometheus answers to a question; null while it is not ready.
 Json ask(const NetNs &ns, const std::string &path) {
-    const auto got = ns.run({"python3", "-c",
-                             "import sys, urllib.request as u; print(u.urlopen(sys.argv[1]).read().decode())",
-                             "http://127.0.0.1:9090/api/v1/" + path});
+    const auto got =
+        ns.run({"python3", "-c", "import sys, urllib.request as u; print(u.urlopen(sys.argv[1]).read().decode())",
+                "http://127.0.0.1:9090/api/v1/" + path});
     return got.ok() ? Json::parse(got.out, nullptr, false) : Json();
 }
 
