@@ -4,7 +4,7 @@
 
     installed.py SOURCE BUILD [--rewrite]
 
-* the files are those of tests/distro/installed.txt, with their modes, no more and no less (pages of docs/ have no line there;
+* the files are those of tests/distro/installed.txt, with their modes, no more and no less (pages and pictures of docs/ have no line there;
   --rewrite writes the list anew, to be read as a diff);
 * every unit, manual page, header of the two SDKs and file of packaging/ that the tree has is among them;
 * every link from an installed page to a file leads to an installed file;
@@ -23,7 +23,7 @@ import tempfile
 LIST = "tests/distro/installed.txt"
 LIMITS = {"usr/bin/xbond": 6_000_000, "usr/sbin/xbondd": 8_000_000, "usr/sbin/xbond-files": 2_000_000}
 OPTIMIZED = {"RelWithDebInfo", "Release", "MinSizeRel"}
-PAGE = re.compile(r"/usr/share/doc/xbond/docs/.*\.md$")
+PAGE = re.compile(r"/usr/share/doc/xbond/docs/.*\.(md|svg)$")
 LINK = re.compile(r"\]\(([^)#\s]+)[)#]")
 
 
