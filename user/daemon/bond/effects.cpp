@@ -121,6 +121,11 @@ void BondController::send_slow(const core::SendSlow &send) {
     if (auto sent = slow_.send(send.slot, send.bytes); !sent) {
         spdlog::debug("{}: slot {}: an LACP frame was not sent: {}", name(), send.slot, sent.error().message);
         queue_.emplace_back(core::SlowNotSent{send.slot, send.is_marker});
+        return;
+    }
+    const auto *port = bond_.lacp->port(send.slot);
+    if (!send.is_marker && port != nullptr && port->partner.has(lacp::flag::timeout)) {
+        applier_.vouch();
     }
 }
 
