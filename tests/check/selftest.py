@@ -230,6 +230,11 @@ class Spec(unittest.TestCase):
         self.comment("802.1AX 6.4.15, RFC 4291 2.7.1, Linux 6.6, before 5.15, 6.18 and 6.12; 10.0.0.1; 1.5 ms, 2.2 %", None)
         self.comment("802.1AX clause 6.4, but 6.4.15 alone", "id 6.4.15 is defined")
 
+    def test_ids_in_documents(self):
+        self.expect("docs/a.md:1: id 4.4 is defined", docs__a_dot_md="Backups are not heard (4.4).\n")
+        self.expect("docs/a.md:1: id M9 is defined", docs__a_dot_md="as M9 says\n")
+        self.expect(None, docs__a_dot_md="Takes 5.0 to 6.2 s on Linux 6.6.\n```sh\nversion 4.4\n```\n")
+
     def test_ids_in_data(self):
         self.expect("tests/data/a.json: id V01 is defined", tests__data__a_dot_json='[{"id": "V01"}]')
 

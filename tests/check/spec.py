@@ -38,9 +38,9 @@ PUBLIC = re.compile(  # in front of it: versions, and clauses that everybody can
     r"(?:\b(?:802\.\w+|RFC \d+(?: section)?|clause|Linux|kernels?|libbpf|version|v|Debian|below|before|since|until|than|"
     r"clang|GCC|GPL-2\.0)\s*[(,]?\s*)$", re.I)
 LIST = re.compile(r",? (?:and |or |to )?|, ?")  # between two of a list: the second is what the first is
-KERNELS = {"5.10", "5.13", "6.4", "6.9", "6.12", "7.2"}  # versions that comments name and that no page may define
+KERNELS = {"5.10", "5.13", "6.4", "6.6", "6.9", "6.12", "7.2"}  # versions that comments name and that no page may define
 QUANTITY = re.compile(
-    r"^\s*(?:(?:s|ms|us|ns|m|k|x|cores?)\b|%|times|seconds?|Gb|Mb|KiB|MiB|GiB|GHz|pps|and later|and above)")
+    r"^(?: to \d+\.\d+)?\s*(?:(?:s|ms|us|ns|m|k|x|cores?)\b|%|times|seconds?|Gb|Mb|KiB|MiB|GiB|GHz|pps|and later|and above)")
 DOCUMENT = re.compile(r"(?<![\w/.-])((?:\.\./|[\w.-]+/)*[\w.-]+\.md)\b")
 OUTSIDE = re.compile(r"\b(?:issue|fault|acceptance|(?<!\d )section) #?\d+\b(?!\.\d)|\.\./shared\b|/work/")
 TITLE = re.compile(r'\bTEST_CASE(?:_METHOD)?\(\s*(?:\w+,\s*)?((?:"(?:[^"\\]|\\.)*"\s*)+)')
@@ -106,13 +106,9 @@ def comments(path, text):
     yield from ((re.sub(r"SPDX[^\n]*", "", m[0]), m.start()) for m in found)
 
 
-def prose(name, text):
-    """A page without its code blocks. Numbers with a dot are ids on the pages of the law alone."""
-    blank = lambda m: re.sub(r"[^\n]", " ", m[0])
-    text = re.sub(r"^```.*?^```", blank, text, flags=re.M | re.S)
-    if not name.startswith(SPEC + "/"):
-        text = re.sub(r"\d+\.\d+", blank, text)
-    return text
+def prose(text):
+    """A page without its code blocks."""
+    return re.sub(r"^```.*?^```", lambda m: re.sub(r"[^\n]", " ", m[0]), text, flags=re.M | re.S)
 
 
 def titles(text):
@@ -199,7 +195,7 @@ class Check:
             for m in re.finditer(r'"id": *"([LV]\d\d)"', text if path.suffix == ".json" else ""):
                 self.resolve(path, m[1], True, None, True)
         elif path.suffix == ".md":
-            self.look(path, text, prose(name, text), 0)
+            self.look(path, text, prose(text), 0)
         elif path.suffix in SOURCE or (path.suffix == "" and text.startswith("#!")):
             for comment, offset in comments(path, text):
                 self.look(path, text, comment, offset)

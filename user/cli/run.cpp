@@ -11,14 +11,14 @@
 #include <sched.h>
 #include <sys/mount.h>
 
-#include "loader/xdp/foreign.h"
-#include "user/cli/client.h"
 #include "user/cli/doctor.h"
 #include "user/cli/ifenslave.h"
 #include "user/cli/import_files.h"
 #include "user/cli/metrics.h"
 #include "user/cli/migrate/migrate.h"
+#include "user/cli/question.h"
 #include "user/cli/top.h"
+#include "user/cli/xdp.h"
 #include "user/core/options/xsk_rules.h"
 #include "user/import/export.h"
 #include "user/show/explain.h"
@@ -32,66 +32,6 @@ namespace xbond::cli {
 using nlohmann::ordered_json;
 
 namespace {
-
-int refused(const Error &error, int code = exit_refused) {
-    const char *name = ::strerrorname_np(error.code);
-    std::cerr << "xbond: " << error.message << " (" << (name ? name : "?") << ")\n";
-    return api::is_denied(error) ? exit_denied : code;
-}
-
-void print_json(const ordered_json &value, const Globals &globals) {
-    std::cout << value.dump(globals.pretty ? 4 : -1, ' ', false, ordered_json::error_handler_t::replace) << '\n';
-}
-
-Result<std::filesystem::path> socket_path(const Globals &globals) {
-    if (globals.socket) {
-        return *globals.socket;
-    }
-    const auto netns = sys::netns_inode();
-    return netns ? Result<std::filesystem::path>(sys::default_socket(*netns)) : tl::unexpected(netns.error());
-}
-
-// A connection, or the exit code after the trouble has been told.
-tl::expected<Client, int> connect(const Globals &globals) {
-    const auto path = socket_path(globals);
-    if (!path) {
-        return tl::unexpected(refused(path.error()));
-    }
-    auto client = Client::connect(*path);
-    if (client) {
-        return std::move(*client);
-    }
-    const int code = client.error().code;
-    if (code == EACCES || code == EPERM) {
-        return tl::unexpected(refused(client.error(), exit_denied));
-    }
-    std::cerr << "xbond: no daemon: nobody answers at " << path->string() << ": " << std::strerror(code)
-              << ".\nStart one in this network namespace: xbondd"
-              << (globals.netns ? "  (ip netns exec " + *globals.netns + " xbondd)" : "") << '\n';
-    return tl::unexpected(exit_no_daemon);
-}
-
-Result<ordered_json> call(Client &client, const api::Request &request, int descriptor = -1) {
-    const auto sent = client.send(api::encode_request(request), descriptor);
-    if (!sent && sent.error().code != EPIPE) { // a daemon that turned us away has said why before it closed
-        return tl::unexpected(sent.error());
-    }
-    const auto line = client.receive();
-    return line ? api::parse_reply(*line) : tl::unexpected(line.error());
-}
-
-// Bonds of a config are made one after the other, on real NICs in seconds each.
-std::optional<std::chrono::milliseconds> patience(const Globals &globals, const api::Request &request) {
-    constexpr std::chrono::seconds ordinary(10), of_apply(300);
-    const auto wanted = globals.timeout.value_or(std::holds_alternative<api::Apply>(request) ? of_apply : ordinary);
-    return wanted.count() == 0 ? std::nullopt : std::optional<std::chrono::milliseconds>(wanted);
-}
-
-// A daemon that is there and does not serve is, for a script, none.
-int failed(const Error &error) {
-    const bool silent = error.code == ETIMEDOUT || error.code == EUSERS;
-    return refused(error, silent ? exit_no_daemon : exit_refused);
-}
 
 // `type bond`, `type bond_slave`, `up` and `master B` of link show.
 ordered_json filtered(const ordered_json &links, const ShowFilter &filter) {
@@ -157,14 +97,9 @@ void print_result(const Invocation &in, const api::Request &request, const order
 }
 
 int ask(const Invocation &in, const api::Request &request) {
-    auto client = connect(in.globals);
-    if (!client) {
-        return client.error();
-    }
-    client->set_patience(patience(in.globals, request));
-    const auto result = call(*client, request);
+    const auto result = answer(in.globals, request);
     if (!result) {
-        return failed(result.error());
+        return result.error();
     }
     print_result(in, request, *result);
     return exit_ok;
@@ -240,15 +175,9 @@ int export_file(const ExportFile &what) {
 
 // A rule a line, as it was given.
 int show_rules(const Invocation &in, const XskRules &what) {
-    auto client = connect(in.globals);
-    if (!client) {
-        return client.error();
-    }
-    const api::Request request = api::Status{what.bond};
-    client->set_patience(patience(in.globals, request));
-    const auto status = call(*client, request);
+    const auto status = answer(in.globals, api::Status{what.bond});
     if (!status) {
-        return failed(status.error());
+        return status.error();
     }
     for (const auto &bond : status->value("bonds", ordered_json::array())) {
         const auto rules = core::parse_xsk_rules(bond.value("options", ordered_json::object()).value("xsk_allow", ""));
@@ -272,15 +201,9 @@ std::int64_t nanoseconds_of(clockid_t clock) {
 }
 
 int capture(const Invocation &in, const LacpCapture &what) {
-    auto client = connect(in.globals);
-    if (!client) {
-        return client.error();
-    }
-    const api::Request request = api::Lacp{what.bond, true, {}};
-    client->set_patience(patience(in.globals, request));
-    const auto history = call(*client, request);
+    const auto history = answer(in.globals, api::Lacp{what.bond, true, {}});
     if (!history) {
-        return failed(history.error());
+        return history.error();
     }
     const auto boot = nanoseconds_of(CLOCK_REALTIME) - nanoseconds_of(CLOCK_MONOTONIC);
     const auto bytes = show::lacp_history_pcap(*history, boot);
@@ -342,55 +265,6 @@ int ifenslave(const Invocation &in, const Ifenslave &what) {
         },
         std::cout, std::cerr);
     return done ? exit_ok : failed(done.error());
-}
-
-// The file is read, and the program verified, here: the controller is handed what the kernel has taken.
-int xdp_attach(const Invocation &in, const XdpAttachFile &what) {
-    const auto absolute = [](const std::string &path) {
-        std::error_code ignored;
-        return path.empty() ? path : std::filesystem::absolute(path, ignored).lexically_normal().string();
-    };
-    const std::string file = absolute(what.file), pin = absolute(what.pin);
-    auto client = connect(in.globals);
-    if (!client) {
-        return client.error();
-    }
-    // Descriptors are taken from those whose first answer has come; nothing is loaded for a bond that is not there.
-    const api::Request question = api::LinkShow{.name = what.bond};
-    client->set_patience(patience(in.globals, question));
-    if (const auto there = call(*client, question); !there) {
-        return failed(there.error());
-    }
-    const auto program = loader::ForeignProgram::load(file, what.program, pin);
-    if (!program) {
-        // EACCES is what the verifier says of a program, EPERM what the kernel says of its caller.
-        return refused(program.error(), program.error().code == EPERM ? exit_denied : exit_refused);
-    }
-    const api::Request request = api::XdpAttach{what.bond, file, program->name(), pin, program->frags()};
-    client->set_patience(patience(in.globals, request));
-    if (const auto done = call(*client, request, program->fd()); !done) {
-        return failed(done.error());
-    }
-    if (const auto pinned = program->pin_maps(); !pinned) {
-        return refused({pinned.error().code, "the program runs, but: " + pinned.error().message});
-    }
-    return exit_ok;
-}
-
-int xdp_show(const Invocation &in, const XdpShow &what) {
-    auto client = connect(in.globals);
-    if (!client) {
-        return client.error();
-    }
-    const api::Request request = api::Status{what.bond};
-    client->set_patience(patience(in.globals, request));
-    const auto status = call(*client, request);
-    if (!status) {
-        return failed(status.error());
-    }
-    const auto xdp = show::xdp_json(*status);
-    in.globals.json ? print_json(xdp, in.globals) : void(std::cout << show::xdp_text(xdp));
-    return exit_ok;
 }
 
 // Of the network namespace that was entered, where /sys is another one's still.

@@ -184,10 +184,8 @@ inline Task<Result<void>> just(Result<void> result) { co_return result; }
         co_return tl::unexpected(std::move(result).error());                                                           \
     }                                                                                                                  \
     static_assert(true)
-#define XB_CO_TRY_VOID(...)                                                                                            \
-    if (auto xb_done = (__VA_ARGS__); !xb_done) {                                                                      \
-        co_return tl::unexpected(std::move(xb_done).error());                                                          \
-    }                                                                                                                  \
-    static_assert(true)
+#define XB_CO_TRY_VOID(...) XB_CO_TRY_NAMED(__LINE__, __VA_ARGS__)
+#define XB_CO_TRY_NAMED(line, ...) XB_CO_TRY_AT(line, __VA_ARGS__) // the line as a number
+#define XB_CO_TRY_AT(line, ...) XB_CO_TRY(xb_done_##line, __VA_ARGS__)
 
 } // namespace xbond::daemon

@@ -69,6 +69,21 @@ TEST_CASE("device: the other end of the bond's device set down by anybody is set
     CHECK(wait_until([&] { return lab.ns().carrier("bond0"); }));
 }
 
+TEST_CASE("device: a bond set down in one go with its slaves does not fail over between, and comes up with its own") {
+    Lab lab(Kind::wires, 2);
+    lab.make_bond("mode active-backup");
+    REQUIRE(wait_until([&] { return lab.status().active_slave == "e0"; }));
+    for (int round = 0; round < 8; ++round) {
+        lab.ns().ip("link set bond0 down\nlink set e0 down\nlink set e1 down");
+        REQUIRE(wait_until([&] { return !bond_status(lab).at(0).at("admin_up").get<bool>(); }));
+        lab.ns().ip("link set e1 up\nlink set e0 up\nlink set bond0 up");
+        REQUIRE(wait_until([&] { return !lab.status().active_slave.empty(); }));
+        INFO(round);
+        CHECK(lab.status().active_slave == "e0");
+    }
+    CHECK(forwards(lab));
+}
+
 TEST_CASE("device: either end deleted ends the bond, slaves are as before, and it can be made again") {
     Lab lab(Kind::wires, 2);
     const auto mac = lab.ns().mac("e1");

@@ -169,7 +169,17 @@ void BondController::on_driver_answered(SlotId slot) {
     }
 }
 
+// Its own device has been told to be down, and it is not made sure of yet.
+bool BondController::may_be_down() const {
+    const auto *own = host_.links.find(device_.ifindex());
+    return bond_.admin_up && own != nullptr && (own->flags & IFF_UP) == 0;
+}
+
+// Slaves that go down together with their bond are not failed over from: losses wait until it is sure.
 void BondController::handle_links(core::LinksObserved observed) {
+    if (may_be_down()) {
+        held_back_ |= std::erase_if(observed.links, [](const auto &link) { return !link.carrier; }) > 0;
+    }
     for (auto &link : observed.links) {
         link.stamps = path_->stamps(link.slot);
         link.lost = link.running && link.carrier && path_->latched(link.slot);
@@ -184,6 +194,7 @@ void BondController::handle_links(core::LinksObserved observed) {
 }
 
 void BondController::on_data_path_events() {
+    host_.catch_up(); // the bond may have been set down before its slaves
     std::array<bool, XB_MAX_SLAVES> told{};
     bool clients = false;
     std::vector<Work> displaced; // up to the ring's fill in a storm of ARP
@@ -214,8 +225,11 @@ void BondController::on_data_path_events() {
 }
 
 void BondController::own_device_changed(const sys::LinkInfo &link) {
-    if (const bool up = (link.flags & IFF_UP) != 0; up != bond_.admin_up) {
+    const bool up = (link.flags & IFF_UP) != 0, changed = up != bond_.admin_up;
+    if (changed) {
         settle(core::BondAdmin{up});
+    }
+    if (std::exchange(held_back_, false) || changed) {
         observe_and_handle(bond_.slaves);
     }
     if ((link.mac != bond_.mac || link.mtu != bond_.mtu) && !std::exchange(following_, true)) {

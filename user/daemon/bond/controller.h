@@ -119,6 +119,7 @@ private:
     void observe_and_handle(std::span<const core::Slave> slaves);
     void on_driver_answered(SlotId);
     void handle_links(core::LinksObserved); // completed by the data path's stamps
+    bool may_be_down() const;
     void own_device_changed(const sys::LinkInfo &);
     void ask_truth(std::uint32_t ifindex); // of a device that is not as the bond has it
     void on_truth(const sys::LinkInfo &);
@@ -152,6 +153,7 @@ private:
     sys::EventLoop::Source timer_, events_, stack_timer_;
     Alive alive_;
     bool following_ = false; // follow_device() waits for its turn
+    bool held_back_ = false; // losses of slaves, while the bond may be down
     bool ended_ = false;     // by destroy(): what hands still tell concerns nobody
 };
 
