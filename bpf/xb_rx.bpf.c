@@ -61,7 +61,7 @@ __noinline int xb_rx_stamp(struct __sk_buff *ctx, __u32 id, __u32 flags)
 	return 0;
 }
 
-/* Frames whose addresses matter, and those of slaves that are not heard. */
+/* Frames whose addresses matter, and those of suppressed slaves. */
 static __noinline int xb_rx_classify(struct __sk_buff *ctx, __u32 id)
 {
 	const struct xb_bank *bank = xb_get_bank(&xb_the_table);
