@@ -35,6 +35,7 @@ BondController::BondController(Host &host, core::BondState bond, BondDevice devi
           [this](std::vector<core::SlowFrame> frames) { settle(core::SlowFrames{std::move(frames)}); },
           [this] { settle(); }),
       saver_(host_.files, bond_file(host_.state_dir, bond_.name)),
+      ports_(host_, path_, [this] { ports_changed(); }),
       prober_(host_, [this](const core::Slave &slave, std::span<const std::uint8_t> frame) {
           auto sent = slow_.send_by_xsk(slave.slot, frame);
           return sent ? *sent : send_frame(host_, slave.ifindex, frame);
@@ -271,6 +272,7 @@ void BondController::on_link_changed(const sys::LinkInfo &told) {
         return;
     }
     stack_may_have_changed();
+    ports_.on_link_changed(told);
     const auto found = std::ranges::find(bond_.slaves, told.ifindex, &core::Slave::ifindex);
     if (found == bond_.slaves.end()) {
         return;
@@ -380,7 +382,23 @@ void BondController::on_ipv6_changed(std::uint32_t ifindex) {
     }
 }
 
+// The tables say so, and slaves let in what is for others.
+void BondController::ports_changed() {
+    if (applier_.ports() != ports_.any()) {
+        applier_.set_ports(ports_.any());
+        synced_devices_.reset();
+    }
+    settle();
+}
+
 void BondController::resync() {
+    for (const auto &port : ports_.saved()) {
+        if (const auto *link = host_.links.find(port.ifindex)) {
+            ports_.on_link_changed(*link);
+        } else {
+            on_link_gone(port.ifindex);
+        }
+    }
     if (const auto *peer = host_.links.find(device_.peer())) {
         on_link_changed(sys::LinkInfo(*peer));
     }
@@ -399,7 +417,7 @@ void BondController::resync() {
 
 SavedBondFile BondController::save() const {
     return {host_.boot_id,
-            {core::save(bond_), device_.ifindex(), device_.peer(), bond_.mtu, originals_, chain_},
+            {core::save(bond_), device_.ifindex(), device_.peer(), bond_.mtu, originals_, chain_, ports_.saved()},
             bond_.lacp ? std::optional(bond_.lacp->save()) : std::nullopt,
             host_.netns_cookie};
 }

@@ -143,6 +143,7 @@ void BondController::announce_on(SlotId slot) {
     const bool holds = core::uses_lacp(bond_) || slot == bond_.active;
     if (const auto *slave = core::find_slave(bond_, slot); slave != nullptr && holds) {
         announce(host_, device_.ifindex(), bond_.mac, slave->ifindex, applier_.filters().unicast());
+        ports_.announce_on(slave->ifindex);
     }
 }
 
