@@ -74,7 +74,7 @@ TEST_CASE("protocol: writing commands are told from reading ones") {
         const auto r = *parse_request(line);
         const auto name = command(r);
         CHECK(is_write(r) == (name == "link.add" || name == "link.del" || name == "link.set" || name == "apply" ||
-                              name.starts_with("xdp.")));
+                              name.starts_with("xdp.") || name.starts_with("port.")));
     }
 }
 
