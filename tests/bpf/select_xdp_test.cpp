@@ -214,6 +214,7 @@ private:
 
 // The bond's other end plays the port.
 std::uint32_t make_port(DataPath &path, std::uint16_t vlan = 0) {
+    enter_bond_netns();
     const auto ifindex = harness::ifindex("bond0p");
     auto &port = path.ports().port[ifindex % XB_PORTS];
     port.vlan = vlan;
