@@ -63,6 +63,11 @@ const std::map<std::string, Layout> abi = {
     XB_STRUCT(xb_xsk_rule, fields, group, vlan, ethertype, src_first, src_last, dst_first, dst_last, queue, protocol,
               reserved, mac, reserved2),
     XB_STRUCT(xb_xsk_rules, n, reserved, rule),
+    XB_STRUCT(xb_port, ifindex, flags, vlan, mac, own, heard, reserved),
+    XB_STRUCT(xb_ports, n, flags, unsummed, reserved, port),
+    XB_STRUCT(xb_port_key, mac, vlan),
+    XB_STRUCT(xb_port_at, port, fixed),
+    XB_STRUCT(xb_port_counters, rx_packets, rx_bytes, tx_packets, tx_bytes, dropped),
 };
 
 Layout layout_of(const btf *types, const btf_type *type) {

@@ -89,7 +89,9 @@ void BondController::set_addresses(core::Effects &&macs, core::Effects &&after) 
             list.push_back({device_.ifindex(), "its device", bond->mac, {}});
         }
     }
+    ++setting_;
     auto back = alive_.guard([this, list](core::Effects &&rest, std::size_t done) {
+        --setting_;
         settle(std::move(rest));
         if (done < list.size()) {
             settle(core::MacRefused{*list[done].slave});
@@ -141,6 +143,7 @@ void BondController::announce_on(SlotId slot) {
     const bool holds = core::uses_lacp(bond_) || slot == bond_.active;
     if (const auto *slave = core::find_slave(bond_, slot); slave != nullptr && holds) {
         announce(host_, device_.ifindex(), bond_.mac, slave->ifindex, applier_.filters().unicast());
+        ports_.announce_on(slave->ifindex);
     }
 }
 
