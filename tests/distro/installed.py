@@ -4,8 +4,8 @@
 
     installed.py SOURCE BUILD [--rewrite]
 
-* the files are those of tests/distro/installed.txt, with their modes, no more and no less (pages and pictures of docs/ have no line there;
-  --rewrite writes the list anew, to be read as a diff);
+* the files are those of tests/distro/installed.txt, with their modes, no more and no less; --rewrite writes it anew, to be
+  read as a diff. Pages and headers of bpf/lib have no line there: they are held against the tree alone;
 * every unit, manual page, header of the two SDKs and file of packaging/ that the tree has is among them;
 * every link from an installed page to a file leads to an installed file;
 * programs and libraries are stripped and of the size that is expected;
@@ -23,7 +23,7 @@ import tempfile
 LIST = "tests/distro/installed.txt"
 LIMITS = {"usr/bin/xbond": 6_000_000, "usr/sbin/xbondd": 8_000_000, "usr/sbin/xbond-files": 2_000_000}
 OPTIMIZED = {"RelWithDebInfo", "Release", "MinSizeRel"}
-PAGE = re.compile(r"/usr/share/doc/xbond/docs/.*\.(md|svg)$")
+BY_THE_TREE = re.compile(r"/usr/(share/doc/xbond/docs/.*\.(md|svg)|include/xbond/bpf/lib/.*\.h)$")
 LINK = re.compile(r"\]\(([^)#\s]+)[)#]")
 
 
@@ -44,7 +44,7 @@ def listed(dest):
     for path in dest.rglob("*"):
         if path.is_symlink():
             lines.append(f"link {path.relative_to(dest)} -> {os.readlink(path)}")
-        elif path.is_file() and not PAGE.search(str(path)):
+        elif path.is_file() and not BY_THE_TREE.search(str(path)):
             lines.append(f"{stat.S_IMODE(path.stat().st_mode):04o} {path.relative_to(dest)}")
     # Multiarch directories are the distribution's affair.
     return sorted((re.sub(r"usr/lib/\w+-linux-gnu/", "usr/lib/", line) for line in lines), key=lambda line: line[5:])
@@ -72,6 +72,10 @@ def forgotten(source, build, names):
     for name, what in sorted(wanted.items()):
         if not any(n.endswith("/" + name) for n in names):
             yield f"{name}: a {what} that is not installed"
+    for name in names:
+        header = re.search(r"/include/xbond/bpf/(lib/.*\.h)$", name)
+        if header and not (source / "bpf" / header[1]).exists():
+            yield f"{name}: a header that the tree does not have"
     if not pages:
         yield "user/cli/manual.cpp: no manual page found in it"
     rules = (source / "packaging/CMakeLists.txt").read_text()

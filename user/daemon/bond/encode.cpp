@@ -58,7 +58,8 @@ std::uint32_t bank_flags(const core::Desired &desired, bool full_visibility) {
 std::uint32_t how(const ProgramSet &programs) {
     return XB_HOW_TOLD | static_cast<std::uint32_t>(programs.mode) << XB_HOW_MODE |
            static_cast<std::uint32_t>(programs.policy) << XB_HOW_POLICY |
-           programs.packets_per_slave << XB_HOW_PER_SLAVE | (programs.tlb_dynamic_lb ? XB_HOW_DYNAMIC_LB : 0U);
+           programs.packets_per_slave << XB_HOW_PER_SLAVE |
+           (programs.tlb_dynamic_lb ? static_cast<std::uint32_t>(XB_HOW_DYNAMIC_LB) : 0U);
 }
 
 xb_bank_slot encode_slave(const core::DesiredSlave &slave, const MacAddr &bond_mac, const BankFacts &facts) {
