@@ -6,6 +6,7 @@
 #include "lib/frame.h"
 #include "lib/parse.h"
 #include "lib/rlb_hear.h"
+#include "lib/lacp/stand_in.h"
 #include "lib/stats.h"
 
 #include <linux/if_packet.h>
@@ -60,7 +61,7 @@ __noinline int xb_rx_stamp(struct __sk_buff *ctx, __u32 id, __u32 flags)
 	return 0;
 }
 
-/* Frames whose addresses matter, and those of slaves that are not heard. */
+/* Frames whose addresses matter, and those of suppressed slaves. */
 static __noinline int xb_rx_classify(struct __sk_buff *ctx, __u32 id)
 {
 	const struct xb_bank *bank = xb_get_bank(&xb_the_table);
@@ -73,8 +74,11 @@ static __noinline int xb_rx_classify(struct __sk_buff *ctx, __u32 id)
 	slot = &bank->slot[id];
 	if (slot->flags & XB_SLOT_HEAR)
 		xb_rx_stamp(ctx, id, slot->flags);
-	if (xb_is_link_local(eth))
+	if (xb_is_link_local(eth)) {
+		if (xb_mode_has_lacp(xb_cfg.mode) && ctx->protocol == bpf_htons(ETH_P_SLOW))
+			xb_stand_in(ctx, id);
 		return xb_rx_link_local(ctx, bank, counters, slot->flags);
+	}
 	if ((slot->flags & XB_SLOT_SUPPRESS) || ((slot->flags & XB_SLOT_SUPPRESS_FLOOD) && (eth->h_dest[0] & 1)) ||
 	    (xb_mode_balances_load(xb_cfg.mode) && xb_is_stray(ctx, bank, eth, id))) {
 		counters->rx_suppressed += xb_packets(ctx);

@@ -10,7 +10,7 @@
 #include "lib/devmaps.h" /* not used here, nor events: every object of a set holds the maps of events and stats */
 #include "lib/events.h"
 #include "lib/parse.h"
-#include "lib/slow_proto.h"
+#include "lib/lacp/slow_proto.h"
 #include "lib/stats.h"
 
 #include <xdp/xdp_helpers.h>

@@ -166,7 +166,8 @@ struct xb_table {
 	__u32 bank;    /* 0 or 1: the published one */
 	__u32 n_slots; /* slots at and above this are free: bounds the scans of all slots */
 	__u32 chained; /* somebody's XDP program may be in xb_chain or xb_chain_frags: 1 before it is, 0 after it has gone */
-	__u64 lease_until; /* CLOCK_MONOTONIC in ns, renewed by the controller; see XB_BANK_LEASED */
+	__u64 lease_until; /* CLOCK_MONOTONIC in ns, renewed by the controller; see XB_BANK_LEASED. Without that flag: when
+			    * partners that want LACPDUs fast should have heard again from the controller, 0 = never */
 	struct xb_slot slot[XB_MAX_SLAVES];
 	struct xb_bank banks[2];
 };
@@ -178,7 +179,7 @@ struct xb_slot_stamps {
 	__u64 target_rx[XB_MAX_TARGETS];
 	__u64 jiffy; /* the programs' own: of the last stamp, */
 	__u32 fresh; /* and what has been stamped in it: bit i = target i, bit XB_MAX_TARGETS = any frame */
-	__u32 reserved;
+	__u32 stood_in_ms; /* mode 4, the programs' own: when the partner was last answered for the controller */
 };
 
 struct xb_stamps {

@@ -43,6 +43,7 @@ public:
     // Publishes what was published last once more, where something that only the machine knows has changed (captures,
     // addresses, AF_XDP).
     void refresh();
+    void vouch() { lease_.vouch(); } // see Lease
     // Bond carrier, carrier watch, XDP, promiscuity and multicast lists. Failures are logged: the bond goes on.
     void sync_devices(const core::Desired &);
     // Tries an XDP policy on every slave; on refusal all are put back and the driver's error is returned.

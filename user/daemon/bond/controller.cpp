@@ -308,8 +308,15 @@ void BondController::stack_may_have_changed() {
     }
 }
 
-void BondController::ask_truth(std::uint32_t ifindex) {
-    auto back = alive_.guard([this](const sys::LinkInfo &truth) { on_truth(truth); });
+void BondController::ask_truth(std::uint32_t ifindex, int times) {
+    constexpr int enough = 5; // where messages were lost, what was told last may be wrong
+    auto back = alive_.guard([this, times](const sys::LinkInfo &truth) {
+        if (times < enough && !is_as_known(truth) && may_be_old(truth)) {
+            ask_truth(truth.ifindex, times + 1);
+        } else {
+            on_truth(truth);
+        }
+    });
     host_.hands.run(
         [ifindex, back](Hands::Tools &tools) -> Hands::Then {
             const auto truth = tools.netlink.link(ifindex);
@@ -319,6 +326,21 @@ void BondController::ask_truth(std::uint32_t ifindex) {
             return [back, truth = *truth]() mutable { back(truth); };
         },
         "look at a link");
+}
+
+bool BondController::is_as_known(const sys::LinkInfo &truth) const {
+    if (truth.ifindex == device_.ifindex()) {
+        return ((truth.flags & IFF_UP) != 0) == bond_.admin_up && truth.mac == bond_.mac && truth.mtu == bond_.mtu;
+    }
+    const auto slave = std::ranges::find(bond_.slaves, truth.ifindex, &core::Slave::ifindex);
+    return slave == bond_.slaves.end() || slave->mac == truth.mac;
+}
+
+// Hands may have looked before the bond set an address, or before the message that was read meanwhile.
+bool BondController::may_be_old(const sys::LinkInfo &truth) const {
+    const auto *told = host_.links.find(truth.ifindex);
+    return setting_ > 0 || (told != nullptr && (((told->flags ^ truth.flags) & IFF_UP) != 0 || told->mac != truth.mac ||
+                                                told->mtu != truth.mtu));
 }
 
 void BondController::on_truth(const sys::LinkInfo &truth) {

@@ -121,8 +121,10 @@ private:
     void handle_links(core::LinksObserved); // completed by the data path's stamps
     bool may_be_down() const;
     void own_device_changed(const sys::LinkInfo &);
-    void ask_truth(std::uint32_t ifindex); // of a device that is not as the bond has it
+    void ask_truth(std::uint32_t ifindex, int times = 0); // of a device that is not as the bond has it
     void on_truth(const sys::LinkInfo &);
+    bool is_as_known(const sys::LinkInfo &) const;
+    bool may_be_old(const sys::LinkInfo &truth) const;
     void peer_is(bool up);
     Task<Result<void>> addresses_set();
     Task<Result<void>> follow_device();
@@ -152,6 +154,7 @@ private:
     std::deque<core::Transition> history_;
     sys::EventLoop::Source timer_, events_, stack_timer_;
     Alive alive_;
+    int setting_ = 0;        // lists of addresses that hands have yet to set
     bool following_ = false; // follow_device() waits for its turn
     bool held_back_ = false; // losses of slaves, while the bond may be down
     bool ended_ = false;     // by destroy(): what hands still tell concerns nobody
