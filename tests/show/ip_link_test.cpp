@@ -153,6 +153,25 @@ TEST_CASE("ip link: text of a slave with details and statistics") {
           "            86       1      0       0       0       0 \n");
 }
 
+TEST_CASE(
+    "ip link: with details and statistics a bond tells its slaves' speed and duplex, which no device of it does") {
+    const auto bond = ip_link_json(snapshot(), "bond0", true, true);
+    CHECK(bond[0]["speed"] == 10000);
+    CHECK(bond[0]["duplex"] == "full");
+    CHECK(ip_link_text(bond, true, true).ends_with("\n    speed 10000Mb/s duplex full\n"));
+    const auto both = ip_link_json(snapshot(Mode::balance_xor), "bond0", true, true);
+    CHECK(both[0]["speed"] == 20000);
+    auto s = snapshot();
+    for (auto &slave : s.bonds[0].slaves) {
+        slave.slave.speed = core::speed_unknown;
+        slave.slave.duplex = core::duplex_unknown;
+    }
+    const auto unknown = ip_link_json(s, "bond0", true, true);
+    CHECK(unknown[0]["speed"].is_null());
+    CHECK(ip_link_text(unknown, true, true).ends_with("\n    speed unknown duplex unknown\n"));
+    CHECK_FALSE(ip_link_json(snapshot(), "bond0", true, false)[0].contains("speed"));
+}
+
 TEST_CASE("ip link: a new row of the option table is printed, where it says and under its own word") {
     const auto table = test::extended_table();
     auto bond = test::bond_view(Mode::active_backup);

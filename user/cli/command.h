@@ -31,8 +31,17 @@ struct Globals {
 };
 
 struct ShowFilter { // of `link show`
-    bool bonds_only = false, slaves_only = false, up_only = false;
-    std::optional<std::string> master;
+    bool bonds_only = false, slaves_only = false, up_only = false, down_only = false;
+    std::optional<std::string> master; // "": none
+    std::optional<std::string> group;
+};
+struct Xstats { // `link xstats`: what LACP has counted
+    bool of_slaves = false;
+    std::optional<std::string> device;
+};
+struct Batch {          // a command a line
+    std::string path;   // "-": standard input
+    bool force = false; // goes on behind one that failed
 };
 
 struct ApplyFile {
@@ -99,15 +108,16 @@ struct Version {};
 
 struct Invocation {
     Globals globals;
-    std::variant<api::Request, ApplyFile, ExplainOffline, LacpCapture, XskRules, ImportFiles, ExportFile, Migrate,
-                 Metrics, Top, WatchStatus, Ifenslave, XdpAttachFile, XdpShow, PortShow, Doctor, OptionTable, Help,
-                 Version>
+    std::variant<api::Request, ApplyFile, ExplainOffline, LacpCapture, Xstats, Batch, XskRules, ImportFiles, ExportFile,
+                 Migrate, Metrics, Top, WatchStatus, Ifenslave, XdpAttachFile, XdpShow, PortShow, Doctor, OptionTable,
+                 Help, Version>
         action;
     ShowFilter filter;
 };
 
-// Arguments without argv[0]. An error is a usage error: the message says what was expected.
-Result<Invocation> parse_command(std::span<const std::string> args);
+// Arguments without argv[0]; `globals`: what holds for all lines of a batch. An error is a usage error: the message
+// says what was expected.
+Result<Invocation> parse_command(std::span<const std::string> args, const Globals &globals = {});
 
 std::string help_text(const Help &);
 std::string option_table_text(const OptionTable &, std::span<const core::OptionRow> = core::option_table());

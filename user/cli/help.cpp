@@ -11,14 +11,17 @@ namespace {
 
 constexpr const char *general = R"(Usage: xbond [OPTIONS] COMMAND
 OPTIONS := -n NETNS | -j (JSON) | -p (pretty JSON) | -d (details) | -s (statistics) | -o (one line a link)
-           | -br (brief) | --socket PATH | -V | --help, also behind a command
+           | -br (brief) | -b FILE (commands, a line each) [-force] | --socket PATH | -V
+           | --help, also behind a command
            --timeout SECONDS (for an answer; 10, of apply 300; 0: for ever)
   link add [dev] BOND [up | down] [master DEV] [address MAC] [mtu N] [DEVICE WORD]... type bond [OPTION VALUE]...
   link set [dev] DEV [master BOND | nomaster] [up | down] [address MAC] [mtu N] [name NEW] [DEVICE WORD]...
            [type bond OPTION VALUE... | type bond_slave OPTION VALUE...]
            DEVICE WORD := txqueuelen N | alias TEXT | group N | promisc, allmulticast, multicast, arp on|off
   link delete [dev] BOND
-  link show [[dev] DEV] [up] [type bond | type bond_slave] [master BOND]      as ip prints a kernel bond
+  link show [[dev] DEV] [group G] [up | down] [type bond | type bond_slave] [master BOND | nomaster]
+                             as ip prints a kernel bond
+  link xstats type bond | type bond_slave [802.3ad] [dev DEV]                 what LACP has counted
   status [BOND] [--watch [SECONDS]]   the whole state; --watch: over and over, every 2 seconds
   top [BOND]                 the same as it changes, with rates; q ends it
   proc BOND                  the text of /proc/net/bonding/BOND

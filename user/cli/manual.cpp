@@ -139,7 +139,7 @@ std::string formats() {
 
 constexpr std::string_view commands = "link status proc monitor explain lacp doctor apply import export migrate "
                                       "metrics top ifenslave xdp port xsk options "
-                                      "help -n -j -p -d -s --socket --timeout";
+                                      "help -n -j -p -d -s -o -br -batch --socket --timeout";
 
 std::string bash_completion() {
     return "# bash completion of xbond\n"
@@ -149,7 +149,7 @@ std::string bash_completion() {
            "    devices=$(cd /sys/class/net 2>/dev/null && echo *)\n"
            "    case $before in\n" +
            cases_of_values("words='", "' ;;") +
-           "    link) words='add set delete show' ;;\n"
+           "    link) words='add set delete show xstats' ;;\n"
            "    xdp) words='attach detach show' ;;\n"
            "    port) words='add del show' ;;\n"
            "    type) words='bond bond_slave' ;;\n"
@@ -161,7 +161,7 @@ std::string bash_completion() {
            formats() +
            "' ;;\n"
            "    -n) words=$(cd /run/netns 2>/dev/null && echo *) ;;\n"
-           "    apply|pcap|--root|--socket) mapfile -t COMPREPLY < <(compgen -f -- \"$current\"); return ;;\n"
+           "    apply|pcap|-b|-batch|--root|--socket) mapfile -t COMPREPLY < <(compgen -f -- \"$current\"); return ;;\n"
            "    *)\n"
            "        if [[ $line == *' type bond_slave '* ]]; then words='prio queue_id actor_port_prio'\n"
            "        elif [[ $line == *' type bond '* ]]; then words='" +
@@ -198,7 +198,7 @@ std::string zsh_completion() {
            "    import) list=(--root " +
            formats() +
            ") ;;\n"
-           "    apply|pcap|--root|--socket) _files; return ;;\n"
+           "    apply|pcap|-b|-batch|--root|--socket) _files; return ;;\n"
            "    *)\n"
            "        if [[ $line == *' type bond_slave '* ]]; then list=(prio queue_id actor_port_prio)\n"
            "        elif [[ $line == *' type bond '* ]]; then list=(" +

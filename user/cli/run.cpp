@@ -11,9 +11,11 @@
 #include <sched.h>
 #include <sys/mount.h>
 
+#include "user/cli/batch.h"
 #include "user/cli/doctor.h"
 #include "user/cli/ifenslave.h"
 #include "user/cli/import_files.h"
+#include "user/cli/link_lists.h"
 #include "user/cli/metrics.h"
 #include "user/cli/migrate/migrate.h"
 #include "user/cli/question.h"
@@ -32,20 +34,6 @@ namespace xbond::cli {
 using nlohmann::ordered_json;
 
 namespace {
-
-// `type bond`, `type bond_slave`, `up` and `master B` of link show.
-ordered_json filtered(const ordered_json &links, const ShowFilter &filter) {
-    auto out = ordered_json::array();
-    for (const auto &link : links) {
-        const auto flags = link.value("flags", ordered_json::array());
-        const auto has = [&](const char *flag) { return std::find(flags.begin(), flags.end(), flag) != flags.end(); };
-        if ((!filter.bonds_only || has("MASTER")) && (!filter.slaves_only || has("SLAVE")) &&
-            (!filter.up_only || has("UP")) && (!filter.master || link.value("master", "") == *filter.master)) {
-            out.push_back(link);
-        }
-    }
-    return out;
-}
 
 std::string event_text(const ordered_json &e) {
     const auto ns = e.value("time_ns", std::int64_t{0});
@@ -364,6 +352,8 @@ struct Runner {
         return exit_ok;
     }
     int operator()(const LacpCapture &c) const { return capture(in, c); }
+    int operator()(const Xstats &x) const { return xstats(in, x); }
+    int operator()(const Batch &b) const { return run_batch(b, in.globals); }
     int operator()(const XskRules &x) const { return show_rules(in, x); }
     int operator()(const ImportFiles &i) const {
         const auto done = import_files(i, in.globals.json, in.globals.pretty);

@@ -152,6 +152,11 @@ ordered_json bond_link(const BondView &bond, bool details, bool statistics) {
         counters.rx_suppressed = 0; // a duplicate that a backup heard is no loss of the bond
         out["stats64"] = stats_json(counters);
     }
+    if (details && statistics) { // a veth tells ip another one, ip prints none
+        const auto rate = rate_of(bond);
+        out["speed"] = speed_json(rate.speed);
+        out["duplex"] = duplex_json(rate.duplex);
+    }
     return out;
 }
 
@@ -259,7 +264,13 @@ std::string link_text(const ordered_json &link, bool details, bool statistics) {
     out += "\n    link/ether " + link["address"].get<std::string>() + " brd " + link["broadcast"].get<std::string>();
     out += details ? details_text(link) : "";
     out += link.contains("ifalias") ? "\n    alias " + link["ifalias"].get<std::string>() : "";
-    return out + (statistics ? stats_text(link["stats64"]) : "") + "\n";
+    out += statistics ? stats_text(link["stats64"]) : "";
+    if (link.contains("speed")) {
+        const auto &speed = link["speed"], &duplex = link["duplex"];
+        out += "\n    speed " + (speed.is_null() ? "unknown" : speed.dump() + "Mb/s") + " duplex " +
+               (duplex.is_null() ? "unknown" : duplex.get<std::string>());
+    }
+    return out + "\n";
 }
 
 std::string padded(std::string text, std::size_t width) {

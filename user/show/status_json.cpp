@@ -72,21 +72,6 @@ ordered_json options_json(const core::Options &options) {
     return out;
 }
 
-ordered_json speed_json(std::uint32_t speed) {
-    return speed == core::speed_unknown ? ordered_json() : ordered_json(speed);
-}
-
-ordered_json duplex_json(std::uint8_t duplex) {
-    switch (duplex) {
-    case core::duplex_full:
-        return "full";
-    case core::duplex_half:
-        return "half";
-    default:
-        return nullptr;
-    }
-}
-
 // Milliseconds with three digits behind the point.
 ordered_json ms_json(const std::optional<Time> &t) {
     constexpr double us = 1000;
@@ -142,36 +127,6 @@ ordered_json slave_json(const BondView &bond, const SlaveView &view) {
         out["balance"] = slave_balance_json(bond, view);
     }
     return out;
-}
-
-struct Rate {
-    std::uint32_t speed = core::speed_unknown;
-    std::uint8_t duplex = core::duplex_unknown;
-};
-
-// As the kernel's bonding tells ethtool: what all slaves that may send have together; in broadcast mode, what the
-// slowest of them has.
-Rate rate_of(const BondView &bond) {
-    std::uint64_t sum = 0, least = core::speed_unknown;
-    Rate rate;
-    for (const auto &view : bond.slaves) {
-        const auto &s = view.slave;
-        if (s.link != core::Link::up || s.backup) {
-            continue;
-        }
-        if (s.speed != core::speed_unknown) {
-            sum += s.speed;
-            least = std::min<std::uint64_t>(least, s.speed);
-        }
-        if (rate.duplex == core::duplex_unknown) {
-            rate.duplex = s.duplex;
-        }
-    }
-    const bool each_sends_all = core::traits(bond.options.mode).sends_on_all;
-    if (sum != 0) {
-        rate.speed = static_cast<std::uint32_t>(each_sends_all ? least : std::min<std::uint64_t>(sum, INT32_MAX));
-    }
-    return rate;
 }
 
 ordered_json datapath_json(const BondView &bond) {
@@ -262,6 +217,44 @@ ordered_json bond_json(const BondView &bond) {
 }
 
 } // namespace
+
+ordered_json speed_json(std::uint32_t speed) {
+    return speed == core::speed_unknown ? ordered_json() : ordered_json(speed);
+}
+
+ordered_json duplex_json(std::uint8_t duplex) {
+    switch (duplex) {
+    case core::duplex_full:
+        return "full";
+    case core::duplex_half:
+        return "half";
+    default:
+        return nullptr;
+    }
+}
+
+Rate rate_of(const BondView &bond) {
+    std::uint64_t sum = 0, least = core::speed_unknown;
+    Rate rate;
+    for (const auto &view : bond.slaves) {
+        const auto &s = view.slave;
+        if (s.link != core::Link::up || s.backup) {
+            continue;
+        }
+        if (s.speed != core::speed_unknown) {
+            sum += s.speed;
+            least = std::min<std::uint64_t>(least, s.speed);
+        }
+        if (rate.duplex == core::duplex_unknown) {
+            rate.duplex = s.duplex;
+        }
+    }
+    const bool each_sends_all = core::traits(bond.options.mode).sends_on_all;
+    if (sum != 0) {
+        rate.speed = static_cast<std::uint32_t>(each_sends_all ? least : std::min<std::uint64_t>(sum, INT32_MAX));
+    }
+    return rate;
+}
 
 ordered_json transition_json(const std::string &bond, const core::Transition &t) {
     return {{"bond", bond},         {"time_ns", t.when.count()},

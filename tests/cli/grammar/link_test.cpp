@@ -74,6 +74,17 @@ TEST_CASE("cli: link add, set and delete as ip has them") {
             {"link set eth0 up master bond0 mtu 9000 addr 52:54:00:aa:bb:01 type bond_slave q 1",
              R"("link.set","name":"eth0","options":[],"slave_options":[["queue_id","1"]],"master":"bond0","up":true,)"
              R"("address":"52:54:00:aa:bb:01","mtu":9000})"},
+            {"link set eth0 mast bond0",
+             R"("link.set","name":"eth0","options":[],"slave_options":[],"master":"bond0"})"},
+            {"link set dev eth0 nomast", R"("link.set","name":"eth0","options":[],"slave_options":[],"master":""})"},
+            {"link set bond0 al uplink txqueue 5",
+             R"("link.set","name":"bond0","options":[],"slave_options":[],"device":[["alias","uplink"],["txqueuelen","5"]]})"},
+            {"link set bond0 type bond arp_ip_target +192.168.1.254",
+             R"("link.set","name":"bond0","options":[["arp_ip_target","+192.168.1.254"]],"slave_options":[]})"},
+            {"link set bond0 type bond arp_interval 0 arp_ip_target",
+             R"("link.set","name":"bond0","options":[["arp_interval","0"],["arp_ip_target",""]],"slave_options":[]})"},
+            {"link set bond0 type bond ns_ip6_target",
+             R"("link.set","name":"bond0","options":[["ns_ip6_target",""]],"slave_options":[]})"},
             {"l s bond0 up", R"("link.set","name":"bond0","options":[],"slave_options":[],"up":true})"},
             {"link change bond0 up", R"("link.set","name":"bond0","options":[],"slave_options":[],"up":true})"},
             {"link set dev up down", R"("link.set","name":"up","options":[],"slave_options":[],"up":false})"},
@@ -105,6 +116,9 @@ TEST_CASE("cli: link show, its abbreviations and filters") {
     CHECK(test::parse_line("link show type bond_slave")->filter.slaves_only);
     CHECK(test::parse_line("link show up")->filter.up_only);
     CHECK(test::parse_line("link show master bond0")->filter.master == "bond0");
+    CHECK(test::parse_line("link show nomaster")->filter.master == "");
+    CHECK(test::parse_line("link show down novf")->filter.down_only);
+    CHECK(test::parse_line("link show group 7")->filter.group == "7");
     CHECK(test::parse_line("-o link")->globals.oneline);
     CHECK(test::parse_line("link show -br")->globals.brief);
 }
@@ -136,6 +150,17 @@ TEST_CASE("cli: link usage errors say what was expected") {
                            {"--jsno link", "did you mean -json?"},
                            {"lnik", "did you mean link?"},
                            {"link show a b", "unexpected \"b\""},
+                           {"link set bond0 netns x", "stay in their network namespace"},
+                           {"link set dev bond0 xdp off", "xbond xdp attach"},
+                           {"link set bond0 addrgenmode none", "ip link set does"},
+                           {"link add bond0 numtxqueues 4 type bond", "no such thing"},
+                           {"link property add dev bond0 altname x", "given by ip"},
+                           {"link xstats", "expected type bond"},
+                           {"link xstats type bridge", "expected type bond"},
+                           {"link xstats type bond dev", "needs a value"},
+                           {"-batch", "needs a value"},
+                           {"-b file link show", "commands are lines of the file"},
+                           {"-force link show", "-force is for -batch"},
                            {"link explode", "known: add, set, delete, show"}}) {
         INFO(line);
         const auto got = request(line);
@@ -143,6 +168,14 @@ TEST_CASE("cli: link usage errors say what was expected") {
         CHECK(got.starts_with("usage: "));
         CHECK(got.find(says) != std::string::npos);
     }
+}
+
+TEST_CASE("cli: link xstats, of bonds and of slaves") {
+    const auto of = [](const std::string &line) { return std::get<Xstats>(test::parse_line(line)->action); };
+    CHECK_FALSE(of("link xstats type bond").of_slaves);
+    CHECK(of("link xstats type bond_slave 802.3ad").of_slaves);
+    CHECK(of("l x t bond lacp dev bond0").device == "bond0");
+    CHECK(test::parse_line("-j link xstats type bond dev bond0")->globals.json);
 }
 
 TEST_CASE("cli: --help is understood behind every command, and tells of it") {

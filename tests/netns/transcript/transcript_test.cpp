@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "tests/netns/lab.h"
+#include "tests/netns/transcript/play.h"
 
 using namespace xbond::harness;
 using Kind = Switch::Kind;
@@ -16,38 +17,9 @@ using nlohmann::json;
 
 namespace {
 
-// Lines "COMMAND" or "COMMAND | TEXT that it prints"; "! COMMAND | TEXT" is refused so. Those with "ip" in front are
-// ip's.
-void play(const Lab &lab, const std::string &script) {
-    for (std::size_t at = 0; at < script.size();) {
-        const auto end = script.find('\n', at);
-        std::string line = script.substr(at, end - at);
-        at = end == std::string::npos ? script.size() : end + 1;
-        if (line.empty()) {
-            continue;
-        }
-        INFO(line);
-        const bool refused = line.starts_with("! ");
-        line = refused ? line.substr(2) : line;
-        const auto bar = line.find(" | ");
-        const std::string wanted = bar == std::string::npos ? "" : line.substr(bar + 3);
-        const std::string command = line.substr(0, bar);
-        const auto done = command.starts_with("ip ") ? lab.ns().run(split(command)) : lab.cli()(command);
-        INFO(done.out << done.err);
-        CHECK(done.ok() != refused);
-        if (!wanted.empty()) {
-            CHECK((done.out + done.err).find(wanted) != std::string::npos);
-        }
-    }
-}
-
-json info_data(const Lab &lab, const std::string &bond) {
-    return json::parse(lab.cli().ok("-d -j link show " + bond)).at(0).at("linkinfo").at("info_data");
-}
-
-json slave_data(const Lab &lab, const std::string &slave) {
-    return json::parse(lab.cli().ok("-d -j link show " + slave)).at(0).at("linkinfo").at("info_slave_data");
-}
+void play(const Lab &lab, const std::string &script) { play(lab.ns(), lab.cli(), script); }
+json info_data(const Lab &lab, const std::string &bond) { return info_data(lab.cli(), bond); }
+json slave_data(const Lab &lab, const std::string &slave) { return slave_data(lab.cli(), slave); }
 
 } // namespace
 
@@ -266,6 +238,52 @@ link set e0 type bond_slave queue_id 2 prio 7
     CHECK(brief.size() == 4);
     CHECK(brief.at("ifname") == "e0");
     CHECK(brief.at("flags").is_array());
+}
+
+TEST_CASE("transcript: ip-link(8): lists by what links are, statistics of LACP, files of commands") {
+    Lab lab(Kind::wires, 2);
+    play(lab, R"(
+link add bond0 type bond mode 802.3ad lacp_rate fast
+link add bond1 type bond mode 1 arp_interval 100 arp_ip_target +192.168.1.254
+link set e0 mast bond0
+link set bond0 up
+link show down | bond1: <
+link show nomaster up | bond0: <
+link show group default novf | bond1: <
+-d link show bond1 | arp_ip_target 192.168.1.254
+link set bond1 type bond arp_interval 0 arp_ip_target
+link set e0 nomast
+link set e0 master bond0
+link xstats type bond | LACPDU Tx
+link xstats type bond 802.3ad dev bond0 | Marker response Tx 0
+link xstats type bond_slave dev e0 | LACPDU Unknown type Rx 0
+! link xstats type bond dev nosuch | Cannot find device
+link xstats type bond help | xstats
+link help bond_slave | queue_id
+! link set bond1 netns somewhere | stay in their network namespace
+)");
+    CHECK(lab.cli().ok("-d link show bond1").find("arp_ip_target") == std::string::npos);
+    CHECK(lab.cli().ok("link show nomaster").find("e0: <") == std::string::npos);
+    CHECK(lab.cli().ok("link show down").find("bond0: <") == std::string::npos);
+    const auto counted = [&] {
+        return lab.cli().json("link xstats type bond").at(0).at("802.3ad").at("lacpdu_tx").get<unsigned>();
+    };
+    CHECK(wait_until([&] { return counted() >= 2; }));
+    const std::string file = "# as for ip -batch\n"
+                             "link add bond2 type bond mode balance-xor\n"
+                             "link set bond2 alias 'to the \\\n switch' up\n"
+                             "link set nosuch up\n"
+                             "link del bond1\n";
+    const auto stops = lab.cli().run({"-batch", "-"}, file);
+    CHECK(stops.exit_code == 1);
+    CHECK(stops.err.find("Command failed -:5") != std::string::npos);
+    CHECK(lab.ns().link("bond2").at("ifalias") == "to the   switch");
+    CHECK(lab.ns().is_up("bond2"));
+    CHECK(lab.ns().exists("bond1"));
+    const auto goes_on = lab.cli().run({"-force", "-b", "-"}, file);
+    CHECK(goes_on.exit_code == 1);
+    CHECK_FALSE(lab.ns().exists("bond1"));
+    CHECK(lab.cli().run({"-j", "-b", "-"}, "link show bond2\n").out.starts_with("[{"));
 }
 
 TEST_CASE("transcript: ip-link(8): what is set on any device is set on a bond and on a slave") {

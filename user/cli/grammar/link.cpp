@@ -2,6 +2,7 @@
 // `link add|set|delete|show` in iproute2's grammar: keywords in any order, a word that is no keyword is the device,
 // everything behind `type KIND` belongs to the kind.
 #include <algorithm>
+#include <array>
 #include <iterator>
 #include <utility>
 
@@ -35,6 +36,10 @@ Result<std::vector<OptionValue>> parse_options(Args &args, std::span<const std::
         const std::string name = keyword(args.take(), known);
         if (name == "clear_active_slave") {
             out.push_back({"active_slave", ""});
+            continue;
+        }
+        if (args.empty() && (name == "arp_ip_target" || name == "ns_ip6_target")) {
+            out.push_back({name, ""}); // as ip: the last word, and no target
             continue;
         }
         XB_TRY(value, args.value(name));
@@ -94,8 +99,35 @@ Result<void> parse_mac(Args &args, LinkWords &out) {
     return {};
 }
 
+// Words that ip takes the beginning of, in its order.
+std::string whole_word(const std::string &typed) {
+    constexpr std::array<std::string_view, 7> words{"address",  "txqueuelen", "txqlen", "master",
+                                                    "nomaster", "type",       "alias"};
+    return keyword(typed, words);
+}
+
+// What ip says of devices, and xbond does not.
+Result<void> check_ours(const std::string &word) {
+    constexpr std::array<std::string_view, 5> of_a_device{"addrgenmode", "broadcast", "brd", "inet", "vf"};
+    constexpr std::array<std::string_view, 5> of_a_kind{"carrier", "protodown", "dynamic", "trailers", "link"};
+    constexpr std::array<std::string_view, 7> made_with{"index",        "numtxqueues",  "numrxqueues", "gso_max_size",
+                                                        "gso_max_segs", "gro_max_size", "parentdev"};
+    const auto is_in = [&](const auto &list) { return std::ranges::find(list, word) != list.end(); };
+    if (word == "netns" || word == "link-netns" || word == "link-netnsid") {
+        return fail(EINVAL, word + ": a bond and its slaves stay in their network namespace");
+    }
+    if (word == "xdp" || word == "xdpgeneric" || word == "xdpdrv" || word == "xdpoffload") {
+        return fail(EINVAL, word + ": xbond xdp attach BOND FILE puts a program on all slaves");
+    }
+    if (is_in(of_a_device)) {
+        return fail(EINVAL, word + ": xbond does not say that of devices; ip link set does");
+    }
+    return is_in(of_a_kind) || is_in(made_with) ? fail(EINVAL, word + ": a bond has no such thing to be set")
+                                                : Result<void>{};
+}
+
 Result<void> parse_word(Args &args, LinkWords &out) {
-    const std::string word = args.take();
+    const std::string word = whole_word(args.take());
     if (word == "up" || word == "down") {
         out.up = word == "up";
         return {};
@@ -120,16 +152,17 @@ Result<void> parse_word(Args &args, LinkWords &out) {
         out.of_device.push_back({std::string(row->name), *value});
         return api::check_device_word(out.of_device.back());
     }
-    if (matches(word, "address")) {
+    if (word == "address") {
         return parse_mac(args, out);
     }
-    if (matches(word, "type")) {
+    if (word == "type") {
         return parse_kind(args, out);
     }
     if (word == "help") {
         out.help = true;
         return {};
     }
+    XB_TRY_VOID(check_ours(word));
     return set_device(out, word);
 }
 
@@ -247,6 +280,38 @@ Result<Invocation> parse_delete(Args args, Invocation out) {
     return out;
 }
 
+// A word of link show, which may be the device. False: it asks for help.
+Result<bool> parse_show_word(Args &args, Invocation &out, std::optional<std::string> &device) {
+    const std::string word = args.take();
+    constexpr std::array<std::string_view, 5> with_value{"dev", "type", "master", "vrf", "group"};
+    const bool has_value = std::ranges::find(with_value, word) != with_value.end();
+    XB_TRY(value, has_value ? args.value(word) : Result<std::string>(word));
+    if (word == "master" || word == "vrf" || word == "nomaster") {
+        out.filter.master = word == "nomaster" ? "" : *value;
+    } else if (word == "group") {
+        out.filter.group = *value;
+    } else if (word == "type") {
+        if (*value != "bond" && *value != "bond_slave") {
+            return fail(EINVAL, "type " + *value + ": xbond shows the types bond and bond_slave");
+        }
+        (*value == "bond" ? out.filter.bonds_only : out.filter.slaves_only) = true;
+    } else if (word == "up" || word == "down") {
+        (word == "up" ? out.filter.up_only : out.filter.down_only) = true;
+    } else if (word == "novf") { // there are none to be left out
+    } else if (matches(word, "help")) {
+        out.action = Help{"link"};
+        return false;
+    } else if (device) {
+        return fail(EINVAL,
+                    "unexpected \"" + word +
+                        "\"; expected [dev X] [group G] [up | down] [type bond | type bond_slave] [master BOND | "
+                        "nomaster]");
+    } else {
+        device = *value;
+    }
+    return true;
+}
+
 Result<Invocation> parse_show(Args args, Invocation out) {
     std::optional<std::string> device;
     while (!args.empty()) {
@@ -254,29 +319,12 @@ Result<Invocation> parse_show(Args args, Invocation out) {
         if (*global) {
             continue;
         }
-        const std::string word = args.take();
-        const bool keyword = word == "dev" || word == "type" || word == "master" || word == "vrf";
-        auto value = keyword ? args.value(word) : Result<std::string>(word);
-        if (!value) {
-            return fail(EINVAL, "link show: " + value.error().message);
+        const auto goes_on = parse_show_word(args, out, device);
+        if (!goes_on) {
+            return fail(EINVAL, "link show: " + goes_on.error().message);
         }
-        if (word == "master" || word == "vrf") {
-            out.filter.master = *value;
-        } else if (word == "type") {
-            if (*value != "bond" && *value != "bond_slave") {
-                return fail(EINVAL, "link show: type " + *value + ": xbond shows the types bond and bond_slave");
-            }
-            (*value == "bond" ? out.filter.bonds_only : out.filter.slaves_only) = true;
-        } else if (word == "up") {
-            out.filter.up_only = true;
-        } else if (matches(word, "help")) {
-            out.action = Help{"link"};
+        if (!*goes_on) {
             return out;
-        } else if (device) {
-            return fail(EINVAL, "link show: unexpected \"" + word +
-                                    "\"; expected [dev X] [up] [type bond | type bond_slave] [master BOND]");
-        } else {
-            device = *value;
         }
     }
     if (device) {
@@ -285,6 +333,39 @@ Result<Invocation> parse_show(Args args, Invocation out) {
         }
     }
     out.action = api::Request(api::LinkShow{device, out.globals.details, out.globals.statistics});
+    return out;
+}
+
+// xstats type bond|bond_slave [lacp | 802.3ad] [dev DEV]
+Result<Invocation> parse_xstats(Args args, Invocation out) {
+    constexpr const char *usage = "link xstats: expected type bond | type bond_slave, then [802.3ad] [dev DEV]";
+    Xstats what;
+    if (args.empty() || !matches(args.take(), "type") || args.empty()) {
+        return fail(EINVAL, usage);
+    }
+    const std::string kind = args.take();
+    if (kind != "bond" && kind != "bond_slave") {
+        return fail(EINVAL, usage);
+    }
+    what.of_slaves = kind == "bond_slave";
+    while (!args.empty()) {
+        XB_TRY(global, take_global(args, out.globals));
+        if (*global) {
+            continue;
+        }
+        const std::string word = args.take();
+        if (word == "help") {
+            out.action = Help{"link"};
+            return out;
+        }
+        if (word == "dev") {
+            XB_TRY(device, args.value("link xstats: dev"));
+            what.device = *device;
+        } else if (word != "lacp" && word != "802.3ad") {
+            return fail(EINVAL, usage);
+        }
+    }
+    out.action = what;
     return out;
 }
 
@@ -326,11 +407,20 @@ Result<Invocation> parse_link(Args args, Invocation out) {
     if (matches(verb, "show") || matches(verb, "lst") || matches(verb, "list")) {
         return parse_show(args, std::move(out));
     }
+    if (matches(verb, "xstats")) {
+        return parse_xstats(args, std::move(out));
+    }
+    if (matches(verb, "property")) {
+        return fail(EINVAL, "link property: alternative names are given by ip, and xbond knows devices by them");
+    }
     if (matches(verb, "help")) {
         out.action = Help{"link"};
+        if (!args.empty() && (args.peek() == "bond" || args.peek() == "bond_slave")) {
+            out.action = Help{args.peek()};
+        }
         return out;
     }
-    return fail(EINVAL, "link: unknown command \"" + verb + "\"; known: add, set, delete, show, help");
+    return fail(EINVAL, "link: unknown command \"" + verb + "\"; known: add, set, delete, show, xstats, help");
 }
 
 } // namespace xbond::cli

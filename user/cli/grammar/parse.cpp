@@ -355,12 +355,12 @@ Result<bool> take_global(Args &args, Globals &globals) {
     const bool netns = matches(word, "-netns");
     const bool timeout = word == "-timeout";
     if (!netns && !timeout && word != "-socket") {
-        constexpr std::array<std::string_view, 9> known{"-netns",   "-json",  "-pretty", "-details", "-statistics",
-                                                        "-oneline", "-brief", "-socket", "-timeout"};
-        return fail(
-            EINVAL,
-            "unknown option " + args.peek() + core::meant(word, known) +
-                "; known: -n NETNS, -j, -p, -d, -s, -o, -br, --socket PATH, --timeout SECONDS, -V. See xbond help");
+        constexpr std::array<std::string_view, 11> known{"-netns",      "-json",    "-pretty", "-details",
+                                                         "-statistics", "-oneline", "-brief",  "-socket",
+                                                         "-timeout",    "-batch",   "-force"};
+        return fail(EINVAL, "unknown option " + args.peek() + core::meant(word, known) +
+                                "; known: -n NETNS, -j, -p, -d, -s, -o, -br, -b FILE, -force, --socket PATH, --timeout "
+                                "SECONDS, -V. See xbond help");
     }
     args.take();
     XB_TRY(value, args.value(netns ? "-n" : timeout ? "--timeout" : "--socket"));
@@ -390,25 +390,7 @@ std::optional<std::string_view> help_topic(std::span<const std::string> argv) {
     return known ? std::optional<std::string_view>(type[1]) : std::nullopt;
 }
 
-} // namespace
-
-Result<Invocation> parse_command(std::span<const std::string> argv) {
-    Args args(argv);
-    Invocation out;
-    while (!args.empty() && args.peek().starts_with('-')) {
-        if (const auto &word = args.peek(); word == "-V" || word == "-Version" || word == "--version") {
-            out.action = Version{};
-            return out;
-        }
-        if (args.peek() == "-h" || args.peek() == "-help" || args.peek() == "--help") {
-            out.action = Help{};
-            return out;
-        }
-        auto global = take_global(args, out.globals);
-        if (!global || !*global) {
-            return global ? fail(EINVAL, "expected a command, got " + args.peek()) : tl::unexpected(global.error());
-        }
-    }
+Result<Invocation> parse_object(Args args, std::span<const std::string> argv, Invocation out) {
     if (args.empty()) {
         return fail(EINVAL, "what to do? Commands: " + object_list() + ". See xbond help");
     }
@@ -427,6 +409,51 @@ Result<Invocation> parse_command(std::span<const std::string> argv) {
     std::ranges::transform(objects, std::back_inserter(names), &Object::name);
     return fail(EINVAL, "unknown command \"" + word + "\"" + core::meant(word, names) + "; known: " + object_list() +
                             ". See xbond help");
+}
+
+} // namespace
+
+Result<Invocation> parse_command(std::span<const std::string> argv, const Globals &globals) {
+    Args args(argv);
+    Invocation out{globals, {}, {}};
+    std::optional<std::string> batch;
+    bool force = false;
+    while (!args.empty() && args.peek().starts_with('-')) {
+        const std::string_view word = args.peek();
+        if (word == "-V" || word == "-Version" || word == "--version") {
+            out.action = Version{};
+            return out;
+        }
+        if (word == "-h" || word == "-help" || word == "--help") {
+            out.action = Help{};
+            return out;
+        }
+        const std::string_view one_dash = word.starts_with("--") ? word.substr(1) : word;
+        if (one_dash.size() > 2 && matches(one_dash, "-force")) { // -f is -family with ip
+            args.take();
+            force = true;
+            continue;
+        }
+        if (one_dash.size() > 1 && matches(one_dash, "-batch")) {
+            args.take();
+            XB_TRY(path, args.value("-batch"));
+            batch = *path;
+            continue;
+        }
+        auto global = take_global(args, out.globals);
+        if (!global || !*global) {
+            return global ? fail(EINVAL, "expected a command, got " + args.peek()) : tl::unexpected(global.error());
+        }
+    }
+    if (batch || force) {
+        if (!batch || !args.empty()) {
+            return fail(EINVAL, batch ? "-batch: unexpected \"" + args.peek() + "\": commands are lines of the file"
+                                      : "-force is for -batch FILE");
+        }
+        out.action = Batch{*batch, force};
+        return out;
+    }
+    return parse_object(args, argv, std::move(out));
 }
 
 } // namespace xbond::cli
