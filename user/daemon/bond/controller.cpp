@@ -358,6 +358,11 @@ void BondController::on_ipv6_changed(std::uint32_t ifindex) {
     }
 }
 
+void BondController::on_resume(Time away) {
+    observe_and_handle(bond_.slaves);
+    settle(core::Resumed{away});
+}
+
 void BondController::resync() {
     if (const auto *peer = host_.links.find(device_.peer())) {
         on_link_changed(sys::LinkInfo(*peer));
