@@ -5,7 +5,9 @@
 #include "lib/arp.h"
 #include "lib/frame.h"
 #include "lib/parse.h"
+#include "lib/ports/skb.h"
 #include "lib/rlb_hear.h"
+#include "lib/lacp/stand_in.h"
 #include "lib/stats.h"
 
 #include <linux/if_packet.h>
@@ -60,7 +62,40 @@ __noinline int xb_rx_stamp(struct __sk_buff *ctx, __u32 id, __u32 flags)
 	return 0;
 }
 
-/* Frames whose addresses matter, and those of slaves that are not heard. */
+/* What is behind a port goes there: then what xb_rx returns, else -1. Multicast goes to all ports, too; what a port has sent
+ * and the switch sends back not to that port. Global: see xb_xdp_stamp. */
+__noinline int xb_rx_ports(struct __sk_buff *ctx, __u32 id)
+{
+	const struct xb_bank *bank = xb_get_bank(&xb_the_table);
+	const struct ethhdr *eth = xb_eth(ctx->data, ctx->data_end);
+	__u16 vlan = xb_vlan_of(ctx);
+	struct xb_counters *counters;
+	__u32 port;
+
+	if (!eth || id >= XB_MAX_SLAVES)
+		return -1;
+	if (eth->h_dest[0] & 1) {
+		xb_port_flood(ctx, xb_port_find(eth->h_source, vlan));
+		return -1;
+	}
+	if (xb_same_mac(eth->h_dest, bank->bond_mac) || xb_same_mac(eth->h_dest, bank->slot[id].mac))
+		return -1;
+	port = xb_port_find(eth->h_dest, vlan);
+	if (port >= XB_PORTS)
+		return -1;
+	counters = xb_counters_of(id);
+	/* Flooded by the switch to all slaves. */
+	if (xb_mode_balances_load(xb_cfg.mode) && id != bank->active) {
+		if (counters)
+			counters->rx_suppressed += xb_packets(ctx);
+		return TC_ACT_SHOT;
+	}
+	if (counters)
+		xb_count_rx(counters, ctx);
+	return xb_port_deliver(ctx, port);
+}
+
+/* Frames whose addresses matter, and those of suppressed slaves. */
 static __noinline int xb_rx_classify(struct __sk_buff *ctx, __u32 id)
 {
 	const struct xb_bank *bank = xb_get_bank(&xb_the_table);
@@ -73,12 +108,24 @@ static __noinline int xb_rx_classify(struct __sk_buff *ctx, __u32 id)
 	slot = &bank->slot[id];
 	if (slot->flags & XB_SLOT_HEAR)
 		xb_rx_stamp(ctx, id, slot->flags);
-	if (xb_is_link_local(eth))
+	if (xb_is_link_local(eth)) {
+		if (xb_mode_has_lacp(xb_cfg.mode) && ctx->protocol == bpf_htons(ETH_P_SLOW))
+			xb_stand_in(ctx, id);
 		return xb_rx_link_local(ctx, bank, counters, slot->flags);
+	}
 	if ((slot->flags & XB_SLOT_SUPPRESS) || ((slot->flags & XB_SLOT_SUPPRESS_FLOOD) && (eth->h_dest[0] & 1)) ||
 	    (xb_mode_balances_load(xb_cfg.mode) && xb_is_stray(ctx, bank, eth, id))) {
 		counters->rx_suppressed += xb_packets(ctx);
 		return TC_ACT_SHOT;
+	}
+	if (bank->flags & XB_BANK_PORTS) {
+		int verdict = xb_rx_ports(ctx, id);
+
+		if (verdict >= 0)
+			return verdict;
+		eth = xb_eth(ctx->data, ctx->data_end); /* the tag was off for a while */
+		if (!eth)
+			return TC_ACT_SHOT;
 	}
 	xb_count_rx(counters, ctx);
 	/* The bond's stack classifies anew, by the bond's MAC: or this would be a frame for another host. */

@@ -4,6 +4,7 @@
  * (PACKET_QDISC_BYPASS senders, and everything under full visibility).
  */
 #include "lib/broadcast.h"
+#include "lib/ports/skb.h"
 #include "lib/select.h"
 
 char LICENSE[] SEC("license") = "GPL";
@@ -19,6 +20,23 @@ static __always_inline int xb_send_override(struct __sk_buff *ctx, struct xb_tab
 	}
 	ctx->queue_mapping = 0;
 	return bpf_redirect(table->slot[id].ifindex, 0);
+}
+
+/* What is behind a port goes there: then what xb_tx returns, else -1. Multicast goes to all ports, too. Global: verified
+ * once. */
+__noinline int xb_tx_ports(struct __sk_buff *ctx)
+{
+	const struct ethhdr *eth = xb_eth(ctx->data, ctx->data_end);
+	__u32 port;
+
+	if (!eth)
+		return -1;
+	if (eth->h_dest[0] & 1) {
+		xb_port_flood(ctx, XB_NO_PORT);
+		return -1;
+	}
+	port = xb_port_find(eth->h_dest, xb_vlan_of(ctx));
+	return port < XB_PORTS ? xb_port_deliver(ctx, port) : -1;
 }
 
 SEC("tc")
@@ -44,6 +62,12 @@ int xb_tx(struct __sk_buff *ctx)
 	if (bank->flags) {
 		if ((bank->flags & XB_BANK_FULL_VISIBILITY) && ctx->ifindex == xb_cfg.bond_ifindex)
 			return TC_ACT_UNSPEC;
+		if (bank->flags & XB_BANK_PORTS) {
+			int verdict = xb_tx_ports(ctx);
+
+			if (verdict >= 0)
+				return verdict;
+		}
 		if (xb_mode_has_lacp(mode)) {
 			if ((bank->flags & XB_BANK_LEASED) && table->lease_until < bpf_ktime_get_ns())
 				return xb_drop();

@@ -10,7 +10,8 @@
 #include "lib/devmaps.h" /* not used here, nor events: every object of a set holds the maps of events and stats */
 #include "lib/events.h"
 #include "lib/parse.h"
-#include "lib/slow_proto.h"
+#include "lib/lacp/slow_proto.h"
+#include "lib/ports/xdp.h"
 #include "lib/stats.h"
 
 #include <xdp/xdp_helpers.h>
@@ -109,7 +110,17 @@ static __always_inline int xb_to_application(struct xdp_md *ctx, const struct xb
 	return XDP_REDIRECT;
 }
 
-/* Behind what is the controller's and the slave's own: applications first, then the chained program, which may drop the
+/* The monitors see what xb_rx will not. */
+static __always_inline int xb_to_port(struct xdp_md *ctx, __u32 id, __u32 flags)
+{
+	int verdict = xb_xdp_to_port(ctx, id);
+
+	if (verdict == XDP_REDIRECT && (flags & XB_SLOT_HEAR))
+		xb_xdp_stamp(ctx, id);
+	return verdict;
+}
+
+/* Behind what is the controller's and the slave's own: applications first, then ports, then the chained program, which may drop the
  * frame or send it elsewhere: xb_rx would never see it, so what counts for the monitors counts here. */
 static __always_inline int xb_to_others(struct xdp_md *ctx, __u32 id, __u32 flags)
 {
@@ -121,6 +132,11 @@ static __always_inline int xb_to_others(struct xdp_md *ctx, __u32 id, __u32 flag
 		return XDP_PASS;
 	if (xb_rules.n) {
 		verdict = xb_to_application(ctx, bank, id, flags);
+		if (verdict != XDP_PASS)
+			return verdict;
+	}
+	if (bank->flags & XB_BANK_PORTS) {
+		verdict = xb_to_port(ctx, id, flags);
 		if (verdict != XDP_PASS)
 			return verdict;
 	}
@@ -138,6 +154,7 @@ int xb_xdp(struct xdp_md *ctx)
 	const void *data_end = (const void *)(long)ctx->data_end;
 	const struct ethhdr *eth = xb_eth(ctx->data, ctx->data_end);
 	struct xb_table *table = &xb_the_table;
+	const struct xb_bank *bank;
 	struct xb_counters *counters;
 	__u32 id, flags;
 
@@ -146,7 +163,8 @@ int xb_xdp(struct xdp_md *ctx)
 	id = xb_slot_of(table, ctx->ingress_ifindex);
 	if (id >= XB_MAX_SLAVES)
 		return XDP_PASS;
-	flags = xb_get_bank(table)->slot[id].flags;
+	bank = xb_get_bank(table);
+	flags = bank->slot[id].flags;
 	if ((flags & XB_SLOT_SLOW_TO_XSK) && xb_is_lacp_or_marker(eth, data_end)) {
 		__u32 queue = ctx->rx_queue_index;
 
@@ -157,7 +175,7 @@ int xb_xdp(struct xdp_md *ctx)
 	/* Unicast to a backup still reaches packet sockets on the slave (R5). */
 	if (!(flags & (XB_SLOT_SUPPRESS | XB_SLOT_SUPPRESS_FLOOD)) || !(flags & XB_SLOT_EARLY_DROP) || !(eth->h_dest[0] & 1) ||
 	    xb_is_link_local(eth))
-		return (xb_rules.n | table->chained) ? xb_to_others(ctx, id, flags) : XDP_PASS;
+		return (xb_rules.n | table->chained | (bank->flags & XB_BANK_PORTS)) ? xb_to_others(ctx, id, flags) : XDP_PASS;
 	if (flags & XB_SLOT_HEAR)
 		xb_xdp_stamp(ctx, id);
 	counters = xb_counters_of(id);

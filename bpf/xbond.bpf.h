@@ -81,17 +81,20 @@ static __always_inline int xbond_drop(void)
 static __always_inline int xbond_to_all(struct xb_frame *frame, struct xb_bank *bank)
 {
 	struct xb_counters *counters;
-	__u32 id;
+	__u32 id, members = 0;
 
 	for (__u32 i = 0; i < XB_MAX_SLAVES; i++) {
 		if (i >= bank->n_pick)
 			break;
 		if (!xb_broadcast_member(&xb_the_table, bank, i, &id))
 			continue;
+		members = 1;
 		counters = xb_counters_of(id);
 		if (counters)
 			xb_count_tx(counters, frame);
 	}
+	if (!members)
+		return xbond_drop();
 	return bpf_redirect_map(&xb_all, 0, BPF_F_BROADCAST | BPF_F_EXCLUDE_INGRESS);
 }
 #else

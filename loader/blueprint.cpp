@@ -73,7 +73,7 @@ Result<Blueprint> Blueprint::make(ObjectKind kind, CarrierCheck carrier) {
     XB_TRY(object, Object::open(kind, carrier, {}));
     blueprint.name_ = bpf_object__name(object->get());
     blueprint.take_values(*object);
-    if (kind == ObjectKind::xdp || kind == ObjectKind::xdp_frags) {
+    if (kind == ObjectKind::xdp || kind == ObjectKind::xdp_frags || kind == ObjectKind::fwd) {
         bpf_program *program = nullptr;
         bpf_object__for_each_program(program, object->get()) { bpf_program__set_autoload(program, false); }
     }

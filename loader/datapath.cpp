@@ -313,6 +313,11 @@ void DataPath::teardown() {
             devices.push_back(impl_->rx.at(slot)->where().ifindex);
         }
     }
+    for (const auto &port : impl_->port_table->port) {
+        if (port.ifindex != 0) {
+            devices.push_back(port.ifindex);
+        }
+    }
     impl_.reset();
     remove_pins(pin_dir, devices);
 }

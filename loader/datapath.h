@@ -6,10 +6,11 @@
 //   xb_table xb_stamps xb_lb xb_stats xb_events    the maps of abi.h
 //   xb_own4 xb_own6 xb_watch xb_xsk
 //   xb_chain xb_chain_frags xb_out xb_all          for other people's XDP programs
+//   xb_ports xb_port_macs xb_port_stats xb_port_out    ports
 //   xb_view xb_view_timer xb_xsk_rules xb_xsk_apps    made when they are needed
-//   xb_tx xb_rx xb_learn xb_look xb_watch_arm      the programs in use
+//   xb_tx xb_rx xb_learn xb_look xb_watch_arm xb_port    the programs in use
 //   xb_chained                                     somebody's program behind xb_xdp
-//   tx_bond tx_peer rx_<slot>                      links, where the kind of hook in use has any (loader/hook)
+//   tx_bond tx_peer rx_<slot> port_<number>        links, where the kind of hook in use has any (loader/hook)
 //   build_<hash>                                   empty directory: which build's programs they are
 //   carrier_<check> qdisc_<ifindex>                empty directories: the variant in use; a clsact qdisc made by us
 //   netns_<cookie> was_<ifindex>_<mac>_<mtu>_<up>  empty directories: whose it is; what a slave was before
@@ -58,6 +59,21 @@ using Bank = xb_bank;
 struct Counters { // sums over CPUs
     xb_counters slot[XB_MAX_SLAVES];
     xb_counters bond;
+};
+
+// A device whose frames go through the bond.
+struct Port {
+    std::uint32_t ifindex = 0;
+    std::optional<MacAddr> mac; // the only address behind it; none: they are learned
+    std::uint16_t vlan = 0;     // of its untagged frames; 0: frames are as on the wire
+    MacAddr own;                // of the device itself
+    XdpPolicy xdp = XdpPolicy::automatic;
+};
+struct PortState {
+    std::uint32_t ifindex = 0;
+    xb_port_counters counters{};
+    std::uint32_t heard = 0; // addresses learned
+    bool takes_xdp = false;  // what XDP on a slave sends there arrives
 };
 
 class DataPath {
@@ -113,6 +129,7 @@ public:
         XdpPolicy policy = XdpPolicy::automatic;
         std::string driver;
         bool needed = false; // applications have rules
+        bool ports = false;  // the bond has ports: native, where the driver takes it
     };
     // Attaches, switches or removes xb_xdp; a policy that the driver refuses is an error, except automatic. With rules
     // or a chained program automatic means wherever the device takes it: native, or generic where it has no native XDP.
@@ -136,6 +153,26 @@ public:
     const std::optional<ChainedProgram> &chained() const; // for whoever calls chain()
     // With a chained program: xb_xdp that somebody has taken off a slave is put back. What was done, for people.
     std::vector<std::string> mend_xdp(std::span<const XdpSlave>);
+
+    // Ports. Idempotent: what is as asked for is not touched. EBUSY: somebody else's XDP program is there, which the
+    // message names; ENOSPC: the bond has as many as it can have. Waits for RTNL, as the next.
+    Result<XdpState> set_port(const Port &);
+    void end_port(std::uint32_t ifindex);
+    // What was `before` in this network namespace is `now` in the one that the thread has entered.
+    void end_moved_port(std::uint32_t before, std::uint32_t now);
+    void forget_port(std::uint32_t ifindex); // from here on it is none; for whoever has to be fast
+    std::vector<std::uint32_t> port_devices() const;
+    std::vector<PortState> port_states() const;
+    // Whether slaves and ports take frames from XDP changes with what is at their other ends, and nobody tells; xb_fwd
+    // that somebody has taken away is put back. What was done, for people.
+    std::vector<std::string> look_at_ports();
+    // Who is behind ports, as learned and as told; 0: without a VLAN of the port's.
+    struct PortAddress {
+        MacAddr mac;
+        std::uint16_t vlan = 0;
+    };
+    std::vector<PortAddress> port_addresses() const;
+    bool forwards_by_xdp() const; // every slave takes frames from XDP
 
     // Gives xb_xdp an AF_XDP socket for the slow protocols of one slave's receive queue; without one it passes them.
     // The kernel forgets a socket that is closed. ENOTSUP: this kernel has no AF_XDP.
@@ -205,7 +242,8 @@ private:
 struct PinnedDevices {
     std::uint32_t bond = 0, peer = 0;  // 0: our program is no longer on it
     std::vector<std::uint32_t> slaves; // with a receive hook of this bond
-    std::vector<Original> originals;   // of slaves, also half taken in
+    std::vector<std::uint32_t> ports;
+    std::vector<Original> originals; // of slaves, also half taken in
 };
 PinnedDevices pinned_devices(const std::filesystem::path &pin_dir);
 

@@ -62,6 +62,15 @@ struct DataPath::Impl {
 
     HookPlace rx_place(SlotId slot, std::uint32_t ifindex) const;
 
+    // xdp/ports.cpp
+    Mapped<xb_ports> port_table;
+    std::array<std::unique_ptr<Hook>, XB_PORTS> port_hooks;
+    std::array<XdpPolicy, XB_PORTS> port_xdp{};
+    std::array<bool, XB_PORTS> had_xdp{}; // it could be attached
+    void adopt_ports();
+    void look_at_capabilities();
+    HookPlace port_place(std::uint32_t number, std::uint32_t ifindex) const;
+
     // xdp/chain.cpp
     std::optional<ChainedProgram> chained;
     void adopt_chained();
@@ -70,10 +79,16 @@ struct DataPath::Impl {
     Result<std::vector<XdpState>> set_xdp_on_all(std::span<const XdpSlave> slaves);
 
 private:
-    Result<void> place_xdp(std::uint32_t ifindex, XdpState::Attached wanted, bool needed);
+    friend class DataPath;
+    Result<std::uint32_t> number_for(std::uint32_t ifindex) const;
+    Result<void> load_port_program();
+    Result<XdpState> set_port_xdp(const Port &port);
+    void write_port(std::uint32_t number, const Port &port, bool unsummed);
+    void forget_addresses(std::uint32_t number);
+    Result<void> place_xdp(std::uint32_t ifindex, XdpState::Attached wanted, bool needed, bool ports);
     Result<void> make_chain_map(bool frags);
     Result<void> open_maps();
-    Result<void> add_xdp_maps();
+    Result<void> add_missing_maps();
     Result<void> adopt_programs();
     HookPlace tx_bond_place() const;
     HookPlace tx_peer_place() const;

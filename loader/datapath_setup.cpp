@@ -89,6 +89,8 @@ Result<void> DataPath::Impl::open_maps() {
     stamps = std::move(*seen);
     XB_TRY(balance, Mapped<xb_lb>::map(maps.fd(XB_MAP_LB), XB_MAP_LB));
     lb = std::move(*balance);
+    XB_TRY(devices, Mapped<xb_ports>::map(maps.fd(XB_MAP_PORTS), XB_MAP_PORTS));
+    port_table = std::move(*devices);
     XB_TRY(reader, EventReader::open(maps.fd(XB_MAP_EVENTS)));
     events = std::move(*reader);
     const int possible = libbpf_num_possible_cpus(); // reads a file, the first time: not once descriptors have run out
@@ -163,12 +165,14 @@ Result<void> DataPath::Impl::adopt() {
           std::tuple{XB_MAP_LB, sizeof(xb_lb), 1U},
           std::tuple{XB_MAP_STATS, sizeof(xb_counters), unsigned{XB_STATS_ENTRIES}},
           std::tuple{XB_MAP_WATCH, sizeof(xb_watch), 1U}, std::tuple{XB_MAP_VIEW, sizeof(xb_view), 1U},
-          std::tuple{XB_MAP_XSK_RULES, sizeof(xb_xsk_rules), 1U}}) {
+          std::tuple{XB_MAP_XSK_RULES, sizeof(xb_xsk_rules), 1U}, std::tuple{XB_MAP_PORTS, sizeof(xb_ports), 1U},
+          std::tuple{XB_MAP_PORT_MACS, sizeof(xb_port_at), unsigned{XB_PORT_MACS}},
+          std::tuple{XB_MAP_PORT_STATS, sizeof(xb_port_counters), unsigned{XB_PORTS}}}) {
         if (maps.fd(map) >= 0) {
             XB_TRY_VOID(expect_shape(maps.fd(map), map, size, entries));
         }
     }
-    XB_TRY_VOID(add_xdp_maps());
+    XB_TRY_VOID(add_missing_maps());
     XB_TRY_VOID(open_maps());
     if (table.layout() != XB_LAYOUT_VERSION) {
         return fail(EPROTO, "the pinned data path has layout version " + std::to_string(table.layout()) +
@@ -183,14 +187,18 @@ Result<void> DataPath::Impl::adopt() {
         return tl::unexpected(to_proto(adopted.error()));
     }
     XB_TRY_VOID(adopt_slaves());
+    adopt_ports();
     adopt_chained();
     compare_build();
     return finish_swap();
 }
 
-// Those that the pins of an earlier revision lack. Without AF_XDP no program needs them.
-Result<void> DataPath::Impl::add_xdp_maps() {
-    if (!features.af_xdp || maps.fd(XB_MAP_ALL) >= 0) {
+// Those that the pins of an earlier revision lack. Without AF_XDP no program needs those of XDP.
+Result<void> DataPath::Impl::add_missing_maps() {
+    if (maps.fd(XB_MAP_PORTS) < 0) {
+        XB_TRY_VOID(make_missing(ObjectKind::rx));
+    }
+    if (!features.af_xdp || maps.fd(XB_MAP_PORT_OUT) >= 0) {
         return {};
     }
     return make_missing(ObjectKind::xdp);
@@ -223,7 +231,7 @@ Result<void> DataPath::Impl::adopt_programs() {
         auto fd = open_pin(config.pin_dir / program);
         if (fd) {
             programs.*place = std::move(*fd);
-        } else if (place != &Programs::look && place != &Programs::view &&
+        } else if (place != &Programs::look && place != &Programs::view && place != &Programs::port &&
                    (features.carrier != CarrierCheck::none || place == &Programs::tx || place == &Programs::rx)) {
             return tl::unexpected(fd.error());
         }
@@ -302,6 +310,9 @@ Result<void> DataPath::Impl::reprogram(const ProgramSet &next) {
     if (programs.view) {
         kinds.push_back(ObjectKind::view);
     }
+    if (outdated && programs.port) {
+        kinds.push_back(ObjectKind::port);
+    }
     XB_TRY(loaded, load_programs(kinds, make_config(config, next), features.carrier, maps));
     if (outdated) {
         forget_build();
@@ -370,6 +381,11 @@ Result<void> DataPath::Impl::swap_hooks(const Programs &which) {
     }
     for (auto &hook : rx) {
         XB_TRY_VOID(swap(hook, which.rx));
+    }
+    for (auto &hook : port_hooks) { // it knows all modes: only another build brings another program
+        if (which.port) {
+            XB_TRY_VOID(swap(hook, which.port));
+        }
     }
     return {};
 }

@@ -22,7 +22,7 @@ Result<Fd> load_nothing() {
     code[0].code = BPF_ALU64 | BPF_MOV | BPF_K;
     code[0].imm = -1;
     code[1].code = BPF_JMP | BPF_EXIT;
-    Fd program(bpf_prog_load(BPF_PROG_TYPE_SCHED_CLS, "xb_probe", "GPL", code.data(), code.size(), nullptr));
+    Fd program(bpf_prog_load(BPF_PROG_TYPE_SCHED_CLS, "xb_nothing", "GPL", code.data(), code.size(), nullptr));
     if (!program) {
         return kernel_error(errno,
                             "cannot load a BPF program (CAP_BPF, CAP_NET_ADMIN and a kernel with BPF_SYSCALL and "
@@ -32,19 +32,19 @@ Result<Fd> load_nothing() {
 }
 
 // The best kind of hook, and an entry for each that not every kernel has.
-void probe_hooks(int prog_fd, Features &features) {
-    const auto works = [prog_fd](const HookKind *kind) { return kind->probe(prog_fd).has_value(); };
+void detect_hooks(int prog_fd, Features &features) {
+    const auto works = [prog_fd](const HookKind *kind) { return kind->try_out(prog_fd).has_value(); };
     features.hook = *std::ranges::find_if(hook_kinds(), works);
     for (const HookKind *kind : hook_kinds()) {
         if (kind->feature().empty()) {
             continue;
         }
-        const auto probed = kind->probe(prog_fd);
-        std::string detail(probed ? kind->means() : features.hook->means());
-        if (!probed) {
-            detail += std::string(" are used instead (") + std::strerror(probed.error().code) + ")";
+        const auto attaches = kind->try_out(prog_fd);
+        std::string detail(attaches ? kind->means() : features.hook->means());
+        if (!attaches) {
+            detail += std::string(" are used instead (") + std::strerror(attaches.error().code) + ")";
         }
-        features.list.push_back({std::string(kind->feature()), probed.has_value(), std::move(detail)});
+        features.list.push_back({std::string(kind->feature()), attaches.has_value(), std::move(detail)});
     }
 }
 
@@ -61,13 +61,13 @@ Result<Loaded> load(ObjectKind kind, CarrierCheck check) {
     return loaded;
 }
 
-struct CarrierProbe {
+struct CarrierFeature {
     Feature feature;
-    Result<Loaded> watch; // for the probe of the timer
+    Result<Loaded> watch; // to try the timer with
 };
 
 // The object that learns the devices and watches them; where this check would be used also the transmit program.
-CarrierProbe probe_carrier(CarrierCheck check, bool would_be_used) {
+CarrierFeature detect_carrier(CarrierCheck check, bool would_be_used) {
     const std::string feature = "carrier_" + std::string(name(check));
     auto watch = load(ObjectKind::watch, check);
     if (!watch) {
@@ -81,7 +81,7 @@ CarrierProbe probe_carrier(CarrierCheck check, bool would_be_used) {
     return {{feature, true, "loads"}, std::move(watch)};
 }
 
-Feature probe_timer(const Result<Loaded> &watch) {
+Feature detect_timer(const Result<Loaded> &watch) {
     const auto armed = watch ? arm_watch(watch->programs.watch_arm.get(), 0, Ms(1)) : tl::unexpected(watch.error());
     if (armed) {
         return {"bpf_timer", true, "carrier watch without traffic"};
@@ -89,14 +89,14 @@ Feature probe_timer(const Result<Loaded> &watch) {
     return {"bpf_timer", false, "no carrier watch: " + armed.error().message};
 }
 
-Feature probe_freplace() {
+Feature detect_freplace() {
     if (libbpf_probe_bpf_prog_type(BPF_PROG_TYPE_EXT, nullptr) == 1) {
         return {"freplace", true, "XDP programs share a device through libxdp's dispatcher"};
     }
     return {"freplace", false, "one XDP program a device, without libxdp's dispatcher"};
 }
 
-Feature probe_af_xdp() {
+Feature detect_af_xdp() {
     if (const Fd socket(::socket(AF_XDP, SOCK_RAW | SOCK_CLOEXEC, 0)); socket) {
         return {"af_xdp", true, "slow protocols can be read through AF_XDP"};
     }
@@ -118,7 +118,7 @@ std::string_view name(CarrierCheck c) {
     return "none";
 }
 
-Result<Features> probe_features() {
+Result<Features> detect_features() {
     capture_library_log();
     XB_TRY(nothing, load_nothing());
     Features features;
@@ -126,20 +126,20 @@ Result<Features> probe_features() {
         features.list.push_back(std::move(feature));
         return features.list.back().available;
     };
-    probe_hooks(nothing->get(), features);
+    detect_hooks(nothing->get(), features);
     Result<Loaded> watch = fail(EOPNOTSUPP, "no carrier check");
     for (const CarrierCheck check : {CarrierCheck::kfunc, CarrierCheck::probe_read}) {
         const bool first = features.carrier == CarrierCheck::none;
-        CarrierProbe probe = probe_carrier(check, first);
-        if (!add(probe.feature) || !first) {
+        CarrierFeature found = detect_carrier(check, first);
+        if (!add(found.feature) || !first) {
             continue;
         }
         features.carrier = check;
-        watch = std::move(probe.watch);
+        watch = std::move(found.watch);
     }
-    features.bpf_timer = add(probe_timer(watch));
-    features.freplace = add(probe_freplace());
-    features.af_xdp = add(probe_af_xdp());
+    features.bpf_timer = add(detect_timer(watch));
+    features.freplace = add(detect_freplace());
+    features.af_xdp = add(detect_af_xdp());
     return features;
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What the running kernel can do for xbond, probed by trying (never by version). A missing feature gets the next best;
-// `xbond doctor` and the status print these names.
+// What the running kernel can do for xbond, found out by trying (never by version). A missing feature gets the next
+// best; `xbond doctor` and the status print these names.
 #pragma once
 
 #include <string>
@@ -19,7 +19,7 @@ enum class CarrierCheck { kfunc, probe_read, none };
 std::string_view name(CarrierCheck c); // "kfunc", "probe_read", "none"
 
 struct Features {
-    std::vector<Feature> list;                 // every probe, in a fixed order
+    std::vector<Feature> list;                 // everything that was tried, in a fixed order
     const HookKind *hook = nullptr;            // the best kind that this kernel has
     CarrierCheck carrier = CarrierCheck::none; // the best that loads
     bool bpf_timer = false;
@@ -28,6 +28,6 @@ struct Features {
 };
 
 // Loads tiny programs; needs CAP_BPF and CAP_NET_ADMIN. Fails only when BPF as such cannot be used.
-Result<Features> probe_features();
+Result<Features> detect_features();
 
 } // namespace xbond::loader

@@ -14,6 +14,12 @@
 #include "loader/blueprint.h"
 #include "loader/bpf_calls.h"
 #include "loader/pins.h"
+#include "xb_fwd_kfunc.skel.h"
+#include "xb_fwd_none.skel.h"
+#include "xb_fwd_probe.skel.h"
+#include "xb_port_kfunc.skel.h"
+#include "xb_port_none.skel.h"
+#include "xb_port_probe.skel.h"
 #include "xb_rx.skel.h"
 #include "xb_tx_kfunc.skel.h"
 #include "xb_tx_none.skel.h"
@@ -119,6 +125,14 @@ Result<Object> Object::open(ObjectKind kind, CarrierCheck carrier, const xb_conf
         return kfunc   ? open_skeleton<xb_view_kfunc>(config)
                : probe ? open_skeleton<xb_view_probe>(config)
                        : open_skeleton<xb_view_none>(config);
+    case ObjectKind::port:
+        return kfunc   ? open_skeleton<xb_port_kfunc>(config)
+               : probe ? open_skeleton<xb_port_probe>(config)
+                       : open_skeleton<xb_port_none>(config);
+    case ObjectKind::fwd:
+        return kfunc   ? open_skeleton<xb_fwd_kfunc>(config)
+               : probe ? open_skeleton<xb_fwd_probe>(config)
+                       : open_skeleton<xb_fwd_none>(config);
     case ObjectKind::rx:
         return open_skeleton<xb_rx>(config);
     case ObjectKind::xdp:
@@ -162,12 +176,13 @@ xb_config make_config(const DataPath::Config &config, const ProgramSet &programs
     return result;
 }
 
-const std::array<Programs::Named, 6> Programs::all{{{"xb_tx", &Programs::tx},
+const std::array<Programs::Named, 7> Programs::all{{{"xb_tx", &Programs::tx},
                                                     {"xb_rx", &Programs::rx},
                                                     {"xb_learn", &Programs::learn},
                                                     {"xb_look", &Programs::look},
                                                     {"xb_watch_arm", &Programs::watch_arm},
-                                                    {"xb_view_run", &Programs::view}}};
+                                                    {"xb_view_run", &Programs::view},
+                                                    {"xb_port", &Programs::port}}};
 
 namespace {
 
@@ -192,11 +207,12 @@ template <typename... Skeleton> std::uint64_t hash_of() {
 } // namespace
 
 std::string build_mark(const Programs &running) {
-    static const std::uint64_t objects = hash_of<xb_rx, xb_tx_kfunc, xb_tx_none, xb_tx_probe, xb_view_kfunc,
-                                                 xb_view_none, xb_view_probe, xb_watch_kfunc, xb_watch_probe>();
+    static const std::uint64_t objects =
+        hash_of<xb_port_kfunc, xb_port_none, xb_port_probe, xb_rx, xb_tx_kfunc, xb_tx_none, xb_tx_probe, xb_view_kfunc,
+                xb_view_none, xb_view_probe, xb_watch_kfunc, xb_watch_probe>();
     std::uint64_t hash = objects;
     for (const auto &[name, place] : Programs::all) {
-        if (place == &Programs::view) { // comes and goes
+        if (place == &Programs::view || place == &Programs::port) { // come and go
             continue;
         }
         const auto info = running.*place ? program_info((running.*place).get()) : fail(ENOENT, "no such program");

@@ -20,10 +20,11 @@ namespace xbond::loader {
 // The maps of abi.h; a map that no object has made yet has no descriptor.
 class Maps {
 public:
-    static constexpr std::array<std::string_view, 17> names{
-        XB_MAP_TABLE,    XB_MAP_STAMPS, XB_MAP_LB,          XB_MAP_STATS, XB_MAP_EVENTS,     XB_MAP_OWN4,
-        XB_MAP_OWN6,     XB_MAP_WATCH,  XB_MAP_XSK,         XB_MAP_VIEW,  XB_MAP_VIEW_TIMER, XB_MAP_XSK_RULES,
-        XB_MAP_XSK_APPS, XB_MAP_CHAIN,  XB_MAP_CHAIN_FRAGS, XB_MAP_OUT,   XB_MAP_ALL};
+    static constexpr std::array<std::string_view, 21> names{
+        XB_MAP_TABLE,     XB_MAP_STAMPS,     XB_MAP_LB,          XB_MAP_STATS, XB_MAP_EVENTS,     XB_MAP_OWN4,
+        XB_MAP_OWN6,      XB_MAP_WATCH,      XB_MAP_XSK,         XB_MAP_VIEW,  XB_MAP_VIEW_TIMER, XB_MAP_XSK_RULES,
+        XB_MAP_XSK_APPS,  XB_MAP_CHAIN,      XB_MAP_CHAIN_FRAGS, XB_MAP_OUT,   XB_MAP_ALL,        XB_MAP_PORTS,
+        XB_MAP_PORT_MACS, XB_MAP_PORT_STATS, XB_MAP_PORT_OUT};
 
     int fd(std::string_view name) const; // -1: not made
     void add(std::string_view name, Fd fd);
@@ -37,12 +38,12 @@ private:
     std::array<Fd, names.size()> fds_;
 };
 
-enum class ObjectKind { tx, rx, watch, xdp, xdp_frags, view };
+enum class ObjectKind { tx, rx, watch, xdp, xdp_frags, view, port, fwd };
 
 // One opened BPF object, for a blueprint or for libxdp.
 class Object {
 public:
-    // `carrier` picks the variant of tx and watch; there is no watch without a check.
+    // `carrier` picks the variant of tx, watch, view, port and fwd; there is no watch without a check.
     static Result<Object> open(ObjectKind kind, CarrierCheck carrier, const xb_config &config);
 
     Result<void> reuse_maps(const Maps &maps); // before it is loaded
@@ -67,12 +68,13 @@ struct Programs {
     Fd look; // also missing where an older build made the pins, until its programs are replaced
     Fd watch_arm;
     Fd view; // of a data path whose view was asked for
+    Fd port; // of one that has, or had, ports
 
     struct Named {
         const char *name; // of the program and of its pin
         Fd Programs::*place;
     };
-    static const std::array<Named, 6> all;
+    static const std::array<Named, 7> all;
 };
 
 xb_config make_config(const DataPath::Config &config, const ProgramSet &programs);

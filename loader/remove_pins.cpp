@@ -130,6 +130,17 @@ PinnedDevices pinned_devices(const fs::path &pin_dir) {
             add_slave(hooked({ifindex, Direction::ingress}, "rx"));
         }
     }
+    if (const auto ports = open_pin(pin_dir / XB_MAP_PORTS)) {
+        const std::uint32_t key = 0;
+        xb_ports all{};
+        if (bpf_map_lookup_elem(ports->get(), &key, &all) == 0) {
+            for (const xb_port &port : all.port) {
+                if (port.ifindex != 0) {
+                    found.ports.push_back(port.ifindex);
+                }
+            }
+        }
+    }
     drop_complaints();
     return found;
 }
@@ -191,6 +202,7 @@ void put_pins_back(const fs::path &pin_dir) {
     if (fs::exists(pin_dir, ignored)) {
         const auto next = pinned_devices(pin_dir);
         std::vector<std::uint32_t> devices = next.slaves;
+        devices.insert(devices.end(), next.ports.begin(), next.ports.end());
         devices.insert(devices.end(), {next.bond, next.peer});
         std::erase(devices, 0U);
         remove_pins(pin_dir, devices);

@@ -43,6 +43,13 @@
 #define XB_MAP_OUT "xb_out" /* all slaves */
 #define XB_MAP_ALL "xb_all" /* those to which broadcast mode sends, for BPF_F_BROADCAST */
 
+/* Devices whose frames go through the bond as if they came out of it: ports. */
+#define XB_MAP_PORTS "xb_ports" /* ARRAY[1] of xb_ports, BPF_F_MMAPABLE, as the table a section of its own */
+#define XB_PORTS_SECTION ".data." XB_MAP_PORTS
+#define XB_MAP_PORT_MACS "xb_port_macs"   /* HASH[XB_PORT_MACS] of xb_port_at, key xb_port_key: who is behind which port */
+#define XB_MAP_PORT_STATS "xb_port_stats" /* PERCPU_ARRAY[XB_PORTS] of xb_port_counters */
+#define XB_MAP_PORT_OUT "xb_port_out"     /* DEVMAP[XB_PORTS]: the ports that take frames from XDP */
+
 #define XB_MAP_XSK_RULES "xb_xsk_rules" /* ARRAY[1] of xb_xsk_rules, BPF_F_MMAPABLE, as the table a section of its own */
 #define XB_XSK_RULES_SECTION ".data." XB_MAP_XSK_RULES
 #define XB_MAP_XSK_APPS "xb_xsk_apps" /* ARRAY_OF_MAPS[XB_XSK_RULES]: of each rule an XSKMAP with the keys of xb_xsk */
@@ -51,6 +58,10 @@
 #define XB_MAP_VIEW_TIMER "xb_view_timer" /* ARRAY[1] of xb_view_timer: what keeps xb_view true */
 
 #define XB_XSK_RULES 16 /* of one bond */
+#define XB_PORTS 64     /* of one bond */
+#define XB_NO_PORT 255
+#define XB_PORT_MACS 1024 /* addresses behind all ports of a bond */
+#define XB_PORT_HEARD 64  /* of these as many may be learned from the frames of one port */
 #define XB_STATS_BOND XB_MAX_SLAVES /* the entry of xb_stats that belongs to the bond itself */
 #define XB_STATS_ENTRIES (XB_MAX_SLAVES + 1)
 #define XB_XSK_QUEUES 64
@@ -110,6 +121,7 @@ enum {
 	XB_BANK_FULL_VISIBILITY = 1 << 0,    /* both directions run through the veth pair */
 	XB_BANK_LEASED = 1 << 1,             /* mode 4: nothing is sent once xb_table.lease_until is over */
 	XB_BANK_BROADCAST_NEIGHBOR = 1 << 2, /* mode 4: ARP, NS and NA go to every position of pick */
+	XB_BANK_PORTS = 1 << 3,              /* the bond has ports (xb_ports) */
 };
 
 /* xb_bank.how: the mode and what belongs to it, for programs that are not frozen to them (xbond.bpf.h). Without
@@ -166,7 +178,8 @@ struct xb_table {
 	__u32 bank;    /* 0 or 1: the published one */
 	__u32 n_slots; /* slots at and above this are free: bounds the scans of all slots */
 	__u32 chained; /* somebody's XDP program may be in xb_chain or xb_chain_frags: 1 before it is, 0 after it has gone */
-	__u64 lease_until; /* CLOCK_MONOTONIC in ns, renewed by the controller; see XB_BANK_LEASED */
+	__u64 lease_until; /* CLOCK_MONOTONIC in ns, renewed by the controller; see XB_BANK_LEASED. Without that flag: when
+			    * partners that want LACPDUs fast should have heard again from the controller, 0 = never */
 	struct xb_slot slot[XB_MAX_SLAVES];
 	struct xb_bank banks[2];
 };
@@ -178,7 +191,7 @@ struct xb_slot_stamps {
 	__u64 target_rx[XB_MAX_TARGETS];
 	__u64 jiffy; /* the programs' own: of the last stamp, */
 	__u32 fresh; /* and what has been stamped in it: bit i = target i, bit XB_MAX_TARGETS = any frame */
-	__u32 reserved;
+	__u32 stood_in_ms; /* mode 4, the programs' own: when the partner was last answered for the controller */
 };
 
 struct xb_stamps {
@@ -268,6 +281,57 @@ struct xb_xsk_rules {
 	struct xb_xsk_rule rule[XB_XSK_RULES];
 };
 
+/* xb_port.flags */
+enum {
+	XB_PORT_MAC = 1 << 0,    /* sends from `mac` only, and only that address is behind it */
+	/* A veth with xb_fwd in its driver: frames come without the checksum that the sender's stack left to a NIC. */
+	XB_PORT_UNSUMMED = 1 << 1,
+};
+
+/* A port has the place that its interface index names (modulo), or the next free one: programs find it without a map. */
+struct xb_port {
+	__u32 ifindex; /* 0: free */
+	__u32 flags;
+	__u16 vlan; /* the port is in this VLAN and knows no tags; 0: frames are as on the wire */
+	__u8 mac[6];
+	__u8 own[6];  /* the device's address: what is sent there is the host's, as on any device */
+	__u16 heard;  /* addresses learned */
+	__u32 reserved[2];
+};
+
+/* xb_ports.flags */
+enum {
+	XB_PORTS_XDP = 1 << 0, /* every slave takes frames from XDP: xb_fwd may send; else it leaves all to xb_port */
+	XB_PORTS_SEVERAL = 1 << 1, /* there is more than one */
+};
+
+struct xb_ports {
+	__u32 n; /* places at and above this are free */
+	__u32 flags;
+	__u32 unsummed; /* bit i = slot i: a veth with xb_xdp in its driver, as XB_PORT_UNSUMMED */
+	__u32 reserved;
+	struct xb_port port[XB_PORTS];
+};
+
+struct xb_port_key {
+	__u8 mac[6];
+	__u16 vlan; /* as xb_port.vlan */
+};
+
+struct xb_port_at {
+	__u32 port;
+	__u32 fixed; /* 1: by the controller's word, not learned */
+};
+
+/* Per CPU. Packets and bytes as in xb_counters. Every member is a __u64. */
+struct xb_port_counters {
+	__u64 rx_packets; /* from the port */
+	__u64 rx_bytes;
+	__u64 tx_packets; /* to the port */
+	__u64 tx_bytes;
+	__u64 dropped; /* from the port: source address or tag that it may not send */
+};
+
 /* The kernel finds the timer by its BTF type. */
 struct xb_view_timer {
 #ifdef __bpf__
@@ -292,6 +356,11 @@ XB_ASSERT(sizeof(struct xb_client) == 28, "xb_client");
 XB_ASSERT(sizeof(struct xb_displaced) == 56, "xb_displaced");
 XB_ASSERT(sizeof(struct xb_lb) == 16 + 8 * XB_MAX_SLAVES + 24 * XB_BUCKETS + 29 * XB_CLIENTS, "xb_lb");
 XB_ASSERT(sizeof(struct xb_xsk_rule) == 32, "xb_xsk_rule");
+XB_ASSERT(sizeof(struct xb_port) == 32, "xb_port");
+XB_ASSERT(sizeof(struct xb_ports) == 16 + 32 * XB_PORTS, "xb_ports");
+XB_ASSERT(sizeof(struct xb_port_key) == 8, "xb_port_key");
+XB_ASSERT(sizeof(struct xb_port_at) == 8, "xb_port_at");
+XB_ASSERT(sizeof(struct xb_port_counters) == 40, "xb_port_counters");
 XB_ASSERT(sizeof(struct xb_view_timer) == 24, "xb_view_timer");
 XB_ASSERT(sizeof(struct xb_watch) == 32 + XB_MAX_SLAVES, "xb_watch");
 

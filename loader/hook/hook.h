@@ -66,7 +66,7 @@ public:
     // The feature of the kernel that it needs, as `xbond doctor` and the status list it. Empty: every kernel has it.
     virtual std::string_view feature() const { return {}; }
     // Tries it with a TC program, without touching a device; the kernel's errno where the feature is missing.
-    virtual Result<void> probe(int /*prog_fd*/) const { return {}; }
+    virtual Result<void> try_out(int /*prog_fd*/) const { return {}; }
 
     // Names of the programs that stand behind ours on a hook: they see nothing of what ours redirects.
     virtual std::vector<std::string> behind_ours(HookPoint) const { return {}; }

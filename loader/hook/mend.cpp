@@ -31,6 +31,9 @@ template <typename Call> void DataPath::Impl::for_each_hook(Call call) {
     for (const auto &hook : rx) {
         visit(hook.get(), &Programs::rx);
     }
+    for (const auto &hook : port_hooks) {
+        visit(hook.get(), &Programs::port);
+    }
 }
 
 void DataPath::Impl::mend_taken(std::vector<std::string> &told) {
@@ -51,7 +54,10 @@ void DataPath::Impl::mend_taken(std::vector<std::string> &told) {
 void DataPath::Impl::move_to_end(std::vector<std::string> &told) {
     constexpr unsigned longest_pause = 128;
     std::vector<std::string> covered;
-    for_each_hook([&](Hook &hook, Fd Programs::*) {
+    for_each_hook([&](Hook &hook, Fd Programs::*program) {
+        if (program == &Programs::port) { // passes little to anybody: whoever comes first is right
+            return;
+        }
         if (const auto who = is_here(hook) ? hook.covers() : std::string(); who && !who->empty()) {
             covered.push_back("on " + describe(hook.where()) + " stood " + *who);
         }

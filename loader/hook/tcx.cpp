@@ -212,7 +212,7 @@ public:
     Ms look_pause() const override { return Ms(2000); }
 
     // A link on a device that cannot exist: a kernel with tcx looks for the device, one without does not know the hook.
-    Result<void> probe(int prog_fd) const override {
+    Result<void> try_out(int prog_fd) const override {
         const auto link = create_link(prog_fd, {INT_MAX, Direction::ingress});
         if (!link && link.error().code != ENODEV) {
             return tl::unexpected(link.error());

@@ -15,7 +15,7 @@ namespace {
 
 using Attached = XdpState::Attached;
 
-constexpr const char *program_name = "xb_xdp";
+const char *program_name(ObjectKind kind) { return kind == ObjectKind::fwd ? "xb_fwd" : "xb_xdp"; }
 
 struct CloseProgram {
     void operator()(xdp_program *program) const { xdp_program__close(program); }
@@ -64,25 +64,28 @@ void prepare_libxdp(bool freplace) {
 }
 
 Result<void> attach_xdp(std::uint32_t ifindex, Attached mode, ObjectKind kind, const xb_config &config,
-                        const Maps &maps) {
+                        const Maps &maps, CarrierCheck carrier) {
     // libxdp would refuse too, without a reason.
     if (const auto set = programs_on(ifindex); set && xdp_multiprog__is_legacy(set.get())) {
-        return fail(EBUSY, "another XDP program, loaded without libxdp's dispatcher, is " + on(ifindex) +
+        xdp_program *const there = xdp_multiprog__main_prog(set.get());
+        const char *const name = there != nullptr ? xdp_program__name(there) : nullptr;
+        return fail(EBUSY, "another XDP program" + (name != nullptr ? " (" + std::string(name) + ")" : std::string()) +
+                               ", loaded without libxdp's dispatcher, is " + on(ifindex) +
                                " and cannot be shared with: remove it, or use xdp off");
     }
     // An object per device: a program loaded for a dispatcher cannot run alone, and the other way round.
-    XB_TRY(object, Object::open(kind, CarrierCheck::none, config));
+    XB_TRY(object, Object::open(kind, carrier, config));
     XB_TRY_VOID(object->reuse_maps(maps));
-    const bpf_program *const code = bpf_object__find_program_by_name(object->get(), program_name);
+    const bpf_program *const code = bpf_object__find_program_by_name(object->get(), program_name(kind));
     xdp_program *const raw = xdp_program__from_bpf_obj(object->get(), bpf_program__section_name(code));
     if (const long error = libxdp_get_error(raw); error != 0) {
-        return kernel_error(static_cast<int>(error), "cannot give xb_xdp to libxdp");
+        return kernel_error(static_cast<int>(error), std::string("cannot give ") + program_name(kind) + " to libxdp");
     }
     const std::unique_ptr<xdp_program, CloseProgram> program(raw);
     const int error = xdp_program__attach(raw, static_cast<int>(ifindex),
                                           mode == Attached::native ? XDP_MODE_NATIVE : XDP_MODE_SKB, 0);
     if (error != 0) {
-        return kernel_error(error, "cannot attach xb_xdp " + on(ifindex));
+        return kernel_error(error, std::string("cannot attach ") + program_name(kind) + " " + on(ifindex));
     }
     return {};
 }
@@ -97,9 +100,9 @@ Result<void> replace_xdp(std::uint32_t ifindex, const OnDevice &before, ObjectKi
     const Fd old(bpf_prog_get_fd_by_id(before.prog_id));
     LIBBPF_OPTS(bpf_xdp_attach_opts, options, .old_prog_fd = old.get());
     const auto flags = (before.attached == Attached::native ? XDP_FLAGS_DRV_MODE : XDP_FLAGS_SKB_MODE);
-    const int error = bpf_xdp_attach(static_cast<int>(ifindex),
-                                     bpf_program__fd(bpf_object__find_program_by_name(object->get(), program_name)),
-                                     flags | XDP_FLAGS_REPLACE, &options);
+    const int error = bpf_xdp_attach(
+        static_cast<int>(ifindex), bpf_program__fd(bpf_object__find_program_by_name(object->get(), program_name(kind))),
+        flags | XDP_FLAGS_REPLACE, &options);
     if (error != 0) {
         return kernel_error(error, "cannot replace xb_xdp " + on(ifindex));
     }

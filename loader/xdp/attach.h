@@ -23,9 +23,10 @@ struct OnDevice {
 };
 OnDevice find_xdp(std::uint32_t ifindex, const IsOurs &is_ours);
 
-// `kind`: xdp or xdp_frags. EBUSY: another XDP program holds the device and cannot be shared with.
+// `kind`: xdp, xdp_frags or fwd, of which `carrier` picks the variant. EBUSY: another XDP program holds the device and
+// cannot be shared with.
 Result<void> attach_xdp(std::uint32_t ifindex, XdpState::Attached mode, ObjectKind kind, const xb_config &config,
-                        const Maps &maps);
+                        const Maps &maps, CarrierCheck carrier = CarrierCheck::none);
 
 // One of ours in the place of another, with no frame in between; only where it is alone.
 Result<void> replace_xdp(std::uint32_t ifindex, const OnDevice &before, ObjectKind kind, const xb_config &config,

@@ -41,6 +41,11 @@ std::vector<XdpState> wanted_xdp(const DataPath::XdpSlave &slave, bool chained) 
         return {{Attached::native, why},
                 {Attached::generic, why + "; driver " + slave.driver + " takes no native XDP"}};
     }
+    if (slave.ports) {
+        return {
+            {Attached::native, "xdp auto, for the bond's ports"},
+            {Attached::none, "xdp auto, driver " + slave.driver + " takes no native XDP: frames for ports pass TC"}};
+    }
     const XdpDriverRule &rule = xdp_rule(slave.driver);
     return {{rule.native ? Attached::native : Attached::none,
              "xdp auto, driver " + slave.driver + ": " + std::string(rule.reason)}};
@@ -109,12 +114,13 @@ Result<void> DataPath::Impl::fill_chain(int prog_fd, bool frags) {
     return {};
 }
 
-// `needed`: a program of a revision that knows no rules will not do.
-Result<void> DataPath::Impl::place_xdp(std::uint32_t ifindex, Attached wanted, bool needed) {
+// `needed`, `ports`: a program of a revision that knows no rules, or no ports, will not do.
+Result<void> DataPath::Impl::place_xdp(std::uint32_t ifindex, Attached wanted, bool needed, bool ports) {
     const IsOurs ours = [this](std::uint32_t id) { return is_ours(id); };
     const bool frags = chained && chained->frags;
     const auto serves = [&](std::uint32_t prog_id) {
-        return (!chained || uses(prog_id, chain_map(frags))) && (!needed || uses(prog_id, XB_MAP_XSK_RULES));
+        return (!chained || uses(prog_id, chain_map(frags))) && (!needed || uses(prog_id, XB_MAP_XSK_RULES)) &&
+               (!ports || uses(prog_id, XB_MAP_PORT_OUT));
     };
     const OnDevice before = find_xdp(ifindex, ours);
     const bool stays = before.attached == wanted;
@@ -141,12 +147,12 @@ Result<XdpState> DataPath::Impl::set_xdp(const XdpSlave &slave) {
     Error refused;
     const bool needed = slave.needed || chained;
     for (const XdpState &state : wanted_xdp(slave, chained.has_value())) {
-        auto placed = place_xdp(slave.ifindex, state.attached, slave.needed);
+        auto placed = place_xdp(slave.ifindex, state.attached, slave.needed, slave.ports);
         if (placed) {
             return state;
         }
         refused = std::move(placed.error());
-        if (slave.policy == XdpPolicy::automatic && !needed) {
+        if (slave.policy == XdpPolicy::automatic && !needed && (!slave.ports || refused.code == EBUSY)) {
             return XdpState{Attached::none, state.why + "; refused: " + refused.message};
         }
         if (refused.code == EBUSY) { // somebody else's program is there, whatever the mode

@@ -28,7 +28,9 @@ const std::vector<std::string> good{
     R"({"v":1,"cmd":"state.open","name":"bond0","sockets":true})",
     (R"({"v":1,"cmd":"xdp.attach","name":"bond0","file":"/root/f.o","program":"strict","pin":"/sys/fs/bpf/f",)"
      R"("frags":true})"),
-    R"({"v":1,"cmd":"xdp.detach","name":"bond0"})"};
+    R"({"v":1,"cmd":"xdp.detach","name":"bond0"})",
+    R"({"v":1,"cmd":"port.add","name":"bond0","port":"veth7","mac":"02:00:00:00:00:07","vlan":20,"xdp":"generic"})",
+    R"({"v":1,"cmd":"port.del","name":"bond0","port":"veth7"})"};
 
 struct Bad {
     std::string request, says;

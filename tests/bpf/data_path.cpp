@@ -18,6 +18,12 @@
 
 #include "probe_select.skel.h"
 #include "probe_xdp.skel.h"
+#include "xb_fwd_kfunc.skel.h"
+#include "xb_fwd_none.skel.h"
+#include "xb_fwd_probe.skel.h"
+#include "xb_port_kfunc.skel.h"
+#include "xb_port_none.skel.h"
+#include "xb_port_probe.skel.h"
 #include "xb_rx.skel.h"
 #include "xb_tx_kfunc.skel.h"
 #include "xb_tx_none.skel.h"
@@ -108,7 +114,7 @@ template <class Skeleton> void DataPath::load(const xb_config &config) {
     }
 }
 
-DataPath::DataPath(const xb_config &config, Carrier carrier) : config_(config) {
+DataPath::DataPath(const xb_config &config, Carrier carrier) : config_(config), carrier_(carrier) {
     libbpf_set_print([](libbpf_print_level level, const char *format, va_list args) {
         return level == LIBBPF_WARN ? vfprintf(stderr, format, args) : 0;
     });
@@ -131,6 +137,7 @@ DataPath::DataPath(const xb_config &config, Carrier carrier) : config_(config) {
     table_->layout = XB_LAYOUT_VERSION;
     stamps_ = map_memory<xb_stamps>(map_fd(XB_STAMPS_SECTION));
     lb_ = map_memory<xb_lb>(map_fd(XB_LB_SECTION));
+    ports_ = map_memory<xb_ports>(map_fd(XB_PORTS_SECTION));
     set_visibility(false);
     if (carrier != Carrier::none) {
         load<probe_select>(config);
@@ -142,6 +149,7 @@ DataPath::~DataPath() {
     munmap(table_, sizeof(*table_));
     munmap(stamps_, sizeof(*stamps_));
     munmap(lb_, sizeof(*lb_));
+    munmap(ports_, sizeof(*ports_));
     if (probe_) {
         munmap(probe_, sizeof(*probe_));
     }
@@ -233,6 +241,39 @@ xb_probe DataPath::select_xdp(const Bytes &frame) {
         throw_error(EIO, "the probe program probe_xdp");
     }
     return *probe_;
+}
+
+void DataPath::load_port_programs() {
+    if (programs_.contains("xb_fwd")) {
+        return;
+    }
+    switch (carrier_) {
+    case Carrier::kfunc:
+        load<xb_fwd_kfunc>(config_);
+        load<xb_port_kfunc>(config_);
+        break;
+    case Carrier::probe:
+        load<xb_fwd_probe>(config_);
+        load<xb_port_probe>(config_);
+        break;
+    case Carrier::none:
+        load<xb_fwd_none>(config_);
+        load<xb_port_none>(config_);
+        break;
+    }
+}
+
+Run DataPath::fwd(const Bytes &frame, std::uint32_t port) {
+    load_port_programs();
+    xdp_md md{};
+    md.data_end = static_cast<__u32>(frame.size());
+    md.ingress_ifindex = port;
+    return run("xb_fwd", frame, &md, sizeof(md));
+}
+
+Run DataPath::port(const Bytes &frame, std::uint32_t port) {
+    load_port_programs();
+    return run_tc("xb_port", frame, {.ifindex = port});
 }
 
 xb_probe DataPath::classify(const Bytes &frame, std::uint32_t vlan_tci) {

@@ -63,6 +63,10 @@ public:
     xb_probe select(const Bytes &frame, std::uint32_t vlan_tci = 0, std::uint32_t queue_mapping = 0);
     // What xbond.bpf.h chooses in XDP; a tag lies in the frame.
     xb_probe select_xdp(const Bytes &frame);
+    // What xb_fwd makes of a frame that comes in on a port; xb_port in TC.
+    Run fwd(const Bytes &frame, std::uint32_t port);
+    Run port(const Bytes &frame, std::uint32_t port);
+    xb_ports &ports() { return *ports_; }
     // The same of what it takes the frame for.
     xb_probe classify(const Bytes &frame, std::uint32_t vlan_tci = 0);
 
@@ -78,6 +82,7 @@ public:
 
 private:
     template <class Skeleton> void load(const xb_config &config);
+    void load_port_programs();
     Run run(const std::string &program, const Bytes &frame, const void *context, std::uint32_t context_size);
     Run run_tc(const std::string &program, const Bytes &frame, const RunContext &context);
     xb_probe run_probe(const std::string &program, const Bytes &frame, const xb_probe &knobs);
@@ -89,6 +94,8 @@ private:
     xb_table *table_ = nullptr;
     xb_stamps *stamps_ = nullptr;
     xb_lb *lb_ = nullptr;
+    xb_ports *ports_ = nullptr;
+    Carrier carrier_;
     xb_probe *probe_ = nullptr;
 };
 

@@ -48,7 +48,7 @@ const std::map<std::string, Layout> abi = {
     XB_STRUCT(xb_bank_slot, mac, flags, fallback, queue_id, reserved, speed),
     XB_STRUCT(xb_monitor, heard_after, probe_from, probe_until, target4, target6, n_targets4, n_targets6, all_targets,
               any_own4, n_own4, own4),
-    XB_STRUCT(xb_slot_stamps, last_rx, target_rx, jiffy, fresh, reserved),
+    XB_STRUCT(xb_slot_stamps, last_rx, target_rx, jiffy, fresh, stood_in_ms),
     XB_STRUCT(xb_stamps, slot),
     XB_STRUCT(xb_bank, n_pick, active, igmp, bond_mac, flags, entry_ifindex, entry_flags, pick, slot, monitor,
               n_bridge4, bridge4, how),
@@ -63,6 +63,11 @@ const std::map<std::string, Layout> abi = {
     XB_STRUCT(xb_xsk_rule, fields, group, vlan, ethertype, src_first, src_last, dst_first, dst_last, queue, protocol,
               reserved, mac, reserved2),
     XB_STRUCT(xb_xsk_rules, n, reserved, rule),
+    XB_STRUCT(xb_port, ifindex, flags, vlan, mac, own, heard, reserved),
+    XB_STRUCT(xb_ports, n, flags, unsummed, reserved, port),
+    XB_STRUCT(xb_port_key, mac, vlan),
+    XB_STRUCT(xb_port_at, port, fixed),
+    XB_STRUCT(xb_port_counters, rx_packets, rx_bytes, tx_packets, tx_bytes, dropped),
 };
 
 Layout layout_of(const btf *types, const btf_type *type) {

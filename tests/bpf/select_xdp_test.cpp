@@ -4,12 +4,17 @@
 #include <catch2/catch.hpp>
 
 #include <algorithm>
+#include <array>
+#include <bpf/bpf.h>
+#include <linux/bpf.h>
 #include <optional>
 #include <random>
 #include <sched.h>
+#include <utility>
 
 #include "tests/bpf/data_path.h"
 #include "tests/bpf/hash_vectors.h"
+#include "tests/harness/device.h"
 #include "xbond/hash.h"
 
 using namespace xbond;
@@ -185,4 +190,157 @@ TEST_CASE("nothing is chosen where the table does not say how, and nothing in 80
     CHECK(path->select_xdp(frame).n_slots == 1);
     path->bank().how = 0; // an earlier revision's
     CHECK(path->select_xdp(frame).n_slots == 0);
+}
+
+namespace {
+
+// The slot whose counter a program has raised since; slots where none.
+class Counted {
+public:
+    explicit Counted(const DataPath &path) : path_(path) { (void)slot(); }
+    std::uint8_t slot() {
+        std::uint8_t found = slots;
+        for (std::uint8_t i = 0; i < slots; ++i) {
+            const auto now = path_.tx_packets(i);
+            found = now != std::exchange(before_[i], now) ? i : found;
+        }
+        return found;
+    }
+
+private:
+    const DataPath &path_;
+    std::array<std::uint64_t, slots> before_{};
+};
+
+// The bond's other end plays the port.
+std::uint32_t make_port(DataPath &path, std::uint16_t vlan = 0) {
+    const auto ifindex = harness::ifindex("bond0p");
+    auto &port = path.ports().port[ifindex % XB_PORTS];
+    port.vlan = vlan;
+    port.ifindex = ifindex;
+    path.ports().n = XB_PORTS;
+    path.ports().flags = XB_PORTS_XDP;
+    for (std::uint32_t slot = 0; slot < slots; ++slot) { // where a test run's redirect would go
+        REQUIRE(bpf_map_update_elem(path.map_fd(XB_MAP_OUT), &slot, &ifindex, BPF_ANY) == 0);
+    }
+    return ifindex;
+}
+
+} // namespace
+
+TEST_CASE(
+    "a port's frames take the same slave from XDP, from TC and from the stack, in every mode and by every policy") {
+    std::size_t ran = 0;
+    for (const xb_mode mode : {XB_MODE_ACTIVEBACKUP, XB_MODE_XOR, XB_MODE_8023AD, XB_MODE_TLB, XB_MODE_ALB}) {
+        for (const HashPolicy policy : hash_policies) {
+            const auto path = path_of(mode, policy);
+            for (std::uint32_t slot = 0; slot < slots; ++slot) {
+                path->table().slot[slot].ifindex = slot + 1; // a device that nobody asks
+            }
+            const auto port = make_port(*path);
+            Counted counted(*path);
+            for_each_frame(policy, 3, [&](const Both &frame) {
+                if (frame.tci != 0) { // as an skb it cannot be given a tag
+                    return;
+                }
+                Bytes bytes = frame.skb;
+                bytes[0] = bytes[6] = 2; // unicast
+                bytes[12] |= bytes[12] < 8 ? 8 : 0;
+                bytes.resize(std::max<std::size_t>(bytes.size(), 64));
+                (void)path->tx(bytes);
+                const auto stack = counted.slot();
+                REQUIRE(path->fwd(bytes, port).verdict == XDP_REDIRECT);
+                const auto xdp = counted.slot();
+                (void)path->port(bytes, port);
+                INFO("mode " << mode << " policy " << static_cast<int>(policy) << " frame " << ran++);
+                REQUIRE(xdp == stack);
+                REQUIRE(counted.slot() == stack);
+                REQUIRE(stack < slots);
+            });
+        }
+    }
+    CHECK(ran > 1000);
+}
+
+TEST_CASE("xb_fwd passes what is not for the wire, and drops with a count what no slave can send") {
+    const auto path = path_of(XB_MODE_ACTIVEBACKUP, HashPolicy::layer2);
+    const auto port = make_port(*path);
+    const auto frame = [](const MacAddr &to, const MacAddr &from) {
+        return Packet(to, from).ipv4("10.0.0.1", "10.0.0.2").udp(1, 2).payload(20).build();
+    };
+    const Bytes usual = frame(test_mac(1), test_mac(2));
+    CHECK(path->fwd(usual, port).verdict == XDP_REDIRECT);
+    CHECK(path->fwd(frame(mac_broadcast, test_mac(2)), port).verdict == XDP_PASS);
+    path->bank().bond_mac[5] = 0x77;
+    CHECK(path->fwd(frame(MacAddr{{0, 0, 0, 0, 0, 0x77}}, test_mac(2)), port).verdict == XDP_PASS);
+    CHECK(path->fwd(frame(test_mac(1), MacAddr{{0, 0, 0, 0, 0, 0x77}}), port).verdict == XDP_DROP); // the bond's
+    path->ports().flags = 0; // a slave takes no frames from XDP
+    CHECK(path->fwd(usual, port).verdict == XDP_PASS);
+    path->ports().flags = XB_PORTS_XDP;
+    CHECK(path->fwd(usual, harness::ifindex("bond0")).verdict == XDP_PASS); // no port
+    path->bank().n_pick = 0;
+    const auto dropped = path->counters(XB_STATS_BOND).tx_dropped;
+    CHECK(path->fwd(usual, port).verdict == XDP_DROP);
+    path->bank().how = XB_HOW_TOLD | XB_MODE_BROADCAST << XB_HOW_MODE;
+    CHECK(path->fwd(usual, port).verdict == XDP_DROP);
+    CHECK(path->counters(XB_STATS_BOND).tx_dropped == dropped + 2);
+}
+
+TEST_CASE("xb_fwd puts a port's VLAN between addresses and type, and takes no other tag") {
+    const auto path = path_of(XB_MODE_ACTIVEBACKUP, HashPolicy::layer2);
+    const auto port = make_port(*path, 20);
+    const Bytes frame = Packet(test_mac(1), test_mac(2)).ipv4("10.0.0.1", "10.0.0.2").udp(1, 2).payload(20).build();
+    const auto sent = path->fwd(frame, port);
+    CHECK(sent.verdict == XDP_REDIRECT);
+    CHECK(sent.frame == with_tag(frame, 20));
+    CHECK(path->fwd(with_tag(frame, 20), port).verdict == XDP_DROP);
+}
+
+namespace {
+
+std::uint16_t folded(std::uint32_t sum) {
+    while (sum >> 16 != 0) {
+        sum = (sum & 0xffff) + (sum >> 16);
+    }
+    return static_cast<std::uint16_t>(sum);
+}
+
+// As a stack hands it to a NIC that sums by itself: the field holds the sum of the pseudo header.
+Bytes left_to_the_nic(Bytes frame, std::size_t ip, bool v6, bool udp) {
+    const std::size_t header = v6 ? 40 : 20, at = ip + header, field = at + (udp ? 6 : 16);
+    std::uint32_t sum = static_cast<std::uint32_t>(frame.size() - at) + (udp ? 17 : 6);
+    for (std::size_t i = ip + (v6 ? 8 : 12); i < at; i += 2) {
+        sum += type_at(frame, i);
+    }
+    frame[field] = static_cast<std::uint8_t>(folded(sum) >> 8);
+    frame[field + 1] = static_cast<std::uint8_t>(folded(sum));
+    return frame;
+}
+
+} // namespace
+
+TEST_CASE("xb_fwd makes checksums whole that a veth's stack has left to a NIC, and leaves those that are") {
+    const auto path = path_of(XB_MODE_ACTIVEBACKUP, HashPolicy::layer2);
+    const auto port = make_port(*path);
+    path->ports().port[port % XB_PORTS].flags = XB_PORT_UNSUMMED;
+    for (const bool v6 : {false, true}) {
+        for (const bool udp : {false, true}) {
+            for (const bool tag : {false, true}) {
+                for (const std::size_t size : {0, 1, 2, 3, 15, 16, 17, 100, 255, 1399, 1400}) {
+                    Packet packet(test_mac(1), test_mac(2));
+                    v6 ? packet.ipv6("2001:db8::1", "2001:db8::2") : packet.ipv4("10.0.0.1", "10.0.0.2");
+                    udp ? packet.udp(1000, 2000) : packet.tcp(1000, 2000);
+                    const Bytes bare = packet.payload(size, 0xa7).build();
+                    const Bytes whole = tag ? with_tag(bare, 5) : bare, left = left_to_the_nic(bare, 14, v6, udp);
+                    INFO((v6 ? "IPv6" : "IPv4") << (udp ? " UDP " : " TCP ") << size << (tag ? " tagged" : ""));
+                    CHECK(left != bare);
+                    CHECK(path->fwd(tag ? with_tag(left, 5) : left, port).frame == whole);
+                    CHECK(path->fwd(whole, port).frame == whole);
+                    Bytes wrong = whole; // not ours to mend
+                    wrong.back() ^= 1;
+                    CHECK(path->fwd(wrong, port).frame == wrong);
+                }
+            }
+        }
+    }
 }

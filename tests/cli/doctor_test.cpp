@@ -111,7 +111,7 @@ TEST_CASE("doctor: what meets no frames is named, on a bond and on a slave") {
 TEST_CASE("doctor: without BPF xbond is not usable, without root it cannot say") {
     auto facts = healthy();
     facts.features.clear();
-    facts.probe_error = "cannot load a BPF program";
+    facts.detect_error = "cannot load a BPF program";
     CHECK_FALSE(usable(assess(facts)));
     CHECK(find(assess(facts), "bpf")->detail == "cannot load a BPF program");
     facts.root = false;

@@ -107,6 +107,31 @@ TEST_CASE("words: xdp attach, detach, show") {
     CHECK(help_text({"xdp"}).find("xdp detach BOND") != std::string::npos);
 }
 
+TEST_CASE("words: port add, del, show") {
+    const auto parsed = test::parse_line("port add bond0 veth7 vlan 20 mac 02:00:00:00:00:07 xdp off");
+    const auto *add = request<api::PortAdd>(parsed);
+    REQUIRE(add);
+    CHECK(add->name == "bond0");
+    CHECK(add->port == "veth7");
+    CHECK(add->vlan == 20);
+    CHECK(add->mac == MacAddr::parse("02:00:00:00:00:07"));
+    CHECK(add->xdp == XdpPolicy::off);
+    const auto plain = test::parse_line("port add bond0 veth7");
+    CHECK_FALSE(request<api::PortAdd>(plain)->mac);
+    CHECK_FALSE(request<api::PortAdd>(plain)->vlan);
+    CHECK(request<api::PortAdd>(plain)->xdp == XdpPolicy::automatic);
+    CHECK(request<api::PortDel>(test::parse_line("port del bond0 veth7"))->port == "veth7");
+    CHECK_FALSE(action<PortShow>(test::parse_line("port"))->bond);
+    CHECK(action<PortShow>(test::parse_line("-j port show bond0"))->bond == "bond0");
+    for (const char *bad : {"port add", "port add bond0", "port add bond0 v vlan", "port add bond0 v vlan 0",
+                            "port add bond0 v vlan 4095", "port add bond0 v mac x", "port add bond0 v xdp no",
+                            "port add bond0 v vlan 1 vlan 2", "port add bond0 v v", "port del bond0", "port del a b c",
+                            "port show a b", "port load a"}) {
+        INFO(bad);
+        CHECK_FALSE(test::parse_line(bad));
+    }
+}
+
 TEST_CASE("words: import and ifenslave") {
     const auto parse = [](std::vector<std::string> words) { return parse_command(words); };
     const auto import = parse({"import", "--root", "/x", "netplan", "--json"});

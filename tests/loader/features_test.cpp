@@ -10,7 +10,7 @@ using namespace xbond;
 using namespace xbond::loader;
 
 TEST_CASE("the feature probe names every feature and agrees with itself") {
-    const Features features = test::need(probe_features());
+    const Features features = test::need(detect_features());
     for (const Feature &feature : features.list) {
         std::cout << feature.name << ": " << (feature.available ? "yes" : "no") << ", " << feature.detail << '\n';
     }

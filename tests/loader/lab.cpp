@@ -112,12 +112,12 @@ std::vector<const loader::HookKind *> hooks() {
     const Fd program = foreign_program(false);
     std::vector<const loader::HookKind *> found;
     std::ranges::copy_if(loader::hook_kinds(), std::back_inserter(found),
-                         [&](const loader::HookKind *kind) { return kind->probe(program.get()).has_value(); });
+                         [&](const loader::HookKind *kind) { return kind->try_out(program.get()).has_value(); });
     return found;
 }
 
 loader::Features features(std::string_view hook) {
-    static const loader::Features probed = need(loader::probe_features());
+    static const loader::Features probed = need(loader::detect_features());
     loader::Features result = probed;
     for (const loader::HookKind *kind : hooks()) {
         if (kind->name() == hook) {

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <thread>
 
+#include "tests/harness/traffic/udp_stream.h"
 #include "tests/harness/trouble/syscall_watch.h"
 #include "tests/netns/frames.h"
 #include "tests/netns/lab.h"
@@ -97,6 +98,46 @@ TEST_CASE("a slave that is renamed, or swaps its name with another, has lost no 
     CHECK(status.slave("e0").failures == 0);
     CHECK(status.slave("e1").failures == 0);
     CHECK(status.active_slave == "e0");
+}
+
+TEST_CASE("slaves that swap their names, also while the controller stands still, lose no packet and announce nothing") {
+    Lab lab(Kind::bridge, 2);
+    lab.make_bond("mode active-backup miimon 100");
+    const Server server(lab.network(), "10.99.0.2/24");
+    lab.ns().ip("addr add 10.99.0.1/24 dev bond0");
+    REQUIRE(wait_until([&] { return lab.ns().run(split("ping -c1 -W1 10.99.0.2")).ok(); }, 10s));
+    const std::string swap = "link set e0 name x0\nlink set e1 name e0\nlink set x0 name e1\n";
+    if (!lab.ns().run(split("ip link set e0 name x0")).ok()) {
+        return; // before Linux 6.2
+    }
+    lab.ns().ip("link set x0 name e0");
+    REQUIRE(wait_until([&] { return lab.status().slave("e0").active; }));
+    const auto active = lab.ns().ifindex("e0");
+    const Wires wires(lab, 2);
+    UdpEcho echo(lab.ns(), server.ns(), "10.99.0.2", 500);
+    lab.daemon().freeze();
+    lab.ns().ip(swap);
+    lab.daemon().thaw();
+    for (int i = 0; i < 20; ++i) {
+        lab.ns().ip(swap);
+    }
+    REQUIRE(wait_until([&] { return lab.status().active_slave == "e1"; })); // the name that the device has now
+    CHECK(lab.ns().ifindex("e1") == active);
+    const auto reports = echo.finish();
+    CHECK(reports.outbound.lost == 0);
+    CHECK(wires.total([](const Frame &frame) {
+        const auto arp = as_arp(frame);
+        return arp && arp->gratuitous();
+    }) == 0);
+    const auto status = lab.status();
+    INFO(lab.daemon().log());
+    CHECK(status.slave("e0").failures == 0);
+    CHECK(status.slave("e1").failures == 0);
+    lab.cli().ok("link set bond0 type bond primary e0"); // a name: whoever bears it
+    REQUIRE(lab.wait_active("e0"));
+    lab.ns().ip(swap);
+    CHECK(wait_until([&] { return lab.status().primary == "e0" && lab.status().active_slave == "e0"; }));
+    CHECK(lab.ns().ifindex("e0") == active);
 }
 
 TEST_CASE("a device name that is no UTF-8 is shown, and ends nobody") {

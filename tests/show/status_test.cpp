@@ -80,6 +80,44 @@ TEST_CASE("status JSON: the schema document names every key") {
     }
 }
 
+TEST_CASE("ports: how each sends and receives, in JSON and for people, and every key documented") {
+    auto shown = snapshot();
+    CHECK_FALSE(status_json(shown)["bonds"][0].contains("ports"));
+    CHECK(show::ports_text(show::ports_json(status_json(shown))).find("no ports\n") != std::string::npos);
+    auto &bond = shown.bonds[0];
+    bond.ports_by_xdp = true;
+    bond.ports.push_back({.name = "veth7", .ifindex = 12, .xdp = "native", .xdp_why = "xdp auto", .heard = 3});
+    bond.ports.push_back({.name = "veth8",
+                          .ifindex = 13,
+                          .mac = MacAddr{{2, 0, 0, 0, 0, 8}},
+                          .vlan = 20,
+                          .xdp = "none",
+                          .xdp_why = "xdp off",
+                          .takes_xdp = true,
+                          .counters = {.rx_packets = 5, .dropped = 1}});
+    const auto ports = show::ports_json(status_json(shown))[0]["ports"];
+    CHECK(ports[0]["sends_by"] == "xdp");
+    CHECK(ports[0]["receives_by"] == "tc");
+    CHECK(ports[0]["mac"].is_null());
+    CHECK(ports[0]["vlan"].is_null());
+    CHECK(ports[0]["addresses"] == 3);
+    CHECK(ports[1]["sends_by"] == "tc");
+    CHECK(ports[1]["receives_by"] == "xdp");
+    CHECK(ports[1]["addresses"] == 1);
+    CHECK(ports[1]["counters"]["dropped"] == 1);
+    std::ifstream file(XBOND_SOURCE_DIR "/docs/status-schema.md");
+    const std::string text{std::istreambuf_iterator<char>(file), {}};
+    for (const auto &item : ports[0].items()) {
+        INFO(item.key());
+        CHECK(text.find('"' + item.key() + '"') != std::string::npos);
+    }
+    for (const char *word : {"veth7", "3 learned", "veth8", "02:00:00:00:00:08", "xdp off"}) {
+        INFO(word);
+        CHECK(show::ports_text(show::ports_json(status_json(shown))).find(word) != std::string::npos);
+    }
+    CHECK(status_text(status_json(shown)).find("3 learned") != std::string::npos);
+}
+
 TEST_CASE("XDP on the slaves: whose program is chained, and how it sits, in JSON and for people") {
     auto shown = snapshot();
     CHECK(show::xdp_json(status_json(shown))[0]["chained"].is_null());

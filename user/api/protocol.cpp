@@ -7,6 +7,7 @@
 
 #include "user/api/device_words.h"
 #include "user/api/json_reader.h"
+#include "user/core/options/keywords.h"
 #include "user/core/wire/hex.h"
 
 namespace xbond::api {
@@ -157,6 +158,30 @@ XdpAttach read_xdp_attach(ObjectReader &in) {
     return out;
 }
 
+PortAdd read_port_add(ObjectReader &in) {
+    PortAdd out;
+    out.name = required_ifname(in, "name");
+    out.port = required_ifname(in, "port");
+    out.mac = in.unicast_mac("mac");
+    if (const auto vlan = in.number("vlan", 1, 4094)) {
+        out.vlan = static_cast<std::uint16_t>(*vlan);
+    }
+    const auto xdp = in.text("xdp").value_or("auto");
+    if (const auto policy = core::value_of(core::xdp_keywords, xdp)) {
+        out.xdp = static_cast<XdpPolicy>(*policy);
+    } else {
+        in.refuse("xdp", "expected auto, native, generic or off, got " + xdp);
+    }
+    return out;
+}
+
+PortDel read_port_del(ObjectReader &in) {
+    PortDel out;
+    out.name = required_ifname(in, "name");
+    out.port = required_ifname(in, "port");
+    return out;
+}
+
 StateOpen read_state_open(ObjectReader &in) {
     StateOpen out;
     out.name = required_ifname(in, "name");
@@ -187,6 +212,8 @@ constexpr std::array<Command, std::variant_size_v<Request>> commands{{
     {"state.open", "name, sockets", [](ObjectReader &in) -> Request { return read_state_open(in); }},
     {"xdp.attach", "name, file, program, pin, frags", [](ObjectReader &in) -> Request { return read_xdp_attach(in); }},
     {"xdp.detach", "name", [](ObjectReader &in) -> Request { return XdpDetach{required_ifname(in, "name")}; }},
+    {"port.add", "name, port, mac, vlan, xdp", [](ObjectReader &in) -> Request { return read_port_add(in); }},
+    {"port.del", "name, port", [](ObjectReader &in) -> Request { return read_port_del(in); }},
 }};
 
 std::string command_list() {
@@ -283,6 +310,19 @@ struct Writer {
         out["frags"] = r.frags;
     }
     void operator()(const XdpDetach &r) const { out["name"] = r.name; }
+    void operator()(const PortAdd &r) const {
+        out["name"] = r.name;
+        out["port"] = r.port;
+        if (r.mac) {
+            out["mac"] = r.mac->str();
+        }
+        put(out, "vlan", r.vlan);
+        out["xdp"] = core::name(r.xdp);
+    }
+    void operator()(const PortDel &r) const {
+        out["name"] = r.name;
+        out["port"] = r.port;
+    }
 };
 
 std::string line(const ordered_json &object) {
@@ -295,7 +335,8 @@ std::string line(const ordered_json &object) {
 bool is_write(const Request &request) {
     return std::holds_alternative<LinkAdd>(request) || std::holds_alternative<LinkDel>(request) ||
            std::holds_alternative<LinkSet>(request) || std::holds_alternative<Apply>(request) ||
-           std::holds_alternative<XdpAttach>(request) || std::holds_alternative<XdpDetach>(request);
+           std::holds_alternative<XdpAttach>(request) || std::holds_alternative<XdpDetach>(request) ||
+           std::holds_alternative<PortAdd>(request) || std::holds_alternative<PortDel>(request);
 }
 
 std::string_view command(const Request &request) { return commands[request.index()].name; }

@@ -86,8 +86,18 @@ struct XdpAttach {
 struct XdpDetach {
     std::string name;
 };
+// A device whose frames go through a bond, and the end of that.
+struct PortAdd {
+    std::string name, port;
+    std::optional<MacAddr> mac{};        // the only address behind it
+    std::optional<std::uint16_t> vlan{}; // of its untagged frames
+    XdpPolicy xdp = XdpPolicy::automatic;
+};
+struct PortDel {
+    std::string name, port;
+};
 using Request = std::variant<LinkAdd, LinkDel, LinkSet, Status, LinkShow, Proc, Watch, Explain, Apply, Lacp, StateOpen,
-                             XdpAttach, XdpDetach>;
+                             XdpAttach, XdpDetach, PortAdd, PortDel>;
 
 bool is_write(const Request &);            // needs root or the daemon's group
 std::string_view command(const Request &); // "link.add", ...

@@ -84,6 +84,9 @@ struct XdpAttachFile { // somebody's program, out of an object file
 struct XdpShow {
     std::optional<std::string> bond;
 };
+struct PortShow {
+    std::optional<std::string> bond;
+};
 struct Doctor {};
 struct OptionTable {
     bool markdown = false;
@@ -97,7 +100,8 @@ struct Version {};
 struct Invocation {
     Globals globals;
     std::variant<api::Request, ApplyFile, ExplainOffline, LacpCapture, XskRules, ImportFiles, ExportFile, Migrate,
-                 Metrics, Top, WatchStatus, Ifenslave, XdpAttachFile, XdpShow, Doctor, OptionTable, Help, Version>
+                 Metrics, Top, WatchStatus, Ifenslave, XdpAttachFile, XdpShow, PortShow, Doctor, OptionTable, Help,
+                 Version>
         action;
     ShowFilter filter;
 };

@@ -111,10 +111,10 @@ void assess_access(const DoctorFacts &facts, std::vector<Finding> &out) {
         return;
     }
     if (facts.root) {
-        out.push_back({Severity::problem, "bpf", facts.probe_error,
+        out.push_back({Severity::problem, "bpf", facts.detect_error,
                        "xbond needs CAP_BPF, CAP_NET_ADMIN and a kernel with CONFIG_BPF_SYSCALL"});
     } else {
-        out.push_back({Severity::warning, "permission", "without root the kernel cannot be probed",
+        out.push_back({Severity::warning, "permission", "without root the kernel cannot be tried out",
                        "run xbond doctor as root, or start xbondd"});
     }
 }
@@ -167,10 +167,10 @@ DoctorFacts gather(std::vector<Feature> features, std::optional<std::string> dae
     out.daemon = std::move(daemon);
     out.features = std::move(features);
     if (out.features.empty() && out.root) {
-        if (auto probed = loader::probe_features()) {
-            out.features = std::move(probed->list);
+        if (auto detected = loader::detect_features()) {
+            out.features = std::move(detected->list);
         } else {
-            out.probe_error = probed.error().message;
+            out.detect_error = detected.error().message;
         }
     }
     out.bpffs = on_bpffs("/sys/fs/bpf");

@@ -36,7 +36,7 @@ struct DoctorFacts {
     bool root = false;
     std::optional<std::string> daemon; // socket of the daemon that answered
     std::vector<Feature> features;
-    std::string probe_error;     // why there are none
+    std::string detect_error;    // why there are none
     bool bpffs = false;          // on /sys/fs/bpf
     bool bpffs_is_open = false;  // anybody may write there
     std::optional<long> backlog; // net.core.netdev_max_backlog; none: not visible in this namespace
@@ -55,7 +55,7 @@ struct Finding {
     std::string advice; // what to do; empty: nothing
 };
 
-// `features`: of the running daemon; without them they are probed, which needs root.
+// `features`: of the running daemon; without them they are tried out, which needs root.
 DoctorFacts gather(std::vector<Feature> features, std::optional<std::string> daemon);
 std::vector<SlaveNic> slave_nics(const nlohmann::ordered_json &status);
 // Ingress filters and programs of a slave that stand behind xbond's hook. Programs are told to root only.

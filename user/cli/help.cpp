@@ -33,6 +33,10 @@ OPTIONS := -n NETNS | -j (JSON) | -p (pretty JSON) | -d (details) | -s (statisti
                              file system, where its maps are pinned. One that is there is replaced
   xdp detach BOND            nothing of it is left
   xdp show [BOND]            whose program runs, and how XDP sits on each slave
+  port add BOND DEVICE [mac ADDRESS] [vlan N] [xdp auto|native|generic|off]
+                             frames of a container's veth or of another NIC go through the bond, by XDP where it can
+  port del BOND DEVICE       it is an ordinary device again
+  port show [BOND]           ports, how each sends and receives, and what went through
   xsk allow BOND group GROUP match WORDS...            AF_XDP sockets of members of GROUP get such frames of the bond;
                              WORDS := all | vlan N, ethertype N|ip|ip6|arp, mac ADDRESS, proto N|tcp|udp|sctp|...,
                                       src PORT[-PORT], dst PORT[-PORT], queue N   (all of them have to fit)

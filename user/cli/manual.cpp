@@ -137,9 +137,9 @@ std::string formats() {
     return out;
 }
 
-constexpr std::string_view commands =
-    "link status proc monitor explain lacp doctor apply import export migrate metrics top ifenslave xdp xsk options "
-    "help -n -j -p -d -s --socket --timeout";
+constexpr std::string_view commands = "link status proc monitor explain lacp doctor apply import export migrate "
+                                      "metrics top ifenslave xdp port xsk options "
+                                      "help -n -j -p -d -s --socket --timeout";
 
 std::string bash_completion() {
     return "# bash completion of xbond\n"
@@ -151,6 +151,7 @@ std::string bash_completion() {
            cases_of_values("words='", "' ;;") +
            "    link) words='add set delete show' ;;\n"
            "    xdp) words='attach detach show' ;;\n"
+           "    port) words='add del show' ;;\n"
            "    type) words='bond bond_slave' ;;\n"
            "    xsk) words='allow forbid show' ;;\n"
            "    allow|forbid|attach|detach) words=$devices ;;\n"
@@ -188,6 +189,7 @@ std::string zsh_completion() {
            cases_of_values("list=(", ") ;;") +
            "    link) list=(add set delete show) ;;\n"
            "    xdp) list=(attach detach show) ;;\n"
+           "    port) list=(add del show) ;;\n"
            "    type) list=(bond bond_slave) ;;\n"
            "    xsk) list=(allow forbid show) ;;\n"
            "    allow|forbid|attach|detach) list=($devices) ;;\n"

@@ -377,6 +377,7 @@ struct Runner {
     int operator()(const Ifenslave &i) const { return ifenslave(in, i); }
     int operator()(const XdpAttachFile &x) const { return xdp_attach(in, x); }
     int operator()(const XdpShow &x) const { return xdp_show(in, x); }
+    int operator()(const PortShow &x) const { return port_show(in, x); }
     int operator()(const Doctor &) const { return doctor(in); }
     int operator()(const OptionTable &t) const {
         std::cout << option_table_text(t);

@@ -55,4 +55,14 @@ int xdp_show(const Invocation &in, const XdpShow &what) {
     return exit_ok;
 }
 
+int port_show(const Invocation &in, const PortShow &what) {
+    const auto status = answer(in.globals, api::Status{what.bond});
+    if (!status) {
+        return status.error();
+    }
+    const auto ports = show::ports_json(*status);
+    in.globals.json ? print_json(ports, in.globals) : void(std::cout << show::ports_text(ports));
+    return exit_ok;
+}
+
 } // namespace xbond::cli

@@ -58,7 +58,7 @@ Result<void> Daemon::open() {
     XB_TRY(slow, SlowReceiver::open(*loop_, *hands_));
     slow_ = std::move(*slow);
     desk_.emplace(*loop_);
-    XB_TRY(features, loader::probe_features());
+    XB_TRY(features, loader::detect_features());
     features_ = std::move(*features);
     if (settings_.carrier_check) {
         features_.carrier = std::max(features_.carrier, *settings_.carrier_check);

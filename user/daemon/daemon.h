@@ -170,6 +170,8 @@ private:
     Task<std::string> change(api::Request, Passed);
     Task<Result<void>> xdp_attach(api::XdpAttach, Passed);
     Task<Result<void>> xdp_detach(std::string name);
+    Task<Result<void>> port_add(api::PortAdd);
+    Task<Result<void>> port_del(api::PortDel);
     Task<std::string> apply(api::Apply);
     Task<Result<void>> link_add(api::LinkAdd);
     Task<Result<void>> link_del(std::string name);

@@ -231,6 +231,7 @@ Task<Daemon::AllLeft> Daemon::outcome(By by, std::string name, Task<std::optiona
         const auto pinned = co_await pinned_devices(by, name);
         auto devices = pinned.slaves;
         devices.insert(devices.end(), {pinned.bond, pinned.peer});
+        devices.insert(devices.end(), pinned.ports.begin(), pinned.ports.end());
         if (const auto known = left_alone_.find(name); known == left_alone_.end() || known->second.why != *why) {
             spdlog::error("{}: not under control, left as it is: {}", name, *why);
         }
@@ -369,6 +370,11 @@ Result<void> Daemon::may_be_slave(std::uint32_t bond, std::uint32_t ifindex) con
     };
     if (host_->links.stands_on(ifindex, bond, slaves_of)) {
         return fail(ELOOP, who + " stands on the bond itself: what it sends would come back to it");
+    }
+    for (const auto &[name, controller] : bonds_) {
+        if (controller->ports().has(ifindex)) {
+            return fail(EBUSY, who + " is a port of " + name + ": 'xbond port del " + name + "' first");
+        }
     }
     for (const auto &[name, left] : left_alone_) {
         if (std::ranges::find(left.devices, ifindex) != left.devices.end()) {

@@ -14,6 +14,9 @@ nlohmann::ordered_json status_json(const Snapshot &);
 nlohmann::ordered_json transition_json(const std::string &bond, const core::Transition &); // also the monitor's lines
 std::string status_text(const nlohmann::ordered_json &status); // for people, from the JSON so that both agree
 
+// The ports of each bond: a part of the status.
+nlohmann::ordered_json ports_json(const nlohmann::ordered_json &status);
+std::string ports_text(const nlohmann::ordered_json &ports);
 // XDP on the slaves, and whose program is chained there: a part of the status.
 nlohmann::ordered_json xdp_json(const nlohmann::ordered_json &status);
 std::string xdp_text(const nlohmann::ordered_json &xdp);

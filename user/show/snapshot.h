@@ -77,6 +77,18 @@ struct ChainedView { // somebody's XDP program on the slaves
     bool frags = false;
 };
 
+struct PortView { // a device whose frames go through the bond
+    std::string name;
+    std::uint32_t ifindex = 0;
+    std::optional<MacAddr> mac; // the only address behind it
+    std::uint16_t vlan = 0;
+    std::string xdp; // "none", "native", "generic"
+    std::string xdp_why;
+    bool takes_xdp = false;  // what XDP on a slave sends there arrives; else it goes by TC
+    std::uint32_t heard = 0; // addresses learned
+    xb_port_counters counters{};
+};
+
 struct BondView {
     std::string name;
     sys::LinkInfo device;
@@ -98,6 +110,8 @@ struct BondView {
     std::optional<LacpView> lacp;
     std::optional<core::balance::Table> balance; // modes balance-tlb and balance-alb
     std::optional<ChainedView> chained;
+    std::vector<PortView> ports;
+    bool ports_by_xdp = false; // every slave takes frames from XDP
 };
 
 struct Timing { // of things of one kind since the start

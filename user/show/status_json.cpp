@@ -196,6 +196,24 @@ ordered_json datapath_json(const BondView &bond) {
     return out;
 }
 
+ordered_json port_json(const PortView &port, bool by_xdp) {
+    const auto &c = port.counters;
+    return {{"name", port.name},
+            {"ifindex", port.ifindex},
+            {"mac", port.mac ? ordered_json(port.mac->str()) : ordered_json()},
+            {"vlan", port.vlan != 0 ? ordered_json(port.vlan) : ordered_json()},
+            {"xdp", {{"attached", port.xdp}, {"why", port.xdp_why}}},
+            {"sends_by", by_xdp && port.xdp != "none" ? "xdp" : "tc"},
+            {"receives_by", port.takes_xdp ? "xdp" : "tc"},
+            {"addresses", port.mac ? 1U : port.heard},
+            {"counters",
+             {{"rx_packets", c.rx_packets},
+              {"rx_bytes", c.rx_bytes},
+              {"tx_packets", c.tx_packets},
+              {"tx_bytes", c.tx_bytes},
+              {"dropped", c.dropped}}}};
+}
+
 ordered_json bond_json(const BondView &bond) {
     auto pick = ordered_json::array();
     for (const auto slot : bond.pick) {
@@ -227,6 +245,12 @@ ordered_json bond_json(const BondView &bond) {
                      {"counters", counters_json(bond_counters(bond), true)},
                      {"slaves", slaves},
                      {"history", history}};
+    if (!bond.ports.empty()) {
+        auto &ports = out["ports"] = ordered_json::array();
+        for (const auto &port : bond.ports) {
+            ports.push_back(port_json(port, bond.ports_by_xdp));
+        }
+    }
     if (bond.balance) {
         out["balance"] = balance_json(bond);
     }

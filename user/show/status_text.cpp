@@ -145,6 +145,20 @@ std::string chained_text(const ordered_json &chained) {
            (chained.at("pin").is_null() ? "" : ", maps in " + show(chained.at("pin")));
 }
 
+std::string ports_table(const ordered_json &ports) {
+    std::vector<std::vector<std::string>> rows{
+        {"PORT", "MAC", "VLAN", "XDP", "SENDS BY", "RECEIVES BY", "FROM IT", "TO IT", "DROPPED"}};
+    for (const auto &p : ports) {
+        const auto &c = p.at("counters");
+        rows.push_back({show(p.at("name")),
+                        p.at("mac").is_null() ? show(p.at("addresses")) + " learned" : show(p.at("mac")),
+                        p.at("vlan").is_null() ? "-" : show(p.at("vlan")), show(p.at("xdp").at("attached")),
+                        show(p.at("sends_by")), show(p.at("receives_by")), show(c.at("rx_packets")),
+                        show(c.at("tx_packets")), show(c.at("dropped"))});
+    }
+    return table(rows);
+}
+
 std::string bond_text(const ordered_json &bond, std::int64_t now) {
     const auto &path = bond.at("datapath"), &c = bond.at("counters"), &o = bond.at("options");
     const auto yes = [](const ordered_json &v, const char *on, const char *off) { return v == true ? on : off; };
@@ -161,7 +175,8 @@ std::string bond_text(const ordered_json &bond, std::int64_t now) {
     out += "  tx " + show(c.at("tx_packets")) + " packets " + show(c.at("tx_bytes")) + " bytes, " +
            show(c.at("tx_dropped")) + " dropped; rx " + show(c.at("rx_packets")) + " packets " +
            show(c.at("rx_bytes")) + " bytes\n";
-    return out + slave_table(bond) + nic_table(bond) + monitor_table(bond) + history_text(bond, now);
+    const std::string ports = bond.contains("ports") ? ports_table(bond.at("ports")) : "";
+    return out + slave_table(bond) + ports + nic_table(bond) + monitor_table(bond) + history_text(bond, now);
 }
 
 } // namespace
@@ -197,6 +212,26 @@ std::string xdp_text(const ordered_json &bonds) {
                             show(xdp.at("why"))});
         }
         out += rows.size() > 1 ? table(rows) : "    no slaves\n";
+    }
+    return out.empty() ? "no bonds\n" : out;
+}
+
+ordered_json ports_json(const ordered_json &status) {
+    auto out = ordered_json::array();
+    for (const auto &bond : status.at("bonds")) {
+        out.push_back(ordered_json{{"name", bond.at("name")}, {"ports", bond.value("ports", ordered_json::array())}});
+    }
+    return out;
+}
+
+std::string ports_text(const ordered_json &bonds) {
+    std::string out;
+    for (const auto &bond : bonds) {
+        out += show(bond.at("name")) + ":\n";
+        out += bond.at("ports").empty() ? "    no ports\n" : ports_table(bond.at("ports"));
+        for (const auto &port : bond.at("ports")) {
+            out += "    " + show(port.at("name")) + ": " + show(port.at("xdp").at("why")) + "\n";
+        }
     }
     return out.empty() ? "no bonds\n" : out;
 }

@@ -135,6 +135,32 @@ void Wire::lose_lacpdus(bool on) const {
     access(BPF_MAP_UPDATE_ELEM, map_, value);
 }
 
+ToSockets::ToSockets() {
+    bpf_attr map{};
+    map.map_type = BPF_MAP_TYPE_XSKMAP;
+    map.key_size = map.value_size = sizeof(std::uint32_t);
+    map.max_entries = 1;
+    map_ = bpf(BPF_MAP_CREATE, map, "make a map of sockets");
+    const std::array<bpf_insn, 6> insns{insn(BPF_LDX | BPF_W | BPF_MEM, 2, 1, offsetof(xdp_md, rx_queue_index), 0),
+                                        insn(BPF_LD | BPF_DW | BPF_IMM, 1, BPF_PSEUDO_MAP_FD, 0, map_.get()),
+                                        insn(0, 0, 0, 0, 0),
+                                        load(3, XDP_PASS),
+                                        insn(BPF_JMP | BPF_CALL, 0, 0, 0, BPF_FUNC_redirect_map),
+                                        leave()};
+    program_ = load_program(BPF_PROG_TYPE_XDP, "to_sockets", insns);
+}
+
+void ToSockets::take(int xsk) const {
+    const std::uint32_t queue = 0, socket = static_cast<std::uint32_t>(xsk);
+    bpf_attr attr{};
+    attr.map_fd = static_cast<std::uint32_t>(map_.get());
+    attr.key = reinterpret_cast<std::uintptr_t>(&queue);
+    attr.value = reinterpret_cast<std::uintptr_t>(&socket);
+    if (::syscall(SYS_bpf, BPF_MAP_UPDATE_ELEM, &attr, sizeof attr) != 0) {
+        throw_errno("put a socket into a map");
+    }
+}
+
 Fd xdp_verdict(int verdict) {
     const std::array<bpf_insn, 2> insns{load(0, verdict), leave()};
     return load_program(BPF_PROG_TYPE_XDP, "verdict", insns);

@@ -41,6 +41,16 @@ private:
     Fd map_, program_;
 };
 
+class ToSockets { // an XDP program that gives what comes in on queue 0 to an AF_XDP socket, and lets the rest pass
+public:
+    ToSockets();
+    int program() const { return program_.get(); }
+    void take(int xsk) const;
+
+private:
+    Fd map_, program_;
+};
+
 Fd xdp_verdict(int verdict); // XDP_DROP, XDP_PASS
 Fd xdp_redirect(std::uint32_t ifindex);
 

@@ -65,7 +65,7 @@ TEST_CASE("every kind of hook has a name and a feature of its own, and the last 
     }
     const HookKind &last = *hook_kinds().back();
     CHECK(last.feature().empty());
-    CHECK(last.probe(-1).has_value());
+    CHECK(last.try_out(-1).has_value());
     CHECK(names.contains("tcx")); // the status prints them: none is renamed
     CHECK(names.contains("clsact"));
 }

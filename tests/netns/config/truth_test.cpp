@@ -106,6 +106,35 @@ TEST_CASE("apply: a changed mode makes the bond anew on its device, its slaves a
     CHECK(wait_until([&] { return wire.count(numbered_udp()) + other.count(numbered_udp()) == 1; }));
 }
 
+TEST_CASE("apply: after every edit the bond is what a fresh start from the same file gives") {
+    Lab lab(Kind::wires, 2);
+    const Applied applied(lab);
+    const json edits[] = {
+        {{"mode", "active-backup"}, {"primary", "e1"}, {"num_grat_arp", 3}, {"slaves", {"e0", "e1"}}},
+        {{"mode", "active-backup"}, {"slaves", {"e0", "e1"}}},
+        {{"mode", "active-backup"},
+         {"fail_over_mac", "active"},
+         {"address", "52:54:00:00:00:99"},
+         {"slaves", {"e0", "e1"}}},
+        {{"mode", "802.3ad"}, {"lacp_rate", "fast"}, {"min_links", 2}, {"slaves", {"e0", "e1"}}},
+        {{"mode", "802.3ad"}, {"ad_select", "bandwidth"}, {"slaves", {"e0", "e1"}}},
+        {{"mode", "balance-xor"}, {"xmit_hash_policy", "layer2+3"}, {"slaves", {"e1"}}},
+        {{"mode", "balance-rr"}, {"packets_per_slave", 5}, {"mtu", 1400}, {"slaves", {"e0", "e1"}}},
+        {{"slaves", {"e0", "e1"}}},
+    };
+    for (const auto &edit : edits) {
+        INFO(edit.dump());
+        applied.apply({{"bond0", edit}}); // a second time there is nothing to do
+        const auto live = applied.options();
+        const auto mtu = lab.ns().mtu("bond0");
+        lab.cli().ok("link del bond0");
+        applied.apply({{"bond0", edit}});
+        CHECK(live == applied.options());
+        CHECK(mtu == lab.ns().mtu("bond0"));
+        CHECK(lab.status().slaves.size() == edit.at("slaves").size());
+    }
+}
+
 TEST_CASE("apply: an option that needs the bond down is set with the slaves in it") {
     Lab lab(Kind::wires, 2);
     const Applied applied(lab);

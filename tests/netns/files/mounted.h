@@ -25,6 +25,15 @@ inline bool no_fuse() {
     return !fd;
 }
 
+// Whether a program of others is there that the test is about.
+inline bool installed(const std::string &name) {
+    const bool there = run({"sh", "-c", "command -v " + name}).ok();
+    if (!there) {
+        std::cout << "SKIPPED: " << name << " is not installed\n";
+    }
+    return there;
+}
+
 class Mounted {
 public:
     Mounted(const NetNs &ns, const Daemon &daemon) : ns_(ns), socket_(daemon.socket()), dir_(daemon.dir() / "files") {

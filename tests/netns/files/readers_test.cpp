@@ -13,14 +13,6 @@ using Kind = Switch::Kind;
 
 namespace {
 
-bool installed(const std::string &name) {
-    const bool there = run({"sh", "-c", "command -v " + name}).ok();
-    if (!there) {
-        std::cout << "SKIPPED: " << name << " is not installed\n";
-    }
-    return there;
-}
-
 // The lines of a metric, from a page that an exporter serves.
 std::string metric(const std::string &page, const std::string &name) {
     std::istringstream lines(page);

@@ -285,6 +285,48 @@ TEST_CASE("802.3ad release and link del say farewell, SIGTERM does not") {
     CHECK_FALSE(std::filesystem::exists(lab.host().daemon().state_dir() / "lacp-bond0.json"));
 }
 
+TEST_CASE(
+    "802.3ad slaves that swap their names, also while the controller stands still: the partner sees nothing of it") {
+    LacpHost left, right;
+    for (const std::string n : {"0", "1"}) {
+        left.ns().veth("e" + n, right.ns(), "e" + n);
+    }
+    left.make_bond("lacp_rate fast", {"e0", "e1"});
+    right.make_bond("lacp_rate fast", {"e0", "e1"});
+    REQUIRE(left.wait_distributing({"e0", "e1"}));
+    REQUIRE(right.wait_distributing({"e0", "e1"}));
+    const std::string swap = "link set e0 name x0\nlink set e1 name e0\nlink set x0 name e1\n";
+    if (!left.ns().run(split("ip link set e0 name x0")).ok()) {
+        return; // before Linux 6.2
+    }
+    left.ns().ip("link set x0 name e0");
+    const auto states = [](const LacpHost &host) {
+        json seen;
+        for (const auto &slave : host.show().at("slaves")) {
+            const auto &stats = slave.at("stats");
+            seen.push_back({stats.at("expired"), stats.at("defaulted"), slave.at("partner").at("state")});
+        }
+        return seen;
+    };
+    const auto before = states(right), own = states(left);
+    left.daemon().freeze();
+    left.ns().ip(swap);
+    left.daemon().thaw();
+    for (int i = 0; i < 20; ++i) {
+        left.ns().ip(swap);
+    }
+    CHECK(holds_for(
+        [&] {
+            return right.distributing() == Names{"e0", "e1"} && states(right) == before;
+        },
+        2500ms, 50ms));
+    CHECK(states(left) == own);
+    for (const auto &slave : left.status().at("slaves")) {
+        CHECK(slave.at("failures") == 0);
+    }
+    CHECK(left.distributing() == Names{"e1", "e0"}); // in their old order, under their new names
+}
+
 TEST_CASE("802.3ad back to back: two bonds of xbond negotiate, and the history decodes what they said") {
     LacpHost left, right;
     for (const std::string n : {"0", "1"}) {

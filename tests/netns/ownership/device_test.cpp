@@ -39,8 +39,8 @@ void can_be_made_again(Lab &lab) {
         lab.cli().ok("link del bond0");
     }
     CHECK_FALSE(lab.ns().exists("bond0"));
-    CHECK_FALSE(lab.ns().exists("bond0p"));
-    CHECK_FALSE(fs::exists(lab.daemon().pin_dir() / "bond0"));
+    CHECK(wait_until([&] { return !lab.ns().exists("bond0p"); })); // no longer shown before it has gone
+    CHECK(wait_until([&] { return !fs::exists(lab.daemon().pin_dir() / "bond0"); }));
     lab.make_bond("mode active-backup");
     CHECK(forwards(lab));
 }

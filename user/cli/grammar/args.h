@@ -48,6 +48,7 @@ std::vector<std::string_view> slave_keywords(std::span<const core::SlaveOptionRo
 Result<Invocation> parse_link(Args, Invocation);    // behind "link"
 Result<Invocation> parse_explain(Args, Invocation); // behind "explain"
 Result<Invocation> parse_xdp(Args, Invocation);     // behind "xdp"
+Result<Invocation> parse_port(Args, Invocation);    // behind "port"
 Result<Invocation> parse_xsk(Args, Invocation);     // behind "xsk"
 
 } // namespace xbond::cli

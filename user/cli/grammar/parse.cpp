@@ -272,7 +272,7 @@ struct Object {
 };
 
 // A prefix finds the first that fits, as in ip: "l" and "li" are link.
-constexpr std::array<Object, 18> objects{{{"link", parse_link},
+constexpr std::array<Object, 19> objects{{{"link", parse_link},
                                           {"status", parse_status},
                                           {"monitor", parse_monitor},
                                           {"proc", parse_proc},
@@ -283,6 +283,7 @@ constexpr std::array<Object, 18> objects{{{"link", parse_link},
                                           {"xsk", parse_xsk},
                                           {"import", parse_import},
                                           {"xdp", parse_xdp},
+                                          {"port", parse_port},
                                           {"ifenslave", parse_ifenslave},
                                           {"export", parse_export},
                                           {"metrics", parse_metrics},

@@ -130,6 +130,11 @@ Task<Result<void>> BondController::go_on(By by, SavedBondFile file, bool made_an
         }
     }
     adopt_chain(file.bond.chain);
+    ports_.adopt(file.bond.ports);
+    applier_.set_ports(ports_.any());
+    for (const auto &port : ports_.saved()) {
+        devices.push_back(port.ifindex);
+    }
     if (core::uses_lacp(bond_)) {
         slow_.open(bond_);
     }
@@ -159,6 +164,7 @@ Task<Result<void>> BondController::go_on(By by, SavedBondFile file, bool made_an
         co_return tl::unexpected(still.error());
     }
     start();
+    ports_.renew();
     resync();
     host_.hands.run(
         [path = path_, made_anew, pin_dir, devices](Hands::Tools &) -> Hands::Then { // when the tables are published

@@ -65,7 +65,8 @@ BankFacts Applier::facts_for(const core::Desired &desired) const {
                     .captured = {},
                     .slow_to_xsk = slow_to_xsk_,
                     .own = own_.value_or(OwnAddresses{}),
-                    .bridges = {}};
+                    .bridges = {},
+                    .ports = ports_};
     for (const auto &slave : desired.slaves) {
         facts.captured.set(slave.slot, somebody_captures(slave.ifindex));
     }
@@ -89,7 +90,7 @@ void Applier::set_own_addresses(OwnAddresses own) {
 // Filters are on their way before anything is announced; they take effect when RTNL is free.
 void Applier::publish(const core::Desired &desired) {
     if (!wanted_ || !(wanted_->slaves == desired.slaves)) {
-        filters_.carry_out(plan_filters(host_.links, device_, desired));
+        filters_.carry_out(plan_filters(host_.links, device_, desired, ports_));
     }
     wanted_ = desired;
     facts_ = facts_for(desired);
@@ -153,14 +154,14 @@ void Applier::sync_devices(const core::Desired &desired) {
     set_watch(desired);
     applications_.follow(desired);
     for (const auto &slave : desired.slaves) {
-        xdp_.set_soon(slave, {desired.xdp, applications_.has_rules()}, news_);
+        xdp_.set_soon(slave, wanted_xdp(desired.xdp), news_);
     }
-    filters_.carry_out(plan_filters(host_.links, device_, desired));
+    filters_.carry_out(plan_filters(host_.links, device_, desired, ports_));
 }
 
 void Applier::follow_stack() {
     if (wanted_) {
-        filters_.carry_out_if_new(plan_filters(host_.links, device_, *wanted_));
+        filters_.carry_out_if_new(plan_filters(host_.links, device_, *wanted_, ports_));
     }
 }
 

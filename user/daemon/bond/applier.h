@@ -43,15 +43,21 @@ public:
     // Publishes what was published last once more, where something that only the machine knows has changed (captures,
     // addresses, AF_XDP).
     void refresh();
+    void vouch() { lease_.vouch(); } // see Lease
     // Bond carrier, carrier watch, XDP, promiscuity and multicast lists. Failures are logged: the bond goes on.
     void sync_devices(const core::Desired &);
     // Tries an XDP policy on every slave; on refusal all are put back and the driver's error is returned.
     Task<Result<void>> try_xdp(const core::Desired &desired, XdpPolicy policy) {
-        return xdp_.set_all(desired.slaves, {policy, applications_.has_rules()});
+        return xdp_.set_all(desired.slaves, wanted_xdp(policy));
     }
 
     SlaveXdp &slave_xdp() { return xdp_; }
     const SlaveXdp &slave_xdp() const { return xdp_; }
+
+    SlaveXdp::Wanted wanted_xdp(XdpPolicy policy) const { return {policy, applications_.has_rules(), ports_}; }
+    // Whether the bond has ports; takes effect with the next publish() or refresh(), and sync_devices().
+    void set_ports(bool any) { ports_ = any; }
+    bool ports() const { return ports_; }
 
     // Whose answers count for the ARP/NS monitor; takes effect with the next publish().
     void set_own_addresses(OwnAddresses);
@@ -98,6 +104,7 @@ private:
     SlaveXdp xdp_;
     Applications applications_;
     FilterSync filters_;
+    bool ports_ = false;
     SlotSet slow_to_xsk_;
     Lease lease_;
     BypassWatch bypass_;

@@ -24,7 +24,7 @@ void BondController::adopt_chain(const std::optional<SavedChain> &saved) {
 Task<Result<void>> BondController::chain(SavedChain wanted, bool frags, std::shared_ptr<const Fd> program) {
     const auto desired = core::desired(bond_);
     const std::string old_pin = chain_ ? chain_->pin : "";
-    const SlaveXdp::Wanted xdp{desired.xdp, applier_.applications().has_rules()};
+    const auto xdp = applier_.wanted_xdp(desired.xdp);
     XB_CO_TRY_VOID(co_await applier_.slave_xdp().chain(desired.slaves, xdp, std::move(program), frags, old_pin));
     const auto &runs = applier_.slave_xdp().chained();
     wanted.id = runs->id;
@@ -39,7 +39,7 @@ Task<Result<void>> BondController::unchain() {
         co_return fail(ENOENT, name() + " has no chained XDP program");
     }
     const auto desired = core::desired(bond_);
-    const SlaveXdp::Wanted xdp{desired.xdp, applier_.applications().has_rules()};
+    const auto xdp = applier_.wanted_xdp(desired.xdp);
     (void)co_await applier_.slave_xdp().unchain(desired.slaves, xdp, chain_->pin);
     spdlog::info("{}: XDP program '{}' is chained no longer", name(), chain_->program);
     chain_.reset();

@@ -2,6 +2,7 @@
 // What requests do to a bond: its making and its end, options, address, MTU, up and down. Each is checked by the core,
 // what may sleep is done by hands, and meanwhile events go on; so what was decided before is looked at again after.
 // Enslaving and releasing are in enslave.cpp.
+#include <algorithm>
 #include <spdlog/spdlog.h>
 #include <utility>
 
@@ -84,7 +85,9 @@ Task<Result<void>> BondController::destroy() {
     if (host_.published) {
         host_.published(device_.ifindex());
     }
-    auto end = [path = path_, device = device_, pin = chain_ ? chain_->pin : std::string()](Hands::Tools &tools) {
+    auto end = [path = path_, device = device_, end_ports = ports_.ender(),
+                pin = chain_ ? chain_->pin : std::string()](Hands::Tools &tools) mutable {
+        end_ports(tools);
         if (const auto chained = path->chained()) {
             loader::remove_map_pins(pin, chained->map_ids, {});
         }
@@ -100,6 +103,28 @@ Task<Result<void>> BondController::destroy() {
         spdlog::error("{}: {}", name(), done.error().message);
     }
     co_return done;
+}
+
+bool BondController::has_address(const MacAddr &mac, std::uint32_t but) const {
+    const auto ports = ports_.saved();
+    return mac == bond_.mac || std::ranges::find(bond_.slaves, mac, &core::Slave::mac) != bond_.slaves.end() ||
+           std::ranges::any_of(ports, [&](const SavedPort &port) { return port.ifindex != but && port.mac == mac; });
+}
+
+Task<Result<void>> BondController::add_port(SavedPort wanted) {
+    const std::string port = wanted.name;
+    if (wanted.mac && has_address(*wanted.mac, wanted.ifindex)) {
+        co_return fail(EADDRINUSE, "mac " + wanted.mac->str() + ": the bond, a slave or another port has it");
+    }
+    XB_CO_TRY_VOID(co_await ports_.add(std::move(wanted)));
+    spdlog::info("{}: {} is a port", name(), port);
+    co_return co_await persist();
+}
+
+Task<Result<void>> BondController::remove_port(std::string ifname) {
+    XB_CO_TRY_VOID(co_await ports_.remove(ifname));
+    spdlog::info("{}: {} is a port no longer", name(), ifname);
+    co_return co_await persist();
 }
 
 // What the kernel may refuse is tried before the change is taken over.

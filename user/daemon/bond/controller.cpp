@@ -35,6 +35,7 @@ BondController::BondController(Host &host, core::BondState bond, BondDevice devi
           [this](std::vector<core::SlowFrame> frames) { settle(core::SlowFrames{std::move(frames)}); },
           [this] { settle(); }),
       saver_(host_.files, bond_file(host_.state_dir, bond_.name)),
+      ports_(host_, path_, [this] { ports_changed(); }),
       prober_(host_, [this](const core::Slave &slave, std::span<const std::uint8_t> frame) {
           auto sent = slow_.send_by_xsk(slave.slot, frame);
           return sent ? *sent : send_frame(host_, slave.ifindex, frame);
@@ -271,6 +272,7 @@ void BondController::on_link_changed(const sys::LinkInfo &told) {
         return;
     }
     stack_may_have_changed();
+    ports_.on_link_changed(told);
     const auto found = std::ranges::find(bond_.slaves, told.ifindex, &core::Slave::ifindex);
     if (found == bond_.slaves.end()) {
         return;
@@ -308,8 +310,15 @@ void BondController::stack_may_have_changed() {
     }
 }
 
-void BondController::ask_truth(std::uint32_t ifindex) {
-    auto back = alive_.guard([this](const sys::LinkInfo &truth) { on_truth(truth); });
+void BondController::ask_truth(std::uint32_t ifindex, int times) {
+    constexpr int enough = 5; // where messages were lost, what was told last may be wrong
+    auto back = alive_.guard([this, times](const sys::LinkInfo &truth) {
+        if (times < enough && !is_as_known(truth) && may_be_old(truth)) {
+            ask_truth(truth.ifindex, times + 1);
+        } else {
+            on_truth(truth);
+        }
+    });
     host_.hands.run(
         [ifindex, back](Hands::Tools &tools) -> Hands::Then {
             const auto truth = tools.netlink.link(ifindex);
@@ -319,6 +328,21 @@ void BondController::ask_truth(std::uint32_t ifindex) {
             return [back, truth = *truth]() mutable { back(truth); };
         },
         "look at a link");
+}
+
+bool BondController::is_as_known(const sys::LinkInfo &truth) const {
+    if (truth.ifindex == device_.ifindex()) {
+        return ((truth.flags & IFF_UP) != 0) == bond_.admin_up && truth.mac == bond_.mac && truth.mtu == bond_.mtu;
+    }
+    const auto slave = std::ranges::find(bond_.slaves, truth.ifindex, &core::Slave::ifindex);
+    return slave == bond_.slaves.end() || slave->mac == truth.mac;
+}
+
+// Hands may have looked before the bond set an address, or before the message that was read meanwhile.
+bool BondController::may_be_old(const sys::LinkInfo &truth) const {
+    const auto *told = host_.links.find(truth.ifindex);
+    return setting_ > 0 || (told != nullptr && (((told->flags ^ truth.flags) & IFF_UP) != 0 || told->mac != truth.mac ||
+                                                told->mtu != truth.mtu));
 }
 
 void BondController::on_truth(const sys::LinkInfo &truth) {
@@ -363,7 +387,23 @@ void BondController::on_resume(Time away) {
     settle(core::Resumed{away});
 }
 
+// The tables say so, and slaves let in what is for others.
+void BondController::ports_changed() {
+    if (applier_.ports() != ports_.any()) {
+        applier_.set_ports(ports_.any());
+        synced_devices_.reset();
+    }
+    settle();
+}
+
 void BondController::resync() {
+    for (const auto &port : ports_.saved()) {
+        if (const auto *link = host_.links.find(port.ifindex)) {
+            ports_.on_link_changed(*link);
+        } else {
+            on_link_gone(port.ifindex);
+        }
+    }
     if (const auto *peer = host_.links.find(device_.peer())) {
         on_link_changed(sys::LinkInfo(*peer));
     }
@@ -382,7 +422,7 @@ void BondController::resync() {
 
 SavedBondFile BondController::save() const {
     return {host_.boot_id,
-            {core::save(bond_), device_.ifindex(), device_.peer(), bond_.mtu, originals_, chain_},
+            {core::save(bond_), device_.ifindex(), device_.peer(), bond_.mtu, originals_, chain_, ports_.saved()},
             bond_.lacp ? std::optional(bond_.lacp->save()) : std::nullopt,
             host_.netns_cookie};
 }

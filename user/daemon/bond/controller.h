@@ -18,6 +18,7 @@
 #include "user/daemon/bond/link_watch.h"
 #include "user/daemon/host.h"
 #include "user/daemon/nic/slave_device.h"
+#include "user/daemon/ports/ports.h"
 #include "user/daemon/saved/bond_saver.h"
 #include "user/daemon/traffic/prober.h"
 #include "user/daemon/traffic/slow_channels.h"
@@ -47,6 +48,9 @@ public:
     // Somebody's XDP program behind xb_xdp on every slave, also on those to come: all or none.
     Task<Result<void>> chain(SavedChain, bool frags, std::shared_ptr<const Fd> program);
     Task<Result<void>> unchain(); // ENOENT: there is none
+    // A device whose frames go through the bond; the daemon has seen that it is nothing else.
+    Task<Result<void>> add_port(SavedPort);
+    Task<Result<void>> remove_port(std::string ifname);
     // Its device has this name now: pins, state and all that is shown follow.
     Task<Result<void>> follow_name(std::string name);
     // After it has been away: what the kernel took down with it is put back as far as it is ours.
@@ -75,6 +79,7 @@ public:
 
     const std::string &name() const { return bond_.name; }
     const core::BondState &core() const { return bond_; }
+    const Ports &ports() const { return ports_; }
     std::uint32_t ifindex() const { return device_.ifindex(); }
     std::uint32_t peer() const { return device_.peer(); }
     const BondDevice &device() const { return device_; }
@@ -122,8 +127,10 @@ private:
     void handle_links(core::LinksObserved); // completed by the data path's stamps
     bool may_be_down() const;
     void own_device_changed(const sys::LinkInfo &);
-    void ask_truth(std::uint32_t ifindex); // of a device that is not as the bond has it
+    void ask_truth(std::uint32_t ifindex, int times = 0); // of a device that is not as the bond has it
     void on_truth(const sys::LinkInfo &);
+    bool is_as_known(const sys::LinkInfo &) const;
+    bool may_be_old(const sys::LinkInfo &truth) const;
     void peer_is(bool up);
     Task<Result<void>> addresses_set();
     Task<Result<void>> follow_device();
@@ -133,6 +140,8 @@ private:
     Task<Result<void>> open_slave(SlaveOriginal, core::EnslavePlan, core::DeviceFacts &);
     Task<Result<void>> close_slave(core::Slave, core::ReleasePlan);
     SlaveOriginal take_original(std::uint32_t ifindex);
+    void ports_changed();
+    bool has_address(const MacAddr &, std::uint32_t but) const; // but a port
     void adopt_chain(const std::optional<SavedChain> &saved);
 
     Host &host_;
@@ -146,6 +155,7 @@ private:
     BondSaver saver_;
     std::uint64_t published_ = 0; // times
     std::optional<SavedChain> chain_;
+    Ports ports_;
     Prober prober_;
     std::deque<Work> queue_;
     bool addresses_stale_ = true;                 // own addresses may have changed since the data path was told
@@ -153,6 +163,7 @@ private:
     std::deque<core::Transition> history_;
     sys::EventLoop::Source timer_, events_, stack_timer_;
     Alive alive_;
+    int setting_ = 0;        // lists of addresses that hands have yet to set
     bool following_ = false; // follow_device() waits for its turn
     bool held_back_ = false; // losses of slaves, while the bond may be down
     bool ended_ = false;     // by destroy(): what hands still tell concerns nobody

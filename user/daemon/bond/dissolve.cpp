@@ -81,6 +81,7 @@ Result<void> dissolve(sys::Netlink &netlink, const std::filesystem::path &pin_di
         keep_first(netlink.set_up(ifindex, false));
     }
     std::vector<std::uint32_t> devices(slaves.begin(), slaves.end());
+    devices.insert(devices.end(), pinned.ports.begin(), pinned.ports.end());
     for (const auto end : {pair.ifindex, pair.peer}) {
         if (end != 0) {
             devices.push_back(end);

@@ -89,7 +89,9 @@ void BondController::set_addresses(core::Effects &&macs, core::Effects &&after) 
             list.push_back({device_.ifindex(), "its device", bond->mac, {}});
         }
     }
+    ++setting_;
     auto back = alive_.guard([this, list](core::Effects &&rest, std::size_t done) {
+        --setting_;
         settle(std::move(rest));
         if (done < list.size()) {
             settle(core::MacRefused{*list[done].slave});
@@ -121,6 +123,11 @@ void BondController::send_slow(const core::SendSlow &send) {
     if (auto sent = slow_.send(send.slot, send.bytes); !sent) {
         spdlog::debug("{}: slot {}: an LACP frame was not sent: {}", name(), send.slot, sent.error().message);
         queue_.emplace_back(core::SlowNotSent{send.slot, send.is_marker});
+        return;
+    }
+    const auto *port = bond_.lacp->port(send.slot);
+    if (!send.is_marker && port != nullptr && port->partner.has(lacp::flag::timeout)) {
+        applier_.vouch();
     }
 }
 
@@ -136,6 +143,7 @@ void BondController::announce_on(SlotId slot) {
     const bool holds = core::uses_lacp(bond_) || slot == bond_.active;
     if (const auto *slave = core::find_slave(bond_, slot); slave != nullptr && holds) {
         announce(host_, device_.ifindex(), bond_.mac, slave->ifindex, applier_.filters().unicast());
+        ports_.announce_on(slave->ifindex);
     }
 }
 

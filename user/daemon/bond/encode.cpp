@@ -107,6 +107,9 @@ xb_bank encode(const core::Desired &desired, const BankFacts &facts) {
     bank.igmp = desired.igmp;
     std::copy(desired.bond_mac.bytes.begin(), desired.bond_mac.bytes.end(), std::begin(bank.bond_mac));
     bank.flags = bank_flags(desired, facts.full_visibility);
+    if (facts.ports) {
+        bank.flags |= XB_BANK_PORTS;
+    }
     bank.how = how(desired.programs);
     for (const auto &slave : desired.slaves) {
         bank.slot[slave.slot] = encode_slave(slave, desired.bond_mac, facts);

@@ -30,6 +30,7 @@ struct BankFacts {
     SlotSet slow_to_xsk;           // an AF_XDP socket takes the slow protocols
     OwnAddresses own;              // looked at while the ARP/NS monitor is on
     std::vector<Ipv4Addr> bridges; // of bridges above the bond; looked at while the bond balances clients
+    bool ports = false;            // the bond has ports
     bool operator==(const BankFacts &) const = default;
 };
 

@@ -100,6 +100,7 @@ Task<Result<void>> BondController::open_slave(SlaveOriginal original, core::Ensl
             return tl::unexpected(done.error());
         }
         path->end_rivals();
+        path->look_at_ports(); // before frames from XDP go to a slave that takes none
         const auto truth = tools.netlink.link(original.ifindex);
         Opened opened{truth ? truth->flags : 0, observe(tools.ethtool, plan.slot, original.name)};
         return opened;
@@ -213,6 +214,10 @@ Result<void> restore_elsewhere(sys::Netlink &netlink, const sys::Elsewhere &to, 
 
 void BondController::on_link_gone(std::uint32_t ifindex, std::optional<sys::Elsewhere> moved) {
     stack_may_have_changed();
+    if (ports_.on_link_gone(ifindex, name(), moved)) {
+        persist_soon({.transitions = true});
+        return;
+    }
     const auto found = std::ranges::find(bond_.slaves, ifindex, &core::Slave::ifindex);
     if (found == bond_.slaves.end()) {
         return;
@@ -251,7 +256,8 @@ void BondController::on_link_gone(std::uint32_t ifindex, std::optional<sys::Else
 Ms BondController::mend_hooks() {
     std::vector<loader::DataPath::XdpSlave> places;
     for (const auto &slave : bond_.slaves) {
-        places.push_back({slave.slot, slave.ifindex, bond_.options.xdp, "", applier_.applications().has_rules()});
+        const auto wanted = applier_.wanted_xdp(bond_.options.xdp);
+        places.push_back({slave.slot, slave.ifindex, wanted.policy, "", wanted.needed, wanted.ports});
     }
     host_.hands.run(
         [path = path_, bond = name(), slaves = bond_.slaves, places](Hands::Tools &tools) -> Hands::Then {
@@ -259,6 +265,9 @@ Ms BondController::mend_hooks() {
                 spdlog::warn("{}: {}", bond, what);
             }
             for (const auto &what : path->mend_xdp(places)) {
+                spdlog::warn("{}: {}", bond, what);
+            }
+            for (const auto &what : path->look_at_ports()) {
                 spdlog::warn("{}: {}", bond, what);
             }
             for (const auto &slave : slaves) { // nobody tells of most settings

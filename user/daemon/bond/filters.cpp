@@ -112,7 +112,7 @@ void apply(const sys::DeviceFilter &filter, const FilterPlan &plan, bool others_
 
 } // namespace
 
-FilterPlan plan_filters(const LinkTable &links, const BondDevice &device, const core::Desired &desired) {
+FilterPlan plan_filters(const LinkTable &links, const BondDevice &device, const core::Desired &desired, bool ports) {
     FilterPlan plan;
     const auto *bond = links.find(device.ifindex());
     if (bond == nullptr) {
@@ -121,7 +121,7 @@ FilterPlan plan_filters(const LinkTable &links, const BondDevice &device, const 
     if ((bond->flags & IFF_UP) != 0) {
         plan.bond = bond->ifindex;
     }
-    const bool promisc = wants_promisc(links, *bond, device.peer());
+    const bool promisc = ports || wants_promisc(links, *bond, device.peer());
     const auto above = devices_on_top(links, device.ifindex());
     const auto vlans = vlans_of(links, *bond, above);
     const auto *master = links.find(bond->master);

@@ -35,7 +35,8 @@ struct FilterPlan {
     bool operator==(const FilterPlan &) const = default;
 };
 
-FilterPlan plan_filters(const LinkTable &, const BondDevice &, const core::Desired &);
+// `ports`: devices behind the bond have addresses that nobody has told of.
+FilterPlan plan_filters(const LinkTable &, const BondDevice &, const core::Desired &, bool ports);
 
 using AddedFilters = std::map<std::uint32_t, SlaveFilters>; // by ifindex
 

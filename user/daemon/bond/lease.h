@@ -12,6 +12,9 @@ class Lease {
 public:
     Lease(Host &host, loader::DataPath &path) : host_(host), path_(path) {}
     void set(Ms length); // 0: none. Before the bank that says XB_BANK_LEASED.
+    // An LACPDU has gone to a partner that wants them fast. Without a lease the data path stands in for the next ones
+    // when they do not come in time (`lacp.stand_in`).
+    void vouch();
 
 private:
     void renew();

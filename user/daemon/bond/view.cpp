@@ -59,6 +59,8 @@ show::BondView BondController::view() const {
     if (const auto &runs = applier_.slave_xdp().chained(); runs && chain_) {
         v.chained = show::ChainedView{runs->id, chain_->file, chain_->program, chain_->pin, runs->frags};
     }
+    v.ports = ports_.views();
+    v.ports_by_xdp = path_->forwards_by_xdp();
     for (const auto &slave : bond_.slaves) {
         auto &s = v.slaves.emplace_back(view_of(slave, desired));
         s.counters = counters.slot[slave.slot];

@@ -12,7 +12,7 @@ SlaveXdp::Job SlaveXdp::job(const core::DesiredSlave &slave, Wanted wanted) cons
     return [path = path_, slot = slave.slot, ifindex = slave.ifindex, wanted,
             name = link == nullptr ? std::string() : link->name](Hands::Tools &tools) {
         const std::string driver = name.empty() ? std::string() : tools.ethtool.driver(name);
-        return path->set_xdp({slot, ifindex, wanted.policy, driver, wanted.needed});
+        return path->set_xdp({slot, ifindex, wanted.policy, driver, wanted.needed, wanted.ports});
     };
 }
 
@@ -20,7 +20,7 @@ SlaveXdp::Places SlaveXdp::places_of(const std::vector<core::DesiredSlave> &slav
     Places places;
     for (const auto &slave : slaves) {
         const auto *link = host_.links.find(slave.ifindex);
-        places.slaves.push_back({slave.slot, slave.ifindex, wanted.policy, "", wanted.needed});
+        places.slaves.push_back({slave.slot, slave.ifindex, wanted.policy, "", wanted.needed, wanted.ports});
         places.names.push_back(link == nullptr ? std::string() : link->name);
     }
     return places;

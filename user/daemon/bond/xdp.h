@@ -26,6 +26,7 @@ public:
     struct Wanted {
         XdpPolicy policy = XdpPolicy::automatic;
         bool needed = false;
+        bool ports = false; // the bond has ports, see there, too
         bool operator==(const Wanted &) const = default;
     };
     void set_soon(const core::DesiredSlave &, Wanted, std::function<void()> changed);

@@ -10,10 +10,22 @@
 #include <spdlog/spdlog.h>
 #include <sstream>
 
+#include "user/core/options/option_table.h"
 #include "user/daemon/daemon.h"
 #include "user/daemon/requests/nics.h"
 
 namespace xbond::daemon {
+namespace {
+
+bool slaves_decide_on_address(const api::BondConfig &wanted) {
+    core::BondState bond;
+    for (const auto &option : wanted.options) {
+        (void)core::set_option(bond.options, {}, option, nullptr); // the parser has tried it
+    }
+    return core::slave_keeps_mac(bond);
+}
+
+} // namespace
 
 Result<std::string> Daemon::read_config_text() {
     std::ifstream in(*settings_.config);
@@ -131,6 +143,12 @@ Task<Result<Daemon::Wanted>> Daemon::resolve(api::Config config, Missing missing
             } else {
                 slaves.insert(slaves.end(), part.slaves.begin(), part.slaves.end());
             }
+        }
+    }
+    for (const auto &bond : wanted.config.bonds) {
+        if (bond.address && slaves_decide_on_address(bond)) {
+            wanted.notes.push_back(bond.name + ": address " + bond.address->str() +
+                                   " is not used: with fail_over_mac the slaves decide on it");
         }
     }
     for (const auto &[name, controller] : bonds_) {

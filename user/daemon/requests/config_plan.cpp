@@ -246,7 +246,8 @@ Result<Plan> Daemon::plan_change(const BondController &bond, const api::BondConf
             name, "mtu " + std::to_string(*mtu), [to = *mtu](BondController &b) { return b.set_mtu(to); },
             [from = core.mtu](BondController &b) { return b.set_mtu(from); }));
     }
-    if (wanted.address && *wanted.address != core.mac) {
+    const core::BondState target{.options = wanted_options(bond, wanted)};
+    if (wanted.address && *wanted.address != core.mac && !core::slave_keeps_mac(target)) {
         plan.push_back(on_bond(
             name, "address " + wanted.address->str(),
             [to = *wanted.address](BondController &b) { return b.set_address(to); },

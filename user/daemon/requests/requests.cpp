@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <iterator>
 #include <net/if.h>
+#include <net/if_arp.h>
 #include <nlohmann/json.hpp>
 #include <type_traits>
 
@@ -71,6 +72,9 @@ void Daemon::use_real_names(api::Request &request) const {
                     real(*asked.master);
                 }
             }
+            if constexpr (requires { asked.port; }) {
+                real(asked.port);
+            }
             if constexpr (requires { asked.slave.value(); }) {
                 if (asked.slave) {
                     real(*asked.slave);
@@ -123,6 +127,10 @@ Task<std::string> Daemon::change(api::Request request, Passed passed) {
         done = co_await xdp_attach(*attach, passed);
     } else if (const auto *detach = std::get_if<api::XdpDetach>(&request)) {
         done = co_await xdp_detach(detach->name);
+    } else if (const auto *port = std::get_if<api::PortAdd>(&request)) {
+        done = co_await port_add(*port);
+    } else if (const auto *old = std::get_if<api::PortDel>(&request)) {
+        done = co_await port_del(*old);
     }
     co_return reply(done);
 }
@@ -234,6 +242,38 @@ Task<Result<void>> Daemon::xdp_attach(api::XdpAttach request, Passed passed) {
 Task<Result<void>> Daemon::xdp_detach(std::string name) {
     XB_CO_TRY(target, bond(name));
     co_return co_await (*target)->unchain();
+}
+
+Task<Result<void>> Daemon::port_add(api::PortAdd request) {
+    XB_CO_TRY(target, bond(request.name));
+    const auto *link = host_->links.find(request.port);
+    if (link == nullptr) {
+        co_return fail(ENODEV, "Cannot find device \"" + request.port + "\"");
+    }
+    if (const auto *owner = bond_of_slave(link->name)) {
+        co_return fail(EBUSY, link->name + " is a slave of " + owner->name());
+    }
+    if (link->arp_type != ARPHRD_ETHER || host_->is_bond_device(link->ifindex)) {
+        co_return fail(EINVAL,
+                       link->name + " cannot be a port: " +
+                           (link->arp_type != ARPHRD_ETHER ? "it is no Ethernet device" : "it is a bond's own"));
+    }
+    if (link->master != 0) {
+        const auto *master = host_->links.find(link->master);
+        co_return fail(EBUSY, link->name + " is a port of " + (master == nullptr ? "something else" : master->name));
+    }
+    if (!(*target)->ports().has(link->ifindex)) {
+        XB_CO_TRY_VOID(may_be_slave((*target)->ifindex(), link->ifindex));
+    }
+    SavedPort wanted{.name = link->name, .ifindex = link->ifindex, .own = link->mac, .mac = request.mac};
+    wanted.vlan = request.vlan.value_or(0);
+    wanted.xdp = request.xdp;
+    co_return co_await (*target)->add_port(std::move(wanted));
+}
+
+Task<Result<void>> Daemon::port_del(api::PortDel request) {
+    XB_CO_TRY(target, bond(request.name));
+    co_return co_await (*target)->remove_port(request.port);
 }
 
 // What can be refused without trying is refused first; what a device refuses takes back what was done before it.

@@ -100,16 +100,29 @@ inline constexpr auto rows<SavedChain> =
     std::tuple{field("id", &SavedChain::id), field("file", &SavedChain::file), field("program", &SavedChain::program),
                field("pin", &SavedChain::pin)};
 
+template <>
+inline constexpr auto rows<SavedPort> =
+    std::tuple{field("name", &SavedPort::name),      field("ifindex", &SavedPort::ifindex),
+               field("own", &SavedPort::own),        field("mac", &SavedPort::mac),
+               field("vlan", &SavedPort::vlan),      field("xdp", &SavedPort::xdp, up_to(XdpPolicy::off)),
+               field("promisc", &SavedPort::promisc)};
+
 template <> struct Besides<SavedController> {
-    static constexpr const char *key = "chain";
+    static constexpr const char *key = "chain", *ports_key = "ports";
     static void write_into(json &j, const SavedController &bond) {
         if (bond.chain) {
             j[key] = saved::write(*bond.chain);
+        }
+        if (!bond.ports.empty()) {
+            j[ports_key] = saved::write(bond.ports);
         }
     }
     static void read_from(const json &j, SavedController &bond) {
         if (j.contains(key)) {
             bond.chain = saved::read<SavedChain>(j.at(key));
+        }
+        if (j.contains(ports_key)) {
+            bond.ports = saved::read<std::vector<SavedPort>>(j.at(ports_key));
         }
     }
 };
@@ -120,7 +133,7 @@ inline constexpr auto rows<SavedController> =
                field("peer", &SavedController::peer), field("mtu", &SavedController::mtu),
                field("originals", &SavedController::originals),
                // Not of earlier revisions.
-               unsaved(&SavedController::chain)};
+               unsaved(&SavedController::chain), unsaved(&SavedController::ports)};
 
 template <>
 inline constexpr auto rows<SavedState> =

@@ -21,12 +21,25 @@ struct SavedChain { // what people called the XDP program that is chained; what 
     bool operator==(const SavedChain &) const = default;
 };
 
+struct SavedPort { // a device whose frames go through the bond
+    std::string name;
+    std::uint32_t ifindex = 0;
+    MacAddr own; // the device's, by which it is known
+    std::optional<MacAddr> mac{};
+    std::uint16_t vlan = 0;
+    XdpPolicy xdp = XdpPolicy::automatic;
+    bool promisc = false; // made so by us
+
+    bool operator==(const SavedPort &) const = default;
+};
+
 struct SavedController { // one bond
     core::SavedBond core;
     std::uint32_t ifindex = 0, peer = 0;
     std::uint32_t mtu = 1500;
     std::vector<SlaveOriginal> originals; // also of devices in the middle of being enslaved or released
     std::optional<SavedChain> chain{};
+    std::vector<SavedPort> ports{};
 
     bool operator==(const SavedController &) const = default;
 };
