@@ -76,11 +76,17 @@ Result<void> Daemon::recover() {
     follow_names();
     clear_half_made();
     (void)at_once(take_over(By::caller, Of::all));
+    bool saved = true;
     for (auto &[name, controller] : bonds_) {
-        XB_TRY_VOID(controller->persist_now());
+        if (auto done = controller->persist_now(); !done) { // a full disk: what it was taken over from stays
+            spdlog::warn("{}: {}: the state is that of the controller before", name, done.error().message);
+            saved = false;
+        }
+    }
+    if (left_alone_.empty() && saved) {
+        forget_earlier_files(settings_.state_dir);
     }
     if (left_alone_.empty()) {
-        forget_earlier_files(settings_.state_dir);
         remove_stray_vlans();
     }
     return {};
