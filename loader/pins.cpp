@@ -2,10 +2,12 @@
 #include "loader/pins.h"
 
 #include <bpf/bpf.h>
+#include <cerrno>
 #include <cstdio>
 #include <string>
 #include <string_view>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "common/netns_cookie.h"
 #include "loader/bpf_calls.h"
@@ -37,13 +39,31 @@ std::string original_mark(const Original &was) {
            (was.up ? "_up" : "_down");
 }
 
+// Or others may take away what is in it.
+bool somebody_elses(const fs::path &existing) {
+    struct stat st {};
+    if (::lstat(existing.c_str(), &st) != 0) {
+        return false; // errno says more
+    }
+    const bool anybody_renames =
+        S_ISDIR(st.st_mode) && (st.st_mode & (S_IWGRP | S_IWOTH)) != 0 && (st.st_mode & S_ISVTX) == 0;
+    errno = EEXIST;
+    return (st.st_uid != 0 && st.st_uid != ::geteuid()) || anybody_renames;
+}
+
 } // namespace
 
 Result<void> make_pin_dir(const fs::path &dir) {
     fs::path made;
     for (const auto &part : dir) { // for root alone, whatever the umask is
         made /= part;
-        if (::mkdir(made.c_str(), 0700) != 0 && errno != EEXIST) {
+        if (::mkdir(made.c_str(), 0700) == 0) {
+            continue;
+        }
+        if (errno == EEXIST && somebody_elses(made)) {
+            return fail(EPERM, made.string() + " is not root's own: what is pinned there would not be safe");
+        }
+        if (errno != EEXIST) {
             return kernel_error(errno,
                                 "cannot make the pin directory " + dir.string() + " (is a bpffs mounted there?)");
         }

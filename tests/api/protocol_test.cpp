@@ -205,3 +205,18 @@ TEST_CASE("protocol: what would cost the square of its length is refused early")
     REQUIRE_FALSE(many_values);
     CHECK(many_values.error().message.find("more than 2048 values") != std::string::npos);
 }
+
+TEST_CASE("protocol: of a long value an error has the beginning, whatever it is made of") {
+    const std::string letters(100000, 'x');
+    std::string words;
+    for (int i = 0; i < 1000; ++i) {
+        words += "\"\xc3\xbf" + std::string(100, 'y') + "\",";
+    }
+    const auto message = [](const std::string &v) {
+        return api::parse_request(R"({"v":)" + v + R"(,"cmd":"status"})").error().message;
+    };
+    CHECK(message('"' + letters + '"') == message('"' + letters.substr(0, 60) + '"'));
+    CHECK(message('[' + words + "1]").size() < 150);
+    CHECK(message(R"({"a":)" + ('[' + words + "1]") + "}").size() < 150);
+    CHECK(message(R"(["a",{"b":[1,2]},true])").find(R"(got ["a",{"b":[1,2]},true])") != std::string::npos);
+}

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <catch2/catch.hpp>
 #include <map>
+#include <set>
 #include <utility>
 #include <variant>
 
@@ -202,6 +203,48 @@ TEST_CASE("docs/architecture.md: the layers are those of the check") {
         INFO(row);
         CHECK(std::ranges::any_of(layers, [&](const auto &layer) { return within(layer, row); }));
     }
+}
+
+namespace {
+
+// Of all tests; a macro that stands in front is none of the title.
+std::set<std::string> all_titles() {
+    const std::regex title(R"re(TEST_CASE\(\s*(?:\w+\s+)?((?:"(?:[^"\\]|\\.)*"\s*)+))re");
+    const std::regex part(R"re("((?:[^"\\]|\\.)*)")re");
+    std::set<std::string> titles;
+    for (const auto &path : sources("tests", "_test.cpp")) {
+        const auto text = file_text(path);
+        for (const auto &m : matches(text, title)) {
+            const auto parts = m[1].str();
+            std::string whole;
+            for (const auto &p : matches(parts, part)) {
+                whole += p[1].str();
+            }
+            titles.insert(whole.substr(whole.find_first_not_of(' ')));
+        }
+    }
+    for (const auto &path : sources("tests/core/scenarios", ".txt")) {
+        titles.insert("scenario " + path.parent_path().filename().string() + "/" + path.stem().string());
+    }
+    return titles;
+}
+
+} // namespace
+
+TEST_CASE("docs/tested-faults.md: each fault has a test of its own and a sibling, which are there") {
+    const auto titles = all_titles();
+    const auto page = docs::read("docs/tested-faults.md");
+    std::set<std::string> held;
+    for (const auto &m : matches(page, std::regex(R"(\n\| [^|\n]+ \| `([^`|\n]+)` \| `([^`|\n]+)` \|)"))) {
+        for (const auto &name : {m[1].str(), m[2].str()}) {
+            INFO(name);
+            CHECK(titles.contains(name));
+        }
+        CHECK(m[1].str() != m[2].str());
+        held.insert(m[1].str());
+    }
+    CHECK(held.size() >= 30);
+    CHECK(held.size() + 1 == matches(page, std::regex(R"(\n\| )")).size()); // and the head of the table
 }
 
 TEST_CASE("docs/threat-model.md: the tests that it names are there") {

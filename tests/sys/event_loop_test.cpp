@@ -6,8 +6,10 @@
 #include <string>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <system_error>
 #include <vector>
 
 #include "common/fd.h"
@@ -284,4 +286,49 @@ TEST_CASE("event loop: a turn that does not end feeds no watchdog") {
     loop.notify_ready();
     CHECK(loop.run() == 0);
     CHECK(heard.empty());
+}
+
+TEST_CASE("event loop: a suspend is told of once, before what is due after it") {
+    auto loop = make_loop();
+    Time suspended = 5s;
+    std::vector<std::string> order;
+    REQUIRE(loop.on_resume([&](Time away) { order.push_back(std::to_string(away / 1s) + " s"); },
+                           [&] { return suspended; }));
+    loop.post([&] {
+        order.emplace_back("before");
+        suspended += 90s;
+    });
+    loop.post([&] {
+        order.emplace_back("after");
+        suspended += 50ms; // what two clocks may differ by
+    });
+    loop.post([&] { loop.stop(); });
+    CHECK(loop.run() == 0);
+    CHECK(order == std::vector<std::string>{"before", "90 s", "after"});
+}
+
+TEST_CASE("event loop: the time of suspends does not grow while the machine runs") {
+    const Time before = suspended_time();
+    const auto until = now() + 20ms;
+    Time most = before;
+    while (now() < until) {
+        most = std::max(most, suspended_time());
+    }
+    CHECK(most - before < 10ms);
+}
+
+TEST_CASE("event loop: a timer that cannot be made is an error, no silence") {
+    auto loop = make_loop();
+    rlimit before{};
+    REQUIRE(::getrlimit(RLIMIT_NOFILE, &before) == 0);
+    const rlimit none{0, before.rlim_max};
+    REQUIRE(::setrlimit(RLIMIT_NOFILE, &none) == 0); // the kernel's timer is a descriptor
+    bool thrown = false;
+    try {
+        (void)loop.at(now(), [] {});
+    } catch (const std::system_error &error) {
+        thrown = error.code().value() == EMFILE;
+    }
+    REQUIRE(::setrlimit(RLIMIT_NOFILE, &before) == 0);
+    CHECK(thrown);
 }

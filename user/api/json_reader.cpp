@@ -59,9 +59,29 @@ private:
     std::vector<std::set<std::string>> keys_;
 };
 
+// As much of it as can be shown: to write all of a long text takes longer than to read it.
+ordered_json beginning(const ordered_json &value) {
+    if (value.is_string()) {
+        return value.get_ref<const std::string &>().substr(0, max_shown + 1);
+    }
+    if (!value.is_structured()) {
+        return value;
+    }
+    ordered_json some = value.is_array() ? ordered_json::array() : ordered_json::object();
+    for (auto item = value.begin(); item != value.end() && some.size() <= max_shown; ++item) {
+        if (value.is_array()) {
+            some.push_back(beginning(*item));
+        } else {
+            some.emplace(item.key().substr(0, max_shown + 1), beginning(item.value()));
+        }
+    }
+    return some;
+}
+
 } // namespace
 
-std::string shown(const ordered_json &value) {
+std::string shown(const ordered_json &whole) {
+    const ordered_json value = beginning(whole);
     std::string text = value.dump(-1, ' ', true, ordered_json::error_handler_t::replace);
     return text.size() <= max_shown ? text : text.substr(0, max_shown) + "...";
 }

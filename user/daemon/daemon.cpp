@@ -135,6 +135,15 @@ Result<int> Daemon::run() {
     loop_->on_long_turn(long_turn, [](std::string_view what, Time took) {
         spdlog::warn("a turn of the loop took {} ms: {}", std::chrono::duration_cast<Ms>(took).count(), what);
     });
+    const auto watched = loop_->on_resume([this](Time away) {
+        spdlog::warn("the machine was suspended for {} ms", std::chrono::duration_cast<Ms>(away).count());
+        for (auto &[name, controller] : bonds_) {
+            controller->on_resume(away);
+        }
+    });
+    if (!watched) {
+        spdlog::warn("{}: the end of a suspend is noticed late", watched.error().message);
+    }
     // LACP and probes keep time on a busy host, too. Only this thread: the others have begun, and may wait.
     constexpr int ahead = -15;
     (void)::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), ahead);

@@ -1,17 +1,12 @@
 // SPDX-License-Identifier: MIT
 // xbondd: one per network namespace, in the foreground.
 #include <CLI/CLI.hpp>
-#include <algorithm>
-#include <array>
-#include <linux/capability.h>
 #include <spdlog/spdlog.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #include "user/daemon/daemon.h"
 #include "user/daemon/log.h"
+#include "user/daemon/rights.h"
 #include "user/sys/netns.h"
 
 namespace {
@@ -30,35 +25,6 @@ void take_all_descriptors() {
         limit.rlim_cur = limit.rlim_max;
         (void)::setrlimit(RLIMIT_NOFILE, &limit);
     }
-}
-
-// What a controller needs of root's rights, and nothing else; before any thread is started. CAP_SYS_ADMIN: programs and
-// maps are found again by their ids, and devices that were moved away in other network namespaces (with
-// CAP_SYS_PTRACE). CAP_IPC_LOCK: memory of AF_XDP sockets. CAP_DAC_READ_SEARCH: a config file that is not root's.
-void drop_rights() {
-    constexpr std::array kept{CAP_NET_ADMIN, CAP_NET_RAW,    CAP_BPF,      CAP_PERFMON,        CAP_SYS_ADMIN,
-                              CAP_SYS_NICE,  CAP_SYS_PTRACE, CAP_IPC_LOCK, CAP_DAC_READ_SEARCH};
-    std::array<__user_cap_data_struct, _LINUX_CAPABILITY_U32S_3> rights{};
-    __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
-    if (::syscall(SYS_capget, &header, rights.data()) != 0) {
-        return;
-    }
-    std::array<std::uint32_t, _LINUX_CAPABILITY_U32S_3> mask{};
-    for (const auto one : kept) {
-        mask.at(CAP_TO_INDEX(one)) |= CAP_TO_MASK(one);
-    }
-    for (int one = 0; one <= CAP_LAST_CAP; ++one) {
-        if (std::ranges::find(kept, one) == kept.end()) {
-            (void)::prctl(PR_CAPBSET_DROP, one, 0, 0, 0); // of what it might start; EINVAL: an older kernel
-        }
-    }
-    for (std::size_t i = 0; i < rights.size(); ++i) {
-        rights.at(i).effective &= mask.at(i);
-        rights.at(i).permitted &= mask.at(i);
-        rights.at(i).inheritable = 0;
-    }
-    (void)::syscall(SYS_capset, &header, rights.data());
-    (void)::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 }
 
 int report(const xbond::Error &error) {
@@ -101,7 +67,10 @@ int main(int argc, char **argv) {
     if (!mounted) {
         return report(mounted.error());
     }
-    drop_rights(); // what is mounted is mounted, and descriptors are ours
+    xbond::daemon::drop_rights();                      // what is mounted is mounted, and descriptors are ours
+    if (auto done = xbond::daemon::confine(); !done) { // a kernel without seccomp
+        spdlog::warn("{}: what it needs no more is not refused to it", done.error().message);
+    }
     settings.netns = *netns;
     settings.bpffs = *mounted;
     settings.socket = wanted_socket.value_or(xbond::sys::default_socket(*netns));

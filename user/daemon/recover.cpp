@@ -52,6 +52,19 @@ Result<void> at_once(Task<Result<void>> task) {
     return result;
 }
 
+void move_aside(const std::filesystem::path &directory) {
+    auto aside = directory.string() + "_not_ours";
+    std::error_code error;
+    if (std::filesystem::exists(std::filesystem::symlink_status(aside, error))) {
+        aside += std::to_string(sys::now().count()); // nobody has guessed it
+    }
+    std::filesystem::rename(directory, aside, error);
+    if (!error) {
+        spdlog::error("{} was not made by root, or others may write in it: it is {} now, and nothing in it was used",
+                      directory.string(), aside);
+    }
+}
+
 } // namespace
 
 Result<void> Daemon::recover() {
@@ -63,11 +76,17 @@ Result<void> Daemon::recover() {
     follow_names();
     clear_half_made();
     (void)at_once(take_over(By::caller, Of::all));
+    bool saved = true;
     for (auto &[name, controller] : bonds_) {
-        XB_TRY_VOID(controller->persist_now());
+        if (auto done = controller->persist_now(); !done) { // a full disk: what it was taken over from stays
+            spdlog::warn("{}: {}: the state is that of the controller before", name, done.error().message);
+            saved = false;
+        }
+    }
+    if (left_alone_.empty() && saved) {
+        forget_earlier_files(settings_.state_dir);
     }
     if (left_alone_.empty()) {
-        forget_earlier_files(settings_.state_dir);
         remove_stray_vlans();
     }
     return {};
@@ -83,25 +102,21 @@ void Daemon::remove_stray_vlans() {
 }
 
 // In a bpffs that was mounted with the kernel's own mode anybody may have been first: what is not ours makes room, and
-// is believed in nothing.
+// is believed in nothing. Who is quick may be first again: the directories are made at once, and if need be once more.
 Result<void> Daemon::own_pin_root() {
+    constexpr int patience = 100;
+    const bool anybody_may = sys::others_may_write(settings_.bpffs);
     for (const auto &directory : {host_->pin_root.parent_path(), host_->pin_root}) {
-        std::error_code error;
-        if (std::filesystem::symlink_status(directory, error).type() == std::filesystem::file_type::not_found ||
-            sys::make_private(directory, 0700)) {
-            continue;
+        bool ours = !anybody_may && !std::filesystem::exists(std::filesystem::symlink_status(directory));
+        for (int tries = 0; !ours; ++tries) {
+            ours = sys::make_private(directory, 0700).has_value();
+            if (!ours && tries == patience) {
+                return fail(EPERM, directory.string() + " is not root's own, and comes back whenever it is moved");
+            }
+            if (!ours) {
+                move_aside(directory);
+            }
         }
-        auto aside = directory.string() + "_not_ours";
-        for (int n = 2; std::filesystem::exists(std::filesystem::symlink_status(aside)); ++n) {
-            aside = directory.string() + "_not_ours" + std::to_string(n);
-        }
-        std::filesystem::rename(directory, aside, error);
-        if (error) {
-            return fail(error.value(),
-                        directory.string() + " is not root's own, and cannot be moved: " + error.message());
-        }
-        spdlog::error("{} was not made by root, or others may write in it: it is {} now, and nothing in it was used",
-                      directory.string(), aside);
     }
     return {};
 }

@@ -59,6 +59,11 @@ Result<void> check_private(const fs::path &directory) {
     return {};
 }
 
+bool others_may_write(const fs::path &directory) {
+    struct stat st {};
+    return ::stat(directory.c_str(), &st) == 0 && (st.st_mode & (S_IWGRP | S_IWOTH)) != 0;
+}
+
 Result<void> make_private(const fs::path &directory, mode_t mode) {
     XB_TRY_VOID(make_directories(directory.parent_path()));
     XB_TRY_VOID(make_directories(directory, mode));

@@ -18,6 +18,8 @@ Result<void> make_directories(const std::filesystem::path &, mode_t mode = 0755)
 // not there.
 Result<void> check_private(const std::filesystem::path &directory);
 
+bool others_may_write(const std::filesystem::path &directory);
+
 // Makes it, with this mode; one that belongs to this process's user but lets others write is closed to them. EPERM,
 // ENOTDIR: somebody else's, or a symlink.
 Result<void> make_private(const std::filesystem::path &directory, mode_t mode);

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: MIT
 #include "user/sys/event_loop.h"
 
+#include <algorithm>
 #include <deque>
 #include <exception>
+#include <limits>
 #include <mutex>
 #include <pthread.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/timerfd.h>
 #include <system_error>
 #include <systemd/sd-daemon.h>
 #include <systemd/sd-event.h>
@@ -17,10 +20,33 @@
 
 namespace xbond::sys {
 
-Time now() {
+namespace {
+
+constexpr Time shortest_suspend = Ms(100);
+
+Time read_clock(clockid_t clock) {
     timespec ts{};
-    ::clock_gettime(CLOCK_MONOTONIC, &ts);
+    ::clock_gettime(clock, &ts);
     return std::chrono::seconds(ts.tv_sec) + std::chrono::nanoseconds(ts.tv_nsec);
+}
+
+// Readable when CLOCK_REALTIME jumps, which it does at a resume.
+Fd clock_jumps() {
+    Fd fd(::timerfd_create(CLOCK_REALTIME, TFD_CLOEXEC | TFD_NONBLOCK));
+    const itimerspec never{{}, {std::numeric_limits<std::int32_t>::max(), 0}};
+    const bool armed =
+        fd && ::timerfd_settime(fd.get(), TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, &never, nullptr) == 0;
+    return armed ? std::move(fd) : Fd();
+}
+
+} // namespace
+
+Time now() { return read_clock(CLOCK_MONOTONIC); }
+
+// What passes between the two readings makes it less.
+Time suspended_time() {
+    const Time since_boot = read_clock(CLOCK_BOOTTIME);
+    return since_boot - now();
 }
 
 struct EventLoop::Impl {
@@ -38,12 +64,18 @@ struct EventLoop::Impl {
     Durations turns;
     Time long_turn = Time::max();
     std::function<void(std::string_view, Time)> tell_long_turn;
+    std::function<Time()> suspended; // none: nobody asks
+    Time suspended_before{};
+    std::function<void(Time)> tell_resume;
+    Fd jumps;
+    Source jumps_source;
 
     Impl() = default;
     Impl(const Impl &) = delete;
     Impl &operator=(const Impl &) = delete;
     ~Impl() {
         wake_source = {};
+        jumps_source = {};
         sd_event_unref(event);
     }
 
@@ -68,6 +100,13 @@ struct EventLoop::Impl {
     void turn_began() {
         what.reset();
         began = now();
+    }
+    void look_for_resume() {
+        const Time away = suspended ? suspended() - suspended_before : Time{};
+        if (away >= shortest_suspend) {
+            suspended_before += away;
+            tell_resume(away);
+        }
     }
     void turn_ended(std::string_view source) {
         const Time took = now() - began;
@@ -107,6 +146,7 @@ struct EventLoop::Source::Impl {
         const auto callback = static_cast<Impl *>(userdata)->callback;
         callback->loop->turn_began();
         try {
+            callback->loop->look_for_resume();
             callback->call(events);
         } catch (...) {
             callback->loop->error = std::current_exception();
@@ -208,6 +248,23 @@ const Durations &EventLoop::turns() const { return impl_->turns; }
 void EventLoop::on_long_turn(Time limit, std::function<void(std::string_view, Time)> tell) {
     impl_->long_turn = limit;
     impl_->tell_long_turn = std::move(tell);
+}
+
+// After an error it is told of all the same, in a turn that comes for another reason.
+Result<void> EventLoop::on_resume(std::function<void(Time)> tell, std::function<Time()> suspended) {
+    Impl &core = *impl_;
+    core.suspended = std::move(suspended);
+    core.suspended_before = std::max({core.suspended(), core.suspended(), core.suspended()});
+    core.tell_resume = std::move(tell);
+    core.jumps = clock_jumps();
+    core.jumps_source = on_readable(
+        core.jumps.get(),
+        [&core] {
+            std::uint64_t times = 0;
+            (void)!::read(core.jumps.get(), &times, sizeof times); // ECANCELED: it has jumped
+        },
+        "clock");
+    return core.jumps_source ? Result<void>() : fail_errno("cannot watch the clock");
 }
 
 int EventLoop::run() {

@@ -17,7 +17,8 @@
 
 namespace xbond::sys {
 
-Time now(); // CLOCK_MONOTONIC
+Time now();            // CLOCK_MONOTONIC: it stands still while the machine is suspended
+Time suspended_time(); // since boot, in all; not more than that
 
 class EventLoop {
 public:
@@ -57,6 +58,9 @@ public:
     const Durations &turns() const;
     // Tells of every turn that took longer than `limit`, after it.
     void on_long_turn(Time limit, std::function<void(std::string_view what, Time took)>);
+
+    // Tells of a suspend of at least 100 ms, before anything else of the turn that comes first after it.
+    Result<void> on_resume(std::function<void(Time away)>, std::function<Time()> suspended = suspended_time);
 
     int run();               // until stop(); may be called again afterwards
     void stop(int code = 0); // returns from run() after the callback at hand

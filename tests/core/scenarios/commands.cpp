@@ -68,6 +68,7 @@ const std::map<std::string, World::Verb> &World::verbs() {
         {"end", {&World::end, 0}},               // the controller ends as it should; then as after "stop"
         {"stop", {&World::stop, 0}},             // the controller is gone, the data path goes on
         {"start", {&World::start, 0}},           // a successor goes on from what was saved
+        {"sleep", {&World::sleep, 1}},           // for a time: its machine is suspended
         {"quiet", {&World::quiet, 0}},           // nothing of this bond is told
         {"hide", {&World::hide, 1}},             // MACHINE...: no transitions of these
         {"show", {&World::show, 0}},             // the bond and its slaves as they are
@@ -231,6 +232,19 @@ void World::start(Bond &bond, const Words &) {
         lab.handle(core::SlowFrames{});
     }
     lab.handle(lab.observe());
+}
+
+// As after "stop", but its clock stands still, and the controller is the same.
+void World::sleep(Bond &bond, const Words &words) {
+    bond.stopped = true;
+    const Time from = now_;
+    walk(now_ + length_of(words[0]));
+    bond.slept += now_ - from;
+    bond.stopped = false;
+    bond.lab.now = clock(bond);
+    bond.lab.handle(bond.lab.observe());
+    settle();
+    bond.lab.handle(core::Resumed{now_ - from});
 }
 
 void World::quiet(Bond &bond, const Words &) { bond.quiet = true; }

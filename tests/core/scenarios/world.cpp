@@ -9,7 +9,11 @@ namespace {
 
 constexpr Time lab_start = Ms(1000); // of Lab's clock
 
-Time time_of(const std::string &text) {
+std::string end_of(const Bond &bond, const std::string &slave) { return bond.name + "." + slave; }
+
+} // namespace
+
+Time length_of(const std::string &text) {
     std::size_t end = 0;
     const auto value = std::stoll(text, &end);
     const std::string unit = text.substr(end);
@@ -18,10 +22,6 @@ Time time_of(const std::string &text) {
     }
     return unit == "s" ? Time(std::chrono::seconds(value)) : Time(Ms(value));
 }
-
-std::string end_of(const Bond &bond, const std::string &slave) { return bond.name + "." + slave; }
-
-} // namespace
 
 void World::run(const Command &command) {
     Words words = command.words;
@@ -43,9 +43,9 @@ void World::run(const Command &command) {
     } else if (verb == "forget") { // what led here is not what the scenario is about
         told_.clear();
     } else if (verb == "wait") {
-        walk(now_ + time_of(words.at(0)));
+        walk(now_ + length_of(words.at(0)));
     } else if (verb == "at") {
-        walk(time_of(words.at(0)));
+        walk(length_of(words.at(0)));
     } else {
         const auto found = verbs().find(verb);
         if (found == verbs().end()) {
@@ -80,7 +80,7 @@ void World::make_bond(Words words) {
     }
     bonds_.push_back(std::make_unique<Bond>(name, options, !mac));
     Bond &bond = *bonds_.back();
-    bond.lab.now = lab_start + now_;
+    bond.lab.now = clock(bond);
     bond.lab.bond.name = name;
     bond.lab.bond.mac = mac.value_or(bond.lab.bond.mac);
     bond.lab.handle(core::BondAdmin{true});
@@ -114,30 +114,34 @@ void World::walk(Time until) {
         std::optional<Time> next;
         for (const auto &bond : bonds_) {
             const auto due = bond->stopped ? std::nullopt : core::deadline(bond->lab.bond);
-            next = due && (!next || *due < *next) ? due : next;
+            const auto when = due ? std::optional(time_of(*bond, *due)) : std::nullopt;
+            next = when && (!next || *when < *next) ? when : next;
         }
-        if (!next || *next - lab_start > until) {
+        if (!next || *next > until) {
             break;
         }
-        at_once = *next - lab_start > now_ ? 0 : at_once + 1;
+        at_once = *next > now_ ? 0 : at_once + 1;
         if (at_once > too_many) {
             throw std::logic_error("a deadline that does not pass");
         }
-        now_ = std::max(now_, *next - lab_start);
+        now_ = std::max(now_, *next);
         for (const auto &bond : bonds_) {
             serve(*bond);
         }
     }
     now_ = until;
     for (const auto &bond : bonds_) {
-        bond->lab.now = lab_start + now_;
+        bond->lab.now = clock(*bond);
     }
 }
+
+Time World::clock(const Bond &bond) const { return lab_start + now_ - bond.slept; }
+Time World::time_of(const Bond &bond, Time when) const { return when - lab_start + bond.slept; }
 
 // In the daemon's order: what waits on the slow channels counts before any deadline does.
 void World::serve(Bond &bond) {
     Lab &lab = bond.lab;
-    lab.now = lab_start + now_;
+    lab.now = clock(bond);
     if (bond.stopped) {
         return;
     }
@@ -160,7 +164,7 @@ void World::settle() {
     while (!quiet) {
         quiet = true;
         for (const auto &bond : bonds_) {
-            bond->lab.now = lab_start + now_;
+            bond->lab.now = clock(*bond);
             quiet = !drain(*bond) && quiet;
         }
         for (const auto &bond : bonds_) {
@@ -178,7 +182,7 @@ bool World::drain(Bond &bond) {
     for (const auto &[when, effect] : std::exchange(bond.lab.log, {})) {
         const auto *mac = std::get_if<core::SetSlaveMac>(&effect);
         const bool is_mac = mac != nullptr || std::holds_alternative<core::SetBondMac>(effect);
-        if (tell(bond, effect, when - lab_start) && is_mac) {
+        if (tell(bond, effect, time_of(bond, when)) && is_mac) {
             if (refused) {
                 told_.back().text += " - not tried";
             } else if (mac != nullptr && bond.refuses.count({bond.teller.name(mac->slot), mac->mac}) != 0) {
@@ -229,7 +233,7 @@ void World::send(Bond &bond, const core::SendSlow &frame) {
 void World::receive(Bond &bond, const std::string &slave, wire::Frame bytes) {
     const core::Slave *there = core::find_slave(bond.lab.bond, std::string_view(slave));
     if (there != nullptr && bond.lab.has_carrier(slave) && !bond.stopped) {
-        bond.inbox.push_back({there->slot, std::move(bytes), lab_start + now_});
+        bond.inbox.push_back({there->slot, std::move(bytes), clock(bond)});
     }
 }
 

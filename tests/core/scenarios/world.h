@@ -23,6 +23,8 @@ namespace xbond::test::scenario {
 
 using Words = std::vector<std::string>;
 
+Time length_of(const std::string &text); // "300ms", "60s"
+
 struct Bond {
     Bond(std::string name_given, const OptionList &options, bool mac_is_random)
         : name(std::move(name_given)), lab(options, mac_is_random, false), teller(lab.bond) {}
@@ -32,6 +34,7 @@ struct Bond {
     Teller teller;
     bool quiet = false;
     bool stopped = false; // its controller is away: it does nothing, and hears nothing
+    Time slept{};         // in all: its clock stood still meanwhile
     std::vector<core::SlowFrame> inbox;
     std::set<std::pair<std::string, MacAddr>> refuses; // slaves, and the addresses that they do not take
     std::map<std::string, lacp::PortInfo> partners;    // written by hand, of a slave
@@ -76,14 +79,17 @@ private:
     void stop(Bond &, const Words &);
     void end(Bond &, const Words &);
     void start(Bond &, const Words &);
+    void sleep(Bond &, const Words &);
     void quiet(Bond &, const Words &);
     void hide(Bond &, const Words &);
     void show(Bond &, const Words &);
 
     Bond &find(const std::string &name);
-    void serve(Bond &); // what is due
-    void settle();      // what has been done is told, and frames go where they are sent
-    bool drain(Bond &); // true if the bond was told something
+    Time clock(const Bond &) const;         // what it takes `now_` for
+    Time time_of(const Bond &, Time) const; // of its clock, in the world's
+    void serve(Bond &);                     // what is due
+    void settle();                          // what has been done is told, and frames go where they are sent
+    bool drain(Bond &);                     // true if the bond was told something
     bool tell(Bond &, const core::Effect &, Time when);
     void receive(Bond &, const std::string &slave, wire::Frame);
     void send(Bond &, const core::SendSlow &);

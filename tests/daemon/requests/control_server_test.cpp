@@ -18,17 +18,14 @@
 #include <nlohmann/json.hpp>
 
 #include "loader/bpf_calls.h"
+#include "tests/daemon/requests/control_lab.h"
 #include "user/daemon/requests/control_server.h"
 
 using namespace xbond;
 using namespace xbond::daemon;
+using namespace xbond::daemon::test;
 
 namespace {
-
-const std::string read_request = R"({"v":1,"cmd":"status"})"
-                                 "\n";
-const std::string write_request = R"({"v":1,"cmd":"link.del","name":"bond0"})"
-                                  "\n";
 
 Fd some_program() {
     std::array<bpf_insn, 2> code{};
@@ -37,89 +34,6 @@ Fd some_program() {
     code[1].code = BPF_JMP | BPF_EXIT;
     return Fd(bpf_prog_load(BPF_PROG_TYPE_XDP, "some", "GPL", code.data(), code.size(), nullptr));
 }
-
-struct Fixture {
-    std::filesystem::path dir;
-    sys::EventLoop loop = *sys::EventLoop::create();
-    std::unique_ptr<ControlServer> server;
-    int handled = 0;
-    bool later = false; // replies are kept instead of given
-    std::vector<ControlServer::Reply> kept;
-    Fd passed; // with the last request
-
-    Fixture() {
-        std::string name = (std::filesystem::temp_directory_path() / "xbond-control-XXXXXX").string();
-        dir = ::mkdtemp(name.data());
-        ::chmod(dir.c_str(), 0755);
-        server = *ControlServer::listen(
-            loop, dir / "control", [this](const api::Request &, Fd passed, const ControlServer::Reply &reply) {
-                ++handled;
-                this->passed = std::move(passed);
-                later ? void(kept.push_back(reply)) : reply(api::encode_ok(nlohmann::json::object()));
-            });
-    }
-    ~Fixture() {
-        server.reset();
-        std::filesystem::remove_all(dir);
-    }
-
-    // A child inherits the locks that other threads hold at that moment, the allocator's among them.
-    pid_t fork() const {
-        REQUIRE(server->drain(Ms(10000)));
-        return ::fork();
-    }
-
-    // A child with the given identity sends `text`; its exit code is the errno of the reply, 0 for ok.
-    int ask_as(uid_t uid, gid_t gid, const std::string &text, std::vector<int> beside = {}) {
-        const pid_t child = fork();
-        if (child == 0) {
-            if (uid != 0 &&
-                (::setgroups(0, nullptr) != 0 || ::setresgid(gid, gid, gid) != 0 || ::setresuid(uid, uid, uid) != 0)) {
-                ::_exit(201);
-            }
-            auto fd = sys::connect_unix(dir / "control");
-            if (!fd) {
-                ::_exit(202);
-            }
-            const auto answer = [&]() -> int {
-                std::string line;
-                for (char c = 0; ::read(fd->get(), &c, 1) == 1 && c != '\n';) {
-                    line += c;
-                }
-                auto reply = api::parse_reply(line);
-                return reply ? 0 : reply.error().code;
-            };
-            if (!beside.empty()) { // descriptors are taken from those who have had an answer
-                (void)sys::send_with(fd->get(),
-                                     R"({"v":1})"
-                                     "\n",
-                                     {});
-                (void)answer();
-            }
-            if (beside.empty()) {
-                (void)!::write(fd->get(), text.data(), text.size());
-            } else if (sys::send_with(fd->get(), text, beside) < 0) {
-                ::_exit(203);
-            }
-            if (!beside.empty() && text.find('\n') == std::string::npos) {
-                ::shutdown(fd->get(), SHUT_WR);
-            }
-            ::_exit(answer());
-        }
-        int status = -1;
-        auto poll = sys::EventLoop::Source();
-        std::function<void()> look = [&] {
-            if (::waitpid(child, &status, WNOHANG) == child) {
-                loop.stop();
-                return;
-            }
-            poll = loop.at(sys::now() + Ms(1), look);
-        };
-        look();
-        loop.run();
-        return WEXITSTATUS(status);
-    }
-};
 
 } // namespace
 

@@ -170,12 +170,13 @@ SyscallFault::~SyscallFault() {
     tracer_.join();
 }
 
-void SyscallFault::count() { arm(SIZE_MAX, 0); }
+void SyscallFault::count() { arm({}, 0); } // no call is called nothing
 
-void SyscallFault::arm(std::size_t nth, int how) {
+void SyscallFault::arm(const Point &point, int how) {
     const std::lock_guard held(lock_);
     points_.clear();
-    nth_ = nth;
+    seen_.clear();
+    armed_ = point;
     how_ = how;
     counting_ = true;
     met_ = false;
@@ -273,13 +274,13 @@ void SyscallFault::at_call(pid_t thread) {
     const std::lock_guard held(lock_);
     Arguments arg{};
     std::copy_n(info.entry.args, arg.size(), arg.begin());
-    const auto point = counting_ ? point_of(thread, info.entry.nr, arg) : std::nullopt;
+    auto point = counting_ ? point_of(thread, info.entry.nr, arg) : std::nullopt;
     if (!point) {
         return;
     }
-    const bool is_it = points_.size() == nth_;
+    point->nth = seen_[point->what]++;
     points_.push_back(*point);
-    if (!is_it) {
+    if (point->what != armed_.what || point->nth != armed_.nth) {
         return;
     }
     met_ = true;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Lets one call of a process fail, or kills it there: which of those that can fail for good reason, counted from the
-// moment it is armed. By ptrace, so that nothing in the program knows of it.
+// Lets one call of a process fail, or kills it there: the nth of a kind of those that can fail for good reason, counted
+// from the moment it is armed. By ptrace, so that nothing in the program knows of it.
 #pragma once
 
 #include <array>
@@ -23,13 +23,15 @@ public:
     SyscallFault &operator=(const SyscallFault &) = delete;
 
     struct Point {
-        std::string what;        // "bpf command 28", "sendto netlink 16", "rename"
+        std::string what;        // "bpf command 28", "netlink 16", "rename"
         std::vector<int> errnos; // with which it may fail
+        std::size_t nth = 0;     // of those that are called so, from 0: threads meet differently each time, and which
+                                 // call is the nth of all says little
     };
     static constexpr int kill = -1; // instead of an errno
 
-    void count();                       // from here on
-    void arm(std::size_t nth, int how); // the nth call from here on, from 0
+    void count(); // from here on
+    void arm(const Point &, int how);
     // Since then: all points, in order. The one that was armed is among them if it has been met.
     std::vector<Point> disarm();
     bool met() const;
@@ -48,8 +50,9 @@ private:
     std::map<pid_t, Thread> threads_; // the tracer's own
     mutable std::mutex lock_;
     std::vector<Point> points_;
+    std::map<std::string, std::size_t> seen_; // of each kind
     bool counting_ = false, met_ = false, stop_ = false, ready_ = false;
-    std::size_t nth_ = SIZE_MAX;
+    Point armed_;
     int how_ = 0;
     std::thread tracer_;
 };

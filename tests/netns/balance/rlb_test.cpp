@@ -236,3 +236,22 @@ TEST_CASE("balance-tlb with the ARP monitor: a neighbour that was asked from the
     CHECK(bond.count(numbered(1)) == 0);
     CHECK(bond.count(numbered(2)) == 0);
 }
+
+TEST_CASE("mode 6: a storm of clients that take each other's places stays within the table, and holds nobody up") {
+    Lab lab(Kind::wires, 2);
+    lab.make_bond("mode balance-alb");
+    const Injector bond(lab.ns(), "bond0");
+    const MacAddr mac = lab.status().mac;
+    constexpr std::size_t places = 256;
+    for (int n = 0; n < 3000; ++n) {
+        const std::string ip = "10.98." + std::to_string(n / 250) + "." + std::to_string(n % 250 + 1);
+        bond.send(Packet(test_mac(7), mac).arp_reply(mac, bond_ip, test_mac(7), ip).build());
+    }
+    std::size_t clients = 0;
+    CHECK(wait_until([&] { return (clients = clients_of(lab).size()) > places / 2; }));
+    CHECK(clients <= places);
+    CHECK(lab.cli()("-j status").ok());
+    lab.host().cut(0); // those that are there are told, and there are not more
+    CHECK(lab.wait_active("e1"));
+    CHECK(clients_of(lab).size() <= places);
+}

@@ -10,7 +10,6 @@
 #include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
-#include <random>
 #include <sstream>
 
 #include "tests/harness/trouble/syscall_fault.h"
@@ -31,6 +30,7 @@ constexpr unsigned one_in = 1;
 #define XB_FAULTS ""
 constexpr unsigned one_in = 10;
 #endif
+constexpr unsigned seed = 13;
 
 // All of the host that a bond of two slaves touches.
 std::string state_of(Lab &lab) {
@@ -114,21 +114,31 @@ const std::vector<Operation> operations{
 };
 
 struct Fault {
-    std::size_t nth;
+    SyscallFault::Point where;
     int how;
-    std::string what;
+    std::string text;
 };
 
-std::vector<Fault> faults_of(const std::vector<SyscallFault::Point> &points, std::mt19937 &random) {
+// The same part every time, whatever else is there: by what it is, not by its place in the list.
+bool falls_on(const std::string &operation, const Fault &fault, unsigned one_of) {
+    std::uint64_t hash = 14695981039346656037U ^ seed; // FNV-1a
+    for (const char byte : operation + " " + fault.text) {
+        hash = (hash ^ static_cast<unsigned char>(byte)) * 1099511628211U;
+    }
+    return (hash >> 32) % one_of == 0;
+}
+
+std::vector<Fault> faults_of(const std::string &operation, const std::vector<SyscallFault::Point> &points,
+                             unsigned one_of = one_in) {
     std::vector<Fault> all;
-    for (std::size_t n = 0; n < points.size(); ++n) {
-        all.push_back({n, SyscallFault::kill, "killed at " + std::to_string(n) + ", " + points[n].what});
-        for (const int code : points[n].errnos) {
-            all.push_back(
-                {n, code, std::string(strerrorname_np(code)) + " at " + std::to_string(n) + ", " + points[n].what});
+    for (const auto &point : points) {
+        const std::string call = point.what + ", call " + std::to_string(point.nth);
+        all.push_back({point, SyscallFault::kill, "killed at " + call});
+        for (const int code : point.errnos) {
+            all.push_back({point, code, std::string(strerrorname_np(code)) + " at " + call});
         }
     }
-    std::erase_if(all, [&](const Fault &) { return random() % one_in != 0; });
+    std::erase_if(all, [&](const Fault &fault) { return !falls_on(operation, fault, one_of); });
     return all;
 }
 
@@ -136,7 +146,7 @@ class Trial {
 public:
     explicit Trial(Lab &lab) : lab_(lab) {}
 
-    void run(const Operation &operation, std::mt19937 &random) {
+    void run(const Operation &operation) {
         operation.prepare(lab_);
         old_ = state_of(lab_);
         fault_ = std::make_unique<SyscallFault>(lab_.daemon().pid());
@@ -146,7 +156,7 @@ public:
         new_ = state_of(lab_);
         REQUIRE(old_ != new_);
         back(operation);
-        for (const auto &fault : faults_of(points, random)) {
+        for (const auto &fault : faults_of(operation.name, points)) {
             inject(operation, fault);
         }
         std::cout << operation.name << ": " << points.size() << " calls, " << tried_ << " faults tried so far\n";
@@ -156,8 +166,8 @@ public:
 
 private:
     void inject(const Operation &operation, const Fault &fault) {
-        INFO(operation.name << ": " << fault.what);
-        fault_->arm(fault.nth, fault.how);
+        INFO(operation.name << ": " << fault.text);
+        fault_->arm(fault.where, fault.how);
         const auto done = operation.perform(lab_);
         (void)fault_->disarm();
         ++tried_;
@@ -243,10 +253,9 @@ TEST_CASE(XB_FAULTS "faults: a change is done whole or not at all, whichever cal
     Lab lab(Kind::wires, 2);
     const auto untouched = state_of(lab);
     const auto mac = lab.ns().mac("e0");
-    std::mt19937 random(13); // NOLINT: the same faults every time
     Trial trial(lab);
     for (const auto &operation : operations) {
-        trial.run(operation, random);
+        trial.run(operation);
         (void)lab.cli()("link del bond0");
         REQUIRE(state_of(lab) == untouched);
     }
@@ -265,24 +274,22 @@ TEST_CASE(XB_FAULTS "faults: a bond is adopted or goes on as it was, whichever c
     lab.cli().ok("link set bond0 up");
     REQUIRE(lab.wait_link("e1", "up"));
     const auto whole = state_of(lab);
-    std::mt19937 random(14); // NOLINT: the same faults every time
-    const auto start = [&](std::size_t nth, int how) {
+    const auto start = [&](const SyscallFault::Point &where, int how) {
         if (lab.daemon().running()) {
             lab.daemon().kill9();
         }
         std::unique_ptr<SyscallFault> fault;
         (void)lab.daemon().start_watched([&](pid_t pid) {
             fault = std::make_unique<SyscallFault>(pid);
-            fault->arm(nth, how);
+            fault->arm(where, how);
         });
         return fault->disarm();
     };
-    auto faults = faults_of(start(SIZE_MAX, 0), random);
-    std::erase_if(faults, [&](const Fault &) { return one_in > 1 && random() % 4 != 0; }); // a second each
+    const auto faults = faults_of("start", start({}, 0), one_in > 1 ? one_in * 4 : 1); // a second each
     REQUIRE(wait_until([&] { return state_of(lab) == whole; }));
     for (const auto &fault : faults) {
-        INFO(fault.what);
-        (void)start(fault.nth, fault.how);
+        INFO(fault.text);
+        (void)start(fault.where, fault.how);
         const bool forwards = [&] {
             const Wires wires(lab, 2);
             Injector(lab.ns(), "bond0").send(udp_frame(0));

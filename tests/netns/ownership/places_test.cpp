@@ -62,6 +62,51 @@ TEST_CASE("places: directories for pins that somebody else was first to make are
     lab.cli().ok("link del bond0");
 }
 
+TEST_CASE("places: nobody is first while there is no bond yet") {
+    Lab lab(Kind::wires, 2);
+    REQUIRE(lab.daemon().stop() == 0);
+    const auto pins = lab.daemon().pin_dir(), root = pins.parent_path(), bpffs = root.parent_path();
+    const auto as_nobody = [&](const std::string &command) {
+        return lab.ns().run(split("setpriv --reuid 65534 --regid 65534 --clear-groups " + command)).ok();
+    };
+    const bool open_from_the_start = GENERATE(true, false);
+    fs::permissions(bpffs, fs::perms(open_from_the_start ? 01777 : 0755));
+    lab.daemon().start();
+    fs::permissions(bpffs, fs::perms(01777));
+    if (open_from_the_start) {
+        CHECK_FALSE(as_nobody("mkdir -p " + pins.string()));
+        lab.make_bond("mode active-backup");
+        CHECK_FALSE(as_nobody("mv " + root.string() + " " + root.string() + "_taken"));
+        CHECK((mode_of(root) & 0022) == 0);
+        lab.cli().ok("link del bond0");
+        return;
+    }
+    REQUIRE(as_nobody("mkdir -p " + pins.string())); // whoever mounts it so while xbondd runs
+    const auto refused = lab.cli()("link add bond0 type bond");
+    CHECK(refused.exit_code == 1);
+    CHECK(contains(refused.err, "is not root's own"));
+    CHECK_FALSE(lab.ns().exists("bond0"));
+    CHECK_FALSE(fs::exists(pins / "bond0"));
+    REQUIRE(lab.daemon().stop() == 0);
+    lab.daemon().start(); // which makes room
+    lab.make_bond("mode active-backup");
+    lab.cli().ok("link del bond0");
+}
+
+TEST_CASE("places: a name that is taken for what is moved away keeps no start") {
+    Lab lab(Kind::wires, 1);
+    REQUIRE(lab.daemon().stop() == 0);
+    const auto root = lab.daemon().pin_dir().parent_path();
+    for (const auto *suffix : {"", "_not_ours", "_not_ours2"}) {
+        fs::create_directories(root.string() + suffix + "/full");
+        give_to_nobody(root.string() + suffix);
+    }
+    lab.daemon().start();
+    lab.cli().ok("link add bond0 type bond mode active-backup");
+    CHECK((mode_of(root) & 0022) == 0);
+    lab.cli().ok("link del bond0");
+}
+
 TEST_CASE("places: --teardown looks into no bpffs that others could have prepared") {
     Lab lab(Kind::wires, 2);
     const BpfFs theirs;

@@ -70,6 +70,7 @@ TEST_CASE("rights: a controller keeps what it needs, of all that root may, in ea
             CHECK(rights_of(thread, which) == kept);
         }
         CHECK(rights_of(thread, "NoNewPrivs") == "1");
+        CHECK(rights_of(thread, "Seccomp") == "2"); // a filter, under which all tests run
     }
 }
 

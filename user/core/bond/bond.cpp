@@ -99,6 +99,18 @@ Effects step(BondState &bond, const Event &event, Time now) {
     return finish(bond, step);
 }
 
+// LACP is a matter of two clocks, and the partner's went on. Monitors ask whether somebody is silent now: while nobody
+// could speak nobody was. Switches and neighbours may have forgotten where the bond is.
+void on(BondState &bond, const Resumed &event, Step &step) {
+    forgive_silence(bond, step.now);
+    if (bond.lacp) {
+        bond.lacp->resume(event.away, step.now);
+    }
+    if (policy(bond).traits().address_follows_active && bond.active != no_slot) {
+        start_announcing(bond, step);
+    }
+}
+
 void publish(BondState &bond, Step &step) {
     if (Desired wanted = desired(bond); wanted != bond.published) {
         bond.published = wanted;

@@ -81,7 +81,11 @@ struct ClientDisplaced { // another one took its place in the table
     balance::Client client;
 };
 struct ControllerEnds {}; // and another one will go on
+// The machine was suspended, and the clock stood still for that long. All links have been looked at since.
+struct Resumed {
+    Time away{};
+};
 using Event = std::variant<LinksObserved, BondAdmin, BondMacSet, MacRefused, SlaveMacSet, SlaveRenamed, ProbesSent,
-                           SlowFrames, SlowNotSent, BalanceObserved, ClientDisplaced, ControllerEnds>;
+                           SlowFrames, SlowNotSent, BalanceObserved, ClientDisplaced, ControllerEnds, Resumed>;
 
 } // namespace xbond::core

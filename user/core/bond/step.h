@@ -38,6 +38,7 @@ template <typename Change> void change_flags(Step &step, Slave &slave, const std
 }
 
 // bond.cpp
+void on(BondState &, const Resumed &, Step &);
 // What has changed is in the tables before anything that was asked for since the last time.
 void publish(BondState &, Step &);
 Effects finish(BondState &, Step &); // of every command and event

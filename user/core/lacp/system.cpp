@@ -149,6 +149,26 @@ Effects System::take_leave(Time now) {
     return finish(run);
 }
 
+void System::resume(Time away, Time now) {
+    for (auto &port : state_.ports) {
+        for (auto *when : {&port.current_while, &port.periodic_timer, &port.last_rx, &port.last_tx}) {
+            *when = *when ? std::optional(**when - away) : std::nullopt;
+        }
+        for (auto *sent : {&port.pdus_sent, &port.markers_sent}) {
+            std::ranges::for_each(*sent, [&](Time &when) { when -= away; });
+        }
+        if (port.periodic != PeriodicState::no_periodic) {
+            port.ntt = true;
+            port.tx_gate = now;
+        }
+    }
+    for (auto &[slot, log] : logs_) {
+        for (auto *history : {&log.received, &log.sent}) {
+            std::ranges::for_each(*history, [&](PduRecord &entry) { entry.when -= away; });
+        }
+    }
+}
+
 Effects System::shutdown(Time now) {
     auto run = start("release", now);
     for (auto &port : state_.ports) {

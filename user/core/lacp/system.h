@@ -60,6 +60,10 @@ public:
     // starts anew.
     Effects take_leave(Time now);
 
+    // The machine was suspended for as long, and `now` did not see it: partners' timers ran meanwhile, so ours have as
+    // well, and at the next expire(), which is due at once, every partner is told how things are.
+    void resume(Time away, Time now);
+
     // -- events; a slot that is not there (any more) is ignored --
     Effects set_link(SlotId, const PortLink &, Time now);
     // `stamp`: when the kernel got the frame, in the time of `now`; none if unknown, then it is taken to have come

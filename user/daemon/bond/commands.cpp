@@ -232,8 +232,8 @@ Task<Result<void>> BondController::set_mtu(std::uint32_t mtu) {
                     (void)tools.netlink.set_mtu(slaves[i].ifindex, old);
                 }
                 (void)device.set_mtu(tools.netlink, old);
-                return fail(EINVAL, "mtu " + std::to_string(mtu) + ": a slave of " + bond +
-                                        " refused it; nothing was changed: " + done.error().message);
+                return fail(done.error().code, "mtu " + std::to_string(mtu) + ": a slave of " + bond +
+                                                   " refused it; nothing was changed: " + done.error().message);
             }
         }
         return {};

@@ -382,6 +382,11 @@ void BondController::on_ipv6_changed(std::uint32_t ifindex) {
     }
 }
 
+void BondController::on_resume(Time away) {
+    observe_and_handle(bond_.slaves);
+    settle(core::Resumed{away});
+}
+
 // The tables say so, and slaves let in what is for others.
 void BondController::ports_changed() {
     if (applier_.ports() != ports_.any()) {

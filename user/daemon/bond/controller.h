@@ -64,6 +64,7 @@ public:
     void on_ipv6_changed(std::uint32_t ifindex);
     void on_addresses_changed();
     void stack_may_have_changed(); // what stands on the bond
+    void on_resume(Time away);     // from a suspend
     void on_forwarding_changed(std::uint32_t ifindex) { applier_.filters().forwarding_changed(ifindex); }
     void on_traffic_control_changed(std::uint32_t ifindex); // a qdisc or a filter of a device
     void resync();                                          // after lost netlink messages, and at start

@@ -16,10 +16,10 @@
 namespace xbond::daemon {
 namespace {
 
-constexpr std::size_t max_monitor_backlog = 4U << 20; // bytes; a monitor that far behind is cut off
-constexpr std::size_t max_reading_bytes = 256U << 10; // of a request that may change nothing: a frame fits in hex
-constexpr Ms accept_pause(100);                       // while there are no descriptors, or too many to close
-constexpr std::size_t max_closing = 256;              // connections that have gone and hold descriptors of clients
+constexpr std::size_t max_reading_bytes = 2 * 65535 + 4096; // of a request that may change nothing: a frame in hex
+constexpr Ms telling_turn(1);                               // of the loop
+constexpr Ms accept_pause(100);                             // while there are no descriptors, or too many to close
+constexpr std::size_t max_closing = 256; // connections that have gone and hold descriptors of clients
 
 } // namespace
 
@@ -135,6 +135,10 @@ void ControlServer::turn_away(const Fd &fd) const {
 void ControlServer::watch(Connection &connection) {
     const bool reads = !connection.working && !connection.has_output() && !connection.closing;
     const std::uint32_t events = (reads ? EPOLLIN : 0U) | (connection.has_output() ? EPOLLOUT : 0U);
+    if (connection.io && connection.watched == events) {
+        return;
+    }
+    connection.watched = events;
     connection.io = {}; // one registration a descriptor
     connection.io = loop_.on_io(
         connection.fd.get(), events, [this, &connection](std::uint32_t now) { on_io(connection, now); }, "client");
@@ -251,7 +255,7 @@ void ControlServer::next_line(Connection &connection) {
         loop_.post(
             [self = self_, id = connection.id] {
                 if (*self != nullptr) {
-                    (*self)->work_on(id);
+                    (*self)->queue(id);
                 }
             },
             "request");
@@ -265,16 +269,44 @@ void ControlServer::next_line(Connection &connection) {
     }
 }
 
-void ControlServer::work_on(std::uint64_t id) {
+void ControlServer::queue(std::uint64_t id) {
+    const auto *connection = find(id);
+    if (connection == nullptr) {
+        return;
+    }
+    if (connection->writer) {
+        work_on(id, nullptr);
+    } else if (reading_ < reading_at_once && waiting_.empty()) {
+        work_on(id, std::make_shared<Place>(self_));
+    } else {
+        waiting_.push_back(id);
+    }
+}
+
+void ControlServer::end_reading() {
+    --reading_;
+    while (reading_ < reading_at_once && !waiting_.empty()) {
+        loop_.post(
+            [self = self_, id = waiting_.front(), place = std::make_shared<Place>(self_)] {
+                if (*self != nullptr) {
+                    (*self)->work_on(id, place);
+                }
+            },
+            "request");
+        waiting_.pop_front();
+    }
+}
+
+void ControlServer::work_on(std::uint64_t id, Placed place) {
     if (auto *connection = find(id)) {
         const auto end = connection->in.find('\n');
         const std::string line = connection->in.substr(0, end);
         connection->in.erase(0, end + 1);
-        answer(*connection, line);
+        answer(*connection, line, std::move(place));
     }
 }
 
-void ControlServer::answer(Connection &connection, std::string_view line) {
+void ControlServer::answer(Connection &connection, std::string_view line, Placed place) {
     const auto id = connection.id;
     const auto request = line.size() > max_reading_bytes && !connection.writer
                              ? fail(EMSGSIZE, "request longer than " + std::to_string(max_reading_bytes) + " bytes")
@@ -289,13 +321,15 @@ void ControlServer::answer(Connection &connection, std::string_view line) {
         connection.monitor = true;
         deliver(id, api::encode_ok(nlohmann::json::object()));
     } else if (const auto *open = std::get_if<api::StateOpen>(&*request); open != nullptr && open_) {
-        open_(*open, connection.peer, [self = self_, id](Opened opened) {
+        open_(*open, connection.peer, [self = self_, id, place](Opened opened) mutable {
+            place.reset();
             if (*self != nullptr) {
                 (*self)->deliver_opened(id, std::move(opened));
             }
         });
     } else {
-        handler_(*request, std::move(connection.passed), [self = self_, id](const std::string &reply) {
+        handler_(*request, std::move(connection.passed), [self = self_, id, place](const std::string &reply) mutable {
+            place.reset();
             if (*self != nullptr) {
                 (*self)->deliver(id, reply);
             }
@@ -312,6 +346,7 @@ void ControlServer::deliver(std::uint64_t id, const std::string &reply) {
     connection->last_used = sys::now();
     connection->out += reply;
     flush(*connection);
+    limit_backlogs();
 }
 
 void ControlServer::deliver_opened(std::uint64_t id, Opened opened) {
@@ -395,13 +430,66 @@ void ControlServer::broadcast(const std::string &line) {
         if (!connection.monitor || connection.gone) {
             continue;
         }
-        if (connection.out.size() - connection.sent + line.size() > max_monitor_backlog) {
+        if (connection.backlog() + line.size() > max_monitor_backlog) {
             drop(connection);
             continue;
         }
         connection.out += line;
-        flush(connection);
+        connection.told = true;
     }
+    limit_backlogs();
+    if (!std::exchange(telling_, true)) {
+        loop_.post(
+            [self = self_] {
+                if (*self != nullptr) {
+                    (*self)->tell_monitors();
+                }
+            },
+            "monitors");
+    }
+}
+
+// Of those who may only read: who has most to fetch, and for longest, goes, unless nobody else has anything.
+void ControlServer::limit_backlogs() {
+    for (;;) {
+        std::size_t all = 0;
+        Connection *worst = nullptr;
+        for (auto &connection : connections_) {
+            if (connection.gone || connection.writer) {
+                continue;
+            }
+            all += connection.backlog();
+            const bool worse = worst == nullptr || connection.backlog() > worst->backlog() ||
+                               (connection.backlog() == worst->backlog() && connection.last_used < worst->last_used);
+            worst = worse ? &connection : worst;
+        }
+        if (all <= max_backlogs || all == worst->backlog()) {
+            return;
+        }
+        drop(*worst);
+    }
+}
+
+// As many as a turn has time for.
+void ControlServer::tell_monitors() {
+    const Time began = sys::now();
+    for (auto &connection : connections_) {
+        if (connection.gone || !std::exchange(connection.told, false)) {
+            continue;
+        }
+        flush(connection);
+        if (sys::now() - began > telling_turn) {
+            loop_.post(
+                [self = self_] {
+                    if (*self != nullptr) {
+                        (*self)->tell_monitors();
+                    }
+                },
+                "monitors");
+            return;
+        }
+    }
+    telling_ = false;
 }
 
 } // namespace xbond::daemon
