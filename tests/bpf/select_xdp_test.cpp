@@ -245,7 +245,9 @@ TEST_CASE(
                     return;
                 }
                 Bytes bytes = frame.skb;
-                bytes[0] = bytes[6] = 2; // unicast
+                bytes[0] = bytes[6] = 2; // unicast, and no address on both sides
+                bytes[1] = 0;
+                bytes[7] = 1;
                 bytes[12] |= bytes[12] < 8 ? 8 : 0;
                 bytes.resize(std::max<std::size_t>(bytes.size(), 64));
                 (void)path->tx(bytes);
