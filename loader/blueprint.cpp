@@ -144,7 +144,7 @@ Result<void> Blueprint::make_maps(Maps &maps) const {
 Result<Fd> Blueprint::make_map(const Map &map, const xb_config &config) const {
     const bpf_map_info &like = map.like;
     // The kernel puts the flag on every devmap, and takes it from nobody.
-    const bool is_devmap = like.type == BPF_MAP_TYPE_DEVMAP;
+    const bool is_devmap = like.type == BPF_MAP_TYPE_DEVMAP || like.type == BPF_MAP_TYPE_DEVMAP_HASH;
     const std::uint32_t flags = is_devmap ? like.map_flags & ~BPF_F_RDONLY_PROG : like.map_flags;
     LIBBPF_OPTS(bpf_map_create_opts, options, .map_flags = flags);
     if (like.btf_id != 0) {

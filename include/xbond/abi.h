@@ -48,7 +48,7 @@
 #define XB_PORTS_SECTION ".data." XB_MAP_PORTS
 #define XB_MAP_PORT_MACS "xb_port_macs"   /* HASH[XB_PORT_MACS] of xb_port_at, key xb_port_key: who is behind which port */
 #define XB_MAP_PORT_STATS "xb_port_stats" /* PERCPU_ARRAY[XB_PORTS] of xb_port_counters */
-#define XB_MAP_PORT_OUT "xb_port_out"     /* DEVMAP[XB_PORTS]: the ports that take frames from XDP */
+#define XB_MAP_PORT_OUT "xb_port_out"     /* DEVMAP_HASH[XB_PORTS]: the ports that take frames from XDP */
 
 #define XB_MAP_XSK_RULES "xb_xsk_rules" /* ARRAY[1] of xb_xsk_rules, BPF_F_MMAPABLE, as the table a section of its own */
 #define XB_XSK_RULES_SECTION ".data." XB_MAP_XSK_RULES

@@ -67,10 +67,10 @@ constexpr const char *ifenslave_help =
        -v says what is done, -V tells the version, -f is taken and does nothing
 )";
 
-std::string bond_help() { return "... type bond [OPTION VALUE]..., where OPTION is\n" + option_table_text({}); }
+std::string bond_help() { return "Usage: ... type bond [OPTION VALUE]..., where OPTION is\n" + option_table_text({}); }
 
 std::string slave_help() {
-    std::string out = "... type bond_slave";
+    std::string out = "Usage: ... type bond_slave";
     for (const auto &o : core::slave_option_table()) {
         out += " [" + std::string(o.name) + " " + std::string(o.values) + "]";
     }
