@@ -156,13 +156,31 @@ void print_result(const Invocation &in, const api::Request &request, const order
     }
 }
 
+// The network namespace for a bond's device, opened with the rights of whoever asks.
+Result<Fd> netns_beside(const api::Request &request) {
+    if (api::beside(request) != api::Beside::netns) {
+        return Fd();
+    }
+    const auto *set = std::get_if<api::LinkSet>(&request);
+    return sys::open_netns(set != nullptr ? *set->netns : *std::get<api::LinkAdd>(request).netns);
+}
+
 int ask(const Invocation &in, const api::Request &request) {
+    const auto netns = netns_beside(request);
+    if (!netns) {
+        return refused(netns.error(), netns.error().code == EACCES ? exit_denied : exit_refused);
+    }
     auto client = connect(in.globals);
     if (!client) {
         return client.error();
     }
     client->set_patience(patience(in.globals, request));
-    const auto result = call(*client, request);
+    if (*netns) { // descriptors are taken from those whose first answer has come
+        if (const auto first = call(*client, api::LinkShow{.name = "lo"}); !first && first.error().code == ETIMEDOUT) {
+            return failed(first.error());
+        }
+    }
+    const auto result = call(*client, request, netns->get());
     if (!result) {
         return failed(result.error());
     }

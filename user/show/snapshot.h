@@ -77,6 +77,13 @@ struct ChainedView { // somebody's XDP program on the slaves
     bool frags = false;
 };
 
+struct NetnsView { // another one, in which a bond's device is
+    std::string name;
+    std::uint64_t cookie = 0;
+    std::int32_t nsid = -1;
+    bool gone = false; // the device went with it: it is at home, made anew
+};
+
 struct BondView {
     std::string name;
     sys::LinkInfo device;
@@ -98,6 +105,7 @@ struct BondView {
     std::optional<LacpView> lacp;
     std::optional<core::balance::Table> balance; // modes balance-tlb and balance-alb
     std::optional<ChainedView> chained;
+    std::optional<NetnsView> netns; // none: in the daemon's own
 };
 
 struct Timing { // of things of one kind since the start

@@ -227,6 +227,13 @@ ordered_json bond_json(const BondView &bond) {
                      {"counters", counters_json(bond_counters(bond), true)},
                      {"slaves", slaves},
                      {"history", history}};
+    if (const auto &netns = bond.netns) {
+        out["netns"] = {{"name", netns->name.empty() ? ordered_json() : ordered_json(netns->name)},
+                        {"cookie", netns->cookie},
+                        {"nsid", netns->nsid < 0 ? ordered_json() : ordered_json(netns->nsid)},
+                        {"device", bond.device.name},
+                        {"state", netns->gone ? "gone" : "there"}};
+    }
     if (bond.balance) {
         out["balance"] = balance_json(bond);
     }

@@ -52,6 +52,7 @@ struct LinkWords {
     std::vector<OptionValue> of_device; // user/api/device_words.h
     std::optional<MacAddr> address;
     std::optional<std::uint32_t> mtu;
+    std::optional<std::string> netns; // "" = nonetns
     std::optional<std::string> kind;
     std::vector<OptionValue> options;
     bool help = false;
@@ -102,6 +103,18 @@ Result<void> parse_word(Args &args, LinkWords &out) {
     }
     if (word == "nomaster") {
         out.master = "";
+        return {};
+    }
+    if (word == "nonetns") {
+        out.netns = "";
+        return {};
+    }
+    if (word == "netns") {
+        XB_TRY(value, args.value(word));
+        if (value->empty()) {
+            return fail(EINVAL, "netns: expected a name or the number of a process");
+        }
+        out.netns = *value;
         return {};
     }
     if (word == "mtu") {
@@ -199,6 +212,7 @@ Result<Invocation> parse_add(Args args, Invocation out) {
     add.master = words->master;
     add.up = words->up;
     add.device = std::move(words->of_device);
+    add.netns = words->netns;
     out.action = api::Request(std::move(add));
     return out;
 }
@@ -216,16 +230,17 @@ Result<Invocation> parse_set(Args args, Invocation out) {
     set.mtu = words->mtu;
     set.new_name = words->name;
     set.device = std::move(words->of_device);
+    set.netns = words->netns;
     if (auto ok = check_master(*words); !ok) {
         return fail(EINVAL, "link set: " + ok.error().message);
     }
     (words->kind == "bond_slave" ? set.slave_options : set.options) = std::move(words->options);
-    const bool says_nothing = !set.master && !set.up && !set.address && !set.mtu && !set.new_name &&
+    const bool says_nothing = !set.master && !set.up && !set.address && !set.mtu && !set.new_name && !set.netns &&
                               set.device.empty() && set.options.empty() && set.slave_options.empty();
     if (says_nothing) {
         return fail(EINVAL, "link set: what about " + set.name +
-                                "? Expected master, nomaster, up, down, address, mtu, name, " + device_word_list() +
-                                " or type bond with options");
+                                "? Expected master, nomaster, netns, nonetns, up, down, address, mtu, name, " +
+                                device_word_list() + " or type bond with options");
     }
     out.action = api::Request(std::move(set));
     return out;
@@ -239,8 +254,8 @@ Result<Invocation> parse_delete(Args args, Invocation out) {
     if (words->help) {
         return help_about(std::move(out), *words);
     }
-    if (words->master || words->up || words->address || words->mtu || words->name || !words->of_device.empty() ||
-        !words->options.empty()) {
+    if (words->master || words->up || words->address || words->mtu || words->name || words->netns ||
+        !words->of_device.empty() || !words->options.empty()) {
         return fail(EINVAL, "link delete: takes a bond and nothing else");
     }
     out.action = api::Request(api::LinkDel{*words->device});

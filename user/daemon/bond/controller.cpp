@@ -78,7 +78,7 @@ void BondController::settle_all(std::vector<Work> works) {
             queue_.front() = core::step(bond_, *event, sys::now());
         }
         if (addresses_stale_ && bond_.options.arp_interval_ms > 0) {
-            applier_.set_own_addresses(own_addresses(host_.links, device_.ifindex()));
+            applier_.set_own_addresses(own_addresses(device_.links(host_), device_.ifindex()));
             addresses_stale_ = false;
         }
         carry_out(std::get<core::Effects>(std::move(queue_.front())), done);
@@ -228,7 +228,7 @@ void BondController::own_device_changed(const sys::LinkInfo &link) {
 }
 
 void BondController::on_traffic_control_changed(std::uint32_t ifindex) {
-    if (ifindex == device_.ifindex()) {
+    if (ifindex == device_.here()) {
         applier_.look_at_onlookers();
     }
 }
@@ -244,16 +244,11 @@ void BondController::on_link_changed(const sys::LinkInfo &told) {
     if (told.ifindex == device_.peer() && ((told.flags & IFF_UP) != 0) != core::desired(bond_).carrier) {
         ask_truth(told.ifindex);
     }
-    if (told.ifindex == device_.ifindex()) {
+    if (told.ifindex == device_.here()) {
         if (told.name != bond_.name) {
             host_.renamed(bond_.name);
         }
-        const bool up = (told.flags & IFF_UP) != 0;
-        if (up != bond_.admin_up || told.mac != bond_.mac || told.mtu != bond_.mtu) {
-            ask_truth(told.ifindex);
-        } else {
-            own_device_changed(told);
-        }
+        own_device_told(told);
         return;
     }
     stack_may_have_changed();
@@ -294,6 +289,33 @@ void BondController::stack_may_have_changed() {
     }
 }
 
+void BondController::own_device_told(const sys::LinkInfo &told) {
+    const bool up = (told.flags & IFF_UP) != 0;
+    if (up != bond_.admin_up || told.mac != bond_.mac || told.mtu != bond_.mtu) {
+        ask_own_truth();
+    } else {
+        own_device_changed(told);
+    }
+}
+
+void BondController::ask_own_truth() {
+    auto back = alive_.guard([this](const std::shared_ptr<OtherNetns> &where, const sys::LinkInfo &truth) {
+        if (where == device_.elsewhere() && truth.ifindex == device_.ifindex()) { // else it was moved meanwhile
+            (where ? where->links : host_.links).update(truth);
+            own_device_changed(truth);
+        }
+    });
+    host_.hands.run(
+        [device = device_, back](Hands::Tools &tools) -> Hands::Then {
+            const auto truth = device.look(tools.netlink);
+            if (!truth) {
+                return {}; // it has gone: an event tells
+            }
+            return [back, where = device.elsewhere(), truth = *truth]() mutable { back(where, truth); };
+        },
+        "look at the bond's device");
+}
+
 void BondController::ask_truth(std::uint32_t ifindex) {
     auto back = alive_.guard([this](const sys::LinkInfo &truth) { on_truth(truth); });
     host_.hands.run(
@@ -309,10 +331,6 @@ void BondController::ask_truth(std::uint32_t ifindex) {
 
 void BondController::on_truth(const sys::LinkInfo &truth) {
     host_.links.update(truth);
-    if (truth.ifindex == device_.ifindex()) {
-        own_device_changed(truth);
-        return;
-    }
     if (truth.ifindex == device_.peer()) {
         peer_is((truth.flags & IFF_UP) != 0);
         return;
@@ -355,7 +373,9 @@ void BondController::resync() {
             on_link_gone(slave.ifindex);
         }
     }
-    if (const auto *link = host_.links.find(device_.ifindex())) {
+    if (const auto *link = device_.links(host_).find(device_.ifindex()); link != nullptr && device_.elsewhere()) {
+        own_device_told(sys::LinkInfo(*link));
+    } else if (link != nullptr) {
         on_link_changed(sys::LinkInfo(*link));
     }
     observe_and_handle(bond_.slaves);
@@ -363,7 +383,7 @@ void BondController::resync() {
 
 SavedBondFile BondController::save() const {
     return {host_.boot_id,
-            {core::save(bond_), device_.ifindex(), device_.peer(), bond_.mtu, originals_, chain_},
+            {core::save(bond_), device_.ifindex(), device_.peer(), bond_.mtu, originals_, chain_, abode_},
             bond_.lacp ? std::optional(bond_.lacp->save()) : std::nullopt,
             host_.netns_cookie};
 }

@@ -35,7 +35,7 @@ struct FilterPlan {
     bool operator==(const FilterPlan &) const = default;
 };
 
-FilterPlan plan_filters(const LinkTable &, const BondDevice &, const core::Desired &);
+FilterPlan plan_filters(const Host &, const BondDevice &, const core::Desired &);
 
 using AddedFilters = std::map<std::uint32_t, SlaveFilters>; // by ifindex
 

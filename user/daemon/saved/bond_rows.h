@@ -100,16 +100,26 @@ inline constexpr auto rows<SavedChain> =
     std::tuple{field("id", &SavedChain::id), field("file", &SavedChain::file), field("program", &SavedChain::program),
                field("pin", &SavedChain::pin)};
 
+template <>
+inline constexpr auto rows<Abode> =
+    std::tuple{field("name", &Abode::name), field("cookie", &Abode::cookie), field("gone", &Abode::gone)};
+
 template <> struct Besides<SavedController> {
-    static constexpr const char *key = "chain";
+    static constexpr const char *chain_key = "chain", *abode_key = "device_netns";
     static void write_into(json &j, const SavedController &bond) {
         if (bond.chain) {
-            j[key] = saved::write(*bond.chain);
+            j[chain_key] = saved::write(*bond.chain);
+        }
+        if (bond.abode) {
+            j[abode_key] = saved::write(*bond.abode);
         }
     }
     static void read_from(const json &j, SavedController &bond) {
-        if (j.contains(key)) {
-            bond.chain = saved::read<SavedChain>(j.at(key));
+        if (j.contains(chain_key)) {
+            bond.chain = saved::read<SavedChain>(j.at(chain_key));
+        }
+        if (j.contains(abode_key)) {
+            bond.abode = saved::read<Abode>(j.at(abode_key));
         }
     }
 };
@@ -120,7 +130,7 @@ inline constexpr auto rows<SavedController> =
                field("peer", &SavedController::peer), field("mtu", &SavedController::mtu),
                field("originals", &SavedController::originals),
                // Not of earlier revisions.
-               unsaved(&SavedController::chain)};
+               unsaved(&SavedController::chain), unsaved(&SavedController::abode)};
 
 template <>
 inline constexpr auto rows<SavedState> =
