@@ -60,8 +60,8 @@ void BypassWatch::look(Look look) {
     if (look == Look::everything) {
         shared_->everything = true;
     }
-    const std::uint32_t now = ifindex_();
-    if (now == 0 || shared_->asked.exchange(true)) {
+    const std::uint32_t device = ifindex_();
+    if (device == 0 || shared_->asked.exchange(true)) {
         return; // a look that has yet to begin
     }
     auto back = alive_.guard([this](std::vector<std::string> &&all) {
@@ -69,7 +69,7 @@ void BypassWatch::look(Look look) {
         changed_();
     });
     host_.hands.run(
-        [shared = shared_, ifindex = now, back](Hands::Tools &tools) -> Hands::Then {
+        [shared = shared_, ifindex = device, back](Hands::Tools &tools) -> Hands::Then {
             shared->asked = false;
             if (shared->everything.exchange(false) && !read_told(tools, ifindex, shared->hooks)) {
                 return {};

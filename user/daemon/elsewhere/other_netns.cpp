@@ -79,35 +79,35 @@ Result<LinkTable::Dump> OtherNetns::list(sys::Netlink &home) const {
 }
 
 Result<OtherNetns::Told> OtherNetns::ask(sys::Netlink &home, const Targets &targets) const {
-    Told told;
+    Told seen;
     XB_TRY_VOID(within(home, [&](sys::Netlink &inside) -> Result<void> {
         XB_TRY(device, inside.link(targets.device));
         XB_TRY(all, inside.links());
-        told.joined = sys::joined_groups();
+        seen.joined = sys::joined_groups();
         for (const auto &entry : sys::multicast_list(device->name)) {
-            told.groups.push_back(entry.mac);
+            seen.groups.push_back(entry.mac);
         }
-        told.unicast = inside.unicast_filter(targets.device).value_or(std::vector<MacAddr>());
+        seen.unicast = inside.unicast_filter(targets.device).value_or(std::vector<MacAddr>());
         for (const auto &target : targets.v4) {
             if (const auto route = inside.route(target)) {
-                told.routes4[target] = *route;
+                seen.routes4[target] = *route;
             }
         }
         for (const auto &target : targets.v6) {
             if (const auto route = inside.route(target)) {
-                told.routes6[target] = *route;
+                seen.routes6[target] = *route;
             }
         }
         for (const auto &link : *all) {
             if (is_on("ipv6", link.name)) {
-                told.routers.insert(link.name);
+                seen.routers.insert(link.name);
             }
-            told.forwards = told.forwards || is_on("ipv4", link.name);
+            seen.forwards = seen.forwards || is_on("ipv4", link.name);
         }
-        told.forwards = told.forwards || !told.routers.empty();
+        seen.forwards = seen.forwards || !seen.routers.empty();
         return {};
     }));
-    return told;
+    return seen;
 }
 
 } // namespace xbond::daemon
