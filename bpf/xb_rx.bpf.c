@@ -15,6 +15,16 @@
 
 char LICENSE[] SEC("license") = "GPL";
 
+/* Unicast to this host into the bond. Where its device is in another network namespace (bond_ifindex 0) the same call
+ * goes on with it there, without the backlog's queue. Not for other frames: the kernel takes all that comes so for
+ * unicast to this host. */
+static __always_inline int xb_rx_enter(const struct xb_bank *bank)
+{
+	if (!xb_cfg.bond_ifindex)
+		return bpf_redirect_peer(xb_cfg.peer_ifindex, 0);
+	return bpf_redirect(bank->entry_ifindex, bank->entry_flags);
+}
+
 /* Rule 3, and R4: sockets on an active slave and on the bond both get link-local frames. */
 static __always_inline int xb_rx_link_local(struct __sk_buff *ctx, const struct xb_bank *bank,
 					    struct xb_counters *counters, __u32 flags)
@@ -135,6 +145,8 @@ static __noinline int xb_rx_classify(struct __sk_buff *ctx, __u32 id)
 
 		__builtin_memcpy(mac, bank->bond_mac, ETH_ALEN);
 		bpf_skb_store_bytes(ctx, 0, mac, ETH_ALEN, 0);
+		if (!xb_cfg.bond_ifindex && ctx->pkt_type == PACKET_HOST)
+			return xb_rx_enter(bank);
 	}
 	return bpf_redirect(bank->entry_ifindex, bank->entry_flags);
 }
@@ -160,7 +172,7 @@ static __always_inline int xb_rx_slave(struct __sk_buff *ctx, __u32 id)
 	counters = xb_counters_of(id);
 	if (counters)
 		xb_count_rx(counters, ctx);
-	return bpf_redirect(bank->entry_ifindex, bank->entry_flags);
+	return xb_rx_enter(bank);
 }
 
 /* Unrolled: three instructions for each slave before the right one instead of ten. */

@@ -104,7 +104,9 @@ void DataPath::evict_others(std::span<const Place> slaves) {
 
 void DataPath::end_rivals() {
     for (auto *const hook : {impl_->tx_bond.get(), impl_->tx_peer.get()}) {
-        hook->end_rivals();
+        if (hook != nullptr) {
+            hook->end_rivals();
+        }
     }
     for (const auto &hook : impl_->rx) {
         if (hook) {
@@ -189,15 +191,14 @@ Result<void> DataPath::open_view(Ms interval) {
 
 Result<void> DataPath::set_view(Ms interval) {
     impl_->view_interval_us = static_cast<std::uint32_t>(std::chrono::microseconds(interval).count());
-    return impl_->programs.view ? arm_view(impl_->programs.view.get(), impl_->config.bond_ifindex, interval)
-                                : Result<void>{};
+    return impl_->programs.view ? arm_view(impl_->programs.view.get(), impl_->device_here(), interval) : Result<void>{};
 }
 
 int DataPath::view_fd() const { return impl_->programs.view ? impl_->maps.fd(XB_MAP_VIEW) : -1; }
 
 Bank DataPath::Impl::with_entry(Bank bank) const {
     const bool full = (bank.flags & XB_BANK_FULL_VISIBILITY) != 0;
-    bank.entry_ifindex = full ? config.peer_ifindex : config.bond_ifindex;
+    bank.entry_ifindex = full ? config.peer_ifindex : device_here();
     bank.entry_flags = full ? 0 : static_cast<std::uint32_t>(BPF_F_INGRESS);
     return bank;
 }
@@ -207,7 +208,7 @@ void DataPath::publish(const Bank &bank) {
     impl_->table.publish(impl_->with_entry(bank));
     impl_->set_targets(published());
     if (const int view = impl_->view; view >= 0) {
-        (void)run_once(view, impl_->config.bond_ifindex, impl_->view_interval_us);
+        (void)run_once(view, impl_->device_here(), impl_->view_interval_us);
     }
     // After the flip, or an answer of the old target could still stamp the new one.
     impl_->forget_replaced_targets(before, bank.monitor);
@@ -241,6 +242,8 @@ Result<void> DataPath::reprogram(const ProgramSet &next) { return impl_->reprogr
 
 const ProgramSet &DataPath::programs() const { return impl_->set; }
 
+Result<void> DataPath::set_bond(std::uint32_t ifindex) { return impl_->set_bond(ifindex); }
+
 bool DataPath::programs_outdated() const { return impl_->outdated; }
 
 Result<void> DataPath::set_watch(Ms interval) {
@@ -251,7 +254,7 @@ Result<void> DataPath::set_watch(Ms interval) {
         return interval == Ms(0) ? Result<void>{}
                                  : fail(EOPNOTSUPP, "this kernel offers no carrier watch: set carrier_watch 0");
     }
-    return arm_watch(impl_->programs.watch_arm.get(), impl_->config.bond_ifindex, interval);
+    return arm_watch(impl_->programs.watch_arm.get(), impl_->device_here(), interval);
 }
 
 Result<std::uint32_t> DataPath::carriers() const {
@@ -304,7 +307,7 @@ std::string_view DataPath::hook() const { return impl_->features.hook->name(); }
 
 void DataPath::teardown() {
     const std::filesystem::path pin_dir = impl_->config.pin_dir;
-    std::vector<std::uint32_t> devices{impl_->config.bond_ifindex, impl_->config.peer_ifindex};
+    std::vector<std::uint32_t> devices{impl_->device_here(), impl_->config.peer_ifindex};
     for (unsigned slot = 0; slot < XB_MAX_SLAVES; ++slot) {
         if (const auto ifindex = impl_->table.slot_ifindex(static_cast<SlotId>(slot)); ifindex != 0) {
             devices.push_back(ifindex);

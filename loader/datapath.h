@@ -18,6 +18,7 @@
 #pragma once
 
 #include <array>
+#include <climits>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -79,8 +80,8 @@ struct PortState {
 class DataPath {
 public:
     struct Config {
-        std::filesystem::path pin_dir; // <bpffs>/xbond/<netns inode>/<bond>
-        std::uint32_t bond_ifindex = 0;
+        std::filesystem::path pin_dir;  // <bpffs>/xbond/<netns inode>/<bond>
+        std::uint32_t bond_ifindex = 0; // 0: in another network namespace
         std::uint32_t peer_ifindex = 0;
         ProgramSet programs;
     };
@@ -225,6 +226,12 @@ public:
     Counters counters() const;
     CarrierCheck carrier_check() const; // the variant in use
     std::string_view hook() const;      // the name of the kind in use: "tcx", "clsact"
+
+    // The bond's device is about to be moved into another network namespace or back, is there (0), or has come back:
+    // programs and hooks for that, no packet lost. Before moving(), publish full visibility, and for as long as the
+    // device is not in this network namespace.
+    static constexpr std::uint32_t moving = INT_MAX; // no device's number
+    Result<void> set_bond(std::uint32_t ifindex);
 
     // The bond has another name: its pins are in that directory from now on. Nothing is done where they are already.
     Result<void> move_pins(const std::filesystem::path &pin_dir);

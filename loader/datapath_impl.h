@@ -8,6 +8,7 @@
 #include <optional>
 #include <span>
 #include <utility>
+#include <vector>
 
 #include "loader/datapath.h"
 #include "loader/events.h"
@@ -23,6 +24,13 @@ struct DataPath::Impl {
     Result<void> create();
     Result<void> adopt();
     Result<void> reprogram(const ProgramSet &next);
+    Result<void> set_bond(std::uint32_t ifindex);
+    bool bond_is_here() const { return device_here() != config.peer_ifindex; }
+    // A device of the bond's in this network namespace, for programs that are run once.
+    std::uint32_t device_here() const { return here; }
+    static std::uint32_t here_of(const Config &c) {
+        return c.bond_ifindex == 0 || c.bond_ifindex == moving ? c.peer_ifindex : c.bond_ifindex;
+    }
     template <typename Call> void for_each_hook(Call call); // with the program that belongs there
     void mend_taken(std::vector<std::string> &told);
     void move_to_end(std::vector<std::string> &told);
@@ -37,7 +45,8 @@ struct DataPath::Impl {
     void set_targets(const Bank &bank); // of redirects from XDP
 
     Config config;
-    Features features; // hook and carrier: what is in use
+    std::atomic<std::uint32_t> here{here_of(config)}; // hands move the device, the loop reads
+    Features features;                                // hook and carrier: what is in use
     ProgramSet set;
     bool outdated = false;
     Maps maps;
@@ -92,11 +101,13 @@ private:
     Result<void> adopt_programs();
     HookPlace tx_bond_place() const;
     HookPlace tx_peer_place() const;
+    std::vector<std::pair<std::unique_ptr<Hook> *, HookPlace>> bond_hooks();
     Result<void> load_and_attach(std::span<const ObjectKind> kinds);
     Result<void> attach_bond();
     Result<void> adopt_bond();
     Result<void> adopt_slaves();
     Result<void> finish_swap();
+    Result<void> load_anew(const ProgramSet &next);
     Result<void> use_programs(Programs next);
     Result<void> pin_programs(const Programs &which) const;
     Result<void> swap_hooks(const Programs &which);

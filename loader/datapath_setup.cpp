@@ -71,6 +71,16 @@ HookPlace DataPath::Impl::rx_place(SlotId slot, std::uint32_t ifindex) const {
     return {{ifindex, Direction::ingress}, config.pin_dir, "rx_" + std::to_string(slot)};
 }
 
+// In another network namespace our program would redirect by the numbers that devices have there.
+std::vector<std::pair<std::unique_ptr<Hook> *, HookPlace>> DataPath::Impl::bond_hooks() {
+    std::vector<std::pair<std::unique_ptr<Hook> *, HookPlace>> hooks;
+    if (bond_is_here()) {
+        hooks.emplace_back(&tx_bond, tx_bond_place());
+    }
+    hooks.emplace_back(&tx_peer, tx_peer_place());
+    return hooks;
+}
+
 bool DataPath::Impl::uses(std::uint32_t prog_id, std::string_view map) const {
     const auto info = program_info_by_id(prog_id);
     const std::uint32_t id = maps.fd(map) < 0 ? 0 : map_id(maps.fd(map));
@@ -147,7 +157,7 @@ Result<void> DataPath::Impl::load_and_attach(std::span<const ObjectKind> kinds) 
 }
 
 Result<void> DataPath::Impl::attach_bond() {
-    for (const auto &[hook, place] : {std::pair{&tx_bond, tx_bond_place()}, std::pair{&tx_peer, tx_peer_place()}}) {
+    for (const auto &[hook, place] : bond_hooks()) {
         XB_TRY(attached, features.hook->attach(place, programs.tx.get()));
         *hook = std::move(*attached);
     }
@@ -204,18 +214,21 @@ Result<void> DataPath::Impl::add_missing_maps() {
     return make_missing(ObjectKind::xdp);
 }
 
-// The hook on the bond tells the kind in use, for the slaves' hooks too.
+// The hook on the pair's other end tells the kind in use, for all others too.
 Result<void> DataPath::Impl::adopt_bond() {
     const std::uint32_t table_id = map_id(maps.fd(XB_MAP_TABLE));
-    XB_TRY(kind, find_hook_kind(tx_bond_place(), table_id));
+    XB_TRY(kind, find_hook_kind(tx_peer_place(), table_id));
     features.hook = *kind;
-    for (const auto &[hook, place] : {std::pair{&tx_bond, tx_bond_place()}, std::pair{&tx_peer, tx_peer_place()}}) {
+    for (const auto &[hook, place] : bond_hooks()) {
         XB_TRY(adopted, features.hook->adopt(place, table_id));
         if ((*adopted)->where().ifindex != place.where.ifindex) {
             return fail(EPROTO, place.name + " is attached to ifindex " + std::to_string((*adopted)->where().ifindex) +
                                     ", expected " + std::to_string(place.where.ifindex));
         }
         *hook = std::move(*adopted);
+    }
+    if (!bond_is_here()) { // of a controller that died while it moved the device
+        remove_pin(config.pin_dir / tx_bond_place().name);
     }
     return {};
 }
@@ -303,9 +316,10 @@ Result<void> DataPath::Impl::finish_swap() {
 }
 
 Result<void> DataPath::Impl::reprogram(const ProgramSet &next) {
-    if (next == set && !outdated) {
-        return {};
-    }
+    return next == set && !outdated ? Result<void>{} : load_anew(next);
+}
+
+Result<void> DataPath::Impl::load_anew(const ProgramSet &next) {
     auto kinds = outdated ? every_kind(features.carrier) : std::vector{ObjectKind::tx, ObjectKind::rx};
     if (programs.view) {
         kinds.push_back(ObjectKind::view);
@@ -323,6 +337,29 @@ Result<void> DataPath::Impl::reprogram(const ProgramSet &next) {
         XB_TRY_VOID(make_pin_dir(config.pin_dir / build_mark(programs)));
     }
     outdated = false;
+    return {};
+}
+
+// Without the hook on the bond what it sends comes out at the other end and is sent there.
+Result<void> DataPath::Impl::set_bond(std::uint32_t ifindex) {
+    if (ifindex == config.bond_ifindex) {
+        return {};
+    }
+    const std::uint32_t before = std::exchange(config.bond_ifindex, ifindex);
+    here = here_of(config);
+    if (auto loaded = load_anew(set); !loaded) {
+        config.bond_ifindex = before;
+        here = here_of(config);
+        return loaded;
+    }
+    if (tx_bond) {
+        tx_bond->detach();
+        tx_bond.reset();
+    }
+    if (bond_is_here()) {
+        XB_TRY(attached, features.hook->attach(tx_bond_place(), programs.tx.get()));
+        tx_bond = std::move(*attached);
+    }
     return {};
 }
 
@@ -347,7 +384,7 @@ Result<void> DataPath::Impl::use_programs(Programs next) {
         }
     }
     if (new_view) {
-        XB_TRY_VOID(arm_view(programs.view.get(), config.bond_ifindex,
+        XB_TRY_VOID(arm_view(programs.view.get(), device_here(),
                              std::chrono::duration_cast<Ms>(std::chrono::microseconds(view_interval_us))));
     }
     if (!new_watch) {
@@ -359,7 +396,7 @@ Result<void> DataPath::Impl::use_programs(Programs next) {
         return kernel_error(errno, "cannot read " XB_MAP_WATCH);
     }
     // The timer that runs goes on with the new callback.
-    return arm_watch(programs.watch_arm.get(), config.bond_ifindex,
+    return arm_watch(programs.watch_arm.get(), device_here(),
                      std::chrono::duration_cast<Ms>(std::chrono::nanoseconds(watch.interval_ns)));
 }
 
@@ -399,8 +436,9 @@ Result<DataPath> DataPath::create(const Config &config, const Features &features
     }
     auto impl = std::make_unique<Impl>(config, features);
     if (auto created = impl->create(); !created) {
+        const std::uint32_t device = impl->device_here();
         impl.reset();
-        remove_pins(config.pin_dir, std::array{config.bond_ifindex, config.peer_ifindex});
+        remove_pins(config.pin_dir, std::array{device, config.peer_ifindex});
         return tl::unexpected(created.error());
     }
     return DataPath(std::move(impl));

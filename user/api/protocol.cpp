@@ -79,6 +79,7 @@ LinkAdd read_link_add(ObjectReader &in) {
     out.master = master_of(in);
     out.up = in.boolean("up");
     read_device_words(in, out.device);
+    out.netns = in.text("netns");
     return out;
 }
 
@@ -101,6 +102,7 @@ LinkSet read_link_set(ObjectReader &in) {
     out.mtu = in.mtu();
     out.new_name = in.ifname("new_name");
     read_device_words(in, out.device);
+    out.netns = in.text("netns");
     return out;
 }
 
@@ -263,6 +265,7 @@ struct Writer {
         put(out, "master", r.master);
         put(out, "up", r.up);
         put_words(out, r.device);
+        put(out, "netns", r.netns);
     }
     void operator()(const LinkDel &r) const { out["name"] = r.name; }
     void operator()(const LinkSet &r) const {
@@ -275,6 +278,7 @@ struct Writer {
         put(out, "mtu", r.mtu);
         put(out, "new_name", r.new_name);
         put_words(out, r.device);
+        put(out, "netns", r.netns);
     }
     void operator()(const Status &r) const { put(out, "name", r.name); }
     void operator()(const LinkShow &r) const {
@@ -337,6 +341,28 @@ bool is_write(const Request &request) {
            std::holds_alternative<LinkSet>(request) || std::holds_alternative<Apply>(request) ||
            std::holds_alternative<XdpAttach>(request) || std::holds_alternative<XdpDetach>(request) ||
            std::holds_alternative<PortAdd>(request) || std::holds_alternative<PortDel>(request);
+}
+
+namespace {
+
+const std::optional<std::string> *netns_of(const Request &request) {
+    const auto *add = std::get_if<LinkAdd>(&request);
+    const auto *set = std::get_if<LinkSet>(&request);
+    return add != nullptr ? &add->netns : set != nullptr ? &set->netns : nullptr;
+}
+
+} // namespace
+
+Beside beside(const Request &request) {
+    if (const auto *netns = netns_of(request); netns != nullptr && *netns && !(**netns).empty()) {
+        return Beside::netns;
+    }
+    return std::holds_alternative<XdpAttach>(request) ? Beside::program : Beside::nothing;
+}
+
+bool needs_root(const Request &request) {
+    const auto *netns = netns_of(request);
+    return netns != nullptr && netns->has_value();
 }
 
 std::string_view command(const Request &request) { return commands[request.index()].name; }

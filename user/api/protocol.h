@@ -32,6 +32,7 @@ struct LinkAdd { // a bond
     std::optional<std::string> master{}; // of the bond: a bridge, a VRF
     std::optional<bool> up{};
     std::vector<core::OptionValue> device{}; // device_words.h
+    std::optional<std::string> netns{};      // as LinkSet's
 };
 struct LinkDel {
     std::string name;
@@ -46,6 +47,9 @@ struct LinkSet { // any mix; options are the bond's, slave_options a slave's
     std::optional<std::uint32_t> mtu;
     std::optional<std::string> new_name{};
     std::vector<core::OptionValue> device{}; // device_words.h
+    // The network namespace for a bond's device, as people call it; its descriptor comes beside the request
+    // (SCM_RIGHTS). "" = home, without a descriptor.
+    std::optional<std::string> netns{};
 };
 struct Status {
     std::optional<std::string> name;
@@ -101,6 +105,10 @@ using Request = std::variant<LinkAdd, LinkDel, LinkSet, Status, LinkShow, Proc, 
 
 bool is_write(const Request &);            // needs root or the daemon's group
 std::string_view command(const Request &); // "link.add", ...
+// What comes beside a request; a network namespace is root's alone to give.
+enum class Beside { nothing, program, netns };
+Beside beside(const Request &);
+bool needs_root(const Request &);
 
 // Strict: unknown command or key, wrong type, missing key: EINVAL with the name. Never throws.
 Result<Request> parse_request(std::string_view line);

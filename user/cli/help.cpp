@@ -14,9 +14,10 @@ OPTIONS := -n NETNS | -j (JSON) | -p (pretty JSON) | -d (details) | -s (statisti
            | -br (brief) | -b FILE (commands, a line each) [-force] | --socket PATH | -V
            | --help, also behind a command
            --timeout SECONDS (for an answer; 10, of apply 300; 0: for ever)
-  link add [dev] BOND [up | down] [master DEV] [address MAC] [mtu N] [DEVICE WORD]... type bond [OPTION VALUE]...
-  link set [dev] DEV [master BOND | nomaster] [up | down] [address MAC] [mtu N] [name NEW] [DEVICE WORD]...
-           [type bond OPTION VALUE... | type bond_slave OPTION VALUE...]
+  link add [dev] BOND [up | down] [master DEV] [address MAC] [mtu N] [netns NETNS] [DEVICE WORD]...
+           type bond [OPTION VALUE]...
+  link set [dev] DEV [master BOND | nomaster] [up | down] [address MAC] [mtu N] [name NEW] [netns NETNS | nonetns]
+           [DEVICE WORD]... [type bond OPTION VALUE... | type bond_slave OPTION VALUE...]
            DEVICE WORD := txqueuelen N | alias TEXT | group N | promisc, allmulticast, multicast, arp on|off
   link delete [dev] BOND
   link show [[dev] DEV] [group G] [up | down] [type bond | type bond_slave] [master BOND | nomaster]

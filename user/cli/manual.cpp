@@ -160,7 +160,7 @@ std::string bash_completion() {
            "    import) words='--root " +
            formats() +
            "' ;;\n"
-           "    -n) words=$(cd /run/netns 2>/dev/null && echo *) ;;\n"
+           "    -n|netns) words=$(cd /run/netns 2>/dev/null && echo *) ;;\n"
            "    apply|pcap|-b|-batch|--root|--socket) mapfile -t COMPREPLY < <(compgen -f -- \"$current\"); return ;;\n"
            "    *)\n"
            "        if [[ $line == *' type bond_slave '* ]]; then words='prio queue_id actor_port_prio'\n"
@@ -168,7 +168,7 @@ std::string bash_completion() {
            names_of_options() +
            "'\n"
            "        elif [[ $line == *' link '* || ${COMP_WORDS[0]##*/} == ifenslave ]]; then words=\"$devices up down "
-           "master nomaster mtu address type\"\n"
+           "master nomaster mtu address netns nonetns type\"\n"
            "        elif ((COMP_CWORD == 1)) || [[ $before == -* ]]; then words='" +
            std::string(commands) +
            "'\n"
@@ -205,7 +205,7 @@ std::string zsh_completion() {
            names_of_options() +
            ")\n"
            "        elif [[ $line == *' link '* || ${words[1]:t} == ifenslave ]]; then list=($devices up down master "
-           "nomaster mtu address type)\n"
+           "nomaster mtu address netns nonetns type)\n"
            "        elif ((CURRENT == 2)) || [[ $before == -* ]]; then list=(" +
            std::string(commands) +
            ")\n"

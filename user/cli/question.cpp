@@ -71,13 +71,18 @@ int failed(const Error &error) {
     return refused(error, silent ? exit_no_daemon : exit_refused);
 }
 
-tl::expected<ordered_json, int> answer(const Globals &globals, const api::Request &request) {
+tl::expected<ordered_json, int> answer(const Globals &globals, const api::Request &request, int descriptor) {
     auto client = connect(globals);
     if (!client) {
         return tl::unexpected(client.error());
     }
     client->set_patience(patience(globals, request));
-    auto result = call(*client, request);
+    if (descriptor >= 0) { // taken from those whose first answer has come
+        if (const auto first = call(*client, api::LinkShow{.name = "lo"}); !first && first.error().code == ETIMEDOUT) {
+            return tl::unexpected(failed(first.error()));
+        }
+    }
+    auto result = call(*client, request, descriptor);
     if (!result) {
         return tl::unexpected(failed(result.error()));
     }

@@ -25,7 +25,8 @@ std::optional<std::chrono::milliseconds> patience(const Globals &, const api::Re
 
 // What fails is told; the exit code is returned.
 tl::expected<Client, int> connect(const Globals &);
-tl::expected<nlohmann::ordered_json, int> answer(const Globals &, const api::Request &);
+// `descriptor`: goes beside the request.
+tl::expected<nlohmann::ordered_json, int> answer(const Globals &, const api::Request &, int descriptor = -1);
 
 Result<nlohmann::ordered_json> call(Client &, const api::Request &, int descriptor = -1);
 

@@ -84,8 +84,21 @@ void print_result(const Invocation &in, const api::Request &request, const order
     }
 }
 
+// The network namespace for a bond's device, opened with the rights of whoever asks.
+Result<Fd> netns_beside(const api::Request &request) {
+    if (api::beside(request) != api::Beside::netns) {
+        return Fd();
+    }
+    const auto *set = std::get_if<api::LinkSet>(&request);
+    return sys::open_netns(set != nullptr ? *set->netns : *std::get<api::LinkAdd>(request).netns);
+}
+
 int ask(const Invocation &in, const api::Request &request) {
-    const auto result = answer(in.globals, request);
+    const auto netns = netns_beside(request);
+    if (!netns) {
+        return refused(netns.error(), netns.error().code == EACCES ? exit_denied : exit_refused);
+    }
+    const auto result = answer(in.globals, request, netns->get());
     if (!result) {
         return result.error();
     }

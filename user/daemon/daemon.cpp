@@ -16,6 +16,7 @@
 
 #include "common/netns_cookie.h"
 #include "loader/hook/hook.h"
+#include "user/daemon/by.h"
 #include "user/daemon/sweep.h"
 #include "user/show/render.h"
 #include "user/sys/directory.h"
@@ -388,6 +389,9 @@ void Daemon::on_link_gone(const sys::LinkGone &gone) {
 // bond along.
 Task<Result<void>> Daemon::device_gone(std::string name, bool was_up) {
     XB_CO_TRY(found, bond(name)); // the other end's message came first
+    if ((*found)->device().elsewhere()) {
+        co_return co_await device_lost(name);
+    }
     auto fetch = [name, ends = DeviceEnds{(*found)->ifindex(), (*found)->peer()}](Hands::Tools &tools) {
         return BondDevice::bring_home(tools.netlink, ends, name);
     };
@@ -398,6 +402,41 @@ Task<Result<void>> Daemon::device_gone(std::string name, bool was_up) {
     spdlog::warn("{}: its device was deleted, or moved to where it cannot be brought back from: releasing the slaves",
                  name);
     co_return co_await forget(name);
+}
+
+// With the network namespace that it was in, or deleted there: nobody there ends a bond of this one. As after a start
+// of the daemon the bond goes on with a device that is made anew, at home and down.
+Task<Result<void>> Daemon::device_lost(std::string name) {
+    XB_CO_TRY(found, bond(name));
+    auto look = [device = (*found)->device(), name](Hands::Tools &tools) {
+        const bool is_there = tools.netlink.link(device.peer()).has_value();
+        if (!is_there) { // where the other end was taken away
+            (void)device.at_device(tools.netlink, [&](sys::Netlink &there) { return device.end_stray(there); });
+        }
+        return is_there;
+    };
+    if (co_await hands_->call("look for a bond's device", std::move(look))) {
+        co_return Result<void>();
+    }
+    XB_CO_TRY(still, bond(name));
+    const auto file = (*still)->save();
+    auto close = (*still)->take_leave();
+    bonds_.erase(name);
+    left_alone_[name] = {"its device is being made anew", {}};
+    auto job = [close = std::move(close)](Hands::Tools &) {
+        close();
+        return true;
+    };
+    (void)co_await hands_->call("close a bond's sockets", std::move(job));
+    auto attempt = take_over(By::hands, file);
+    auto after = co_await outcome(By::hands, name, std::move(attempt));
+    left_alone_.erase(name);
+    left_alone_.merge(after);
+    if (const auto made = bonds_.find(name); made != bonds_.end()) {
+        (void)co_await made->second->persist();
+    }
+    try_again_later();
+    co_return Result<void>();
 }
 
 // A name that a bond cannot have is taken back.

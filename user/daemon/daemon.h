@@ -65,6 +65,7 @@ private:
     Task<Result<void>> take_over(By, Of);
     Task<AllLeft> outcome(By, std::string name, Task<std::optional<std::string>> attempt);
     Task<std::optional<std::string>> take_over(By, SavedBondFile);
+    Task<Result<SavedBondFile>> make_device_anew(By, SavedBondFile);
     Task<std::optional<std::string>> look_at(By, SavedBonds::Unreadable);
     Task<loader::PinnedDevices> pinned_devices(By, std::string name);
     Task<std::optional<std::string>> nobodys(By, std::string name, std::string why);
@@ -138,6 +139,7 @@ private:
     void on_resync(Result<LinkTable::Dump>);
     void on_link_gone(const sys::LinkGone &);
     Task<Result<void>> device_gone(std::string name, bool was_up);
+    Task<Result<void>> device_lost(std::string name);
     Task<Result<void>> follow_name(std::string name);
     void follow_names(); // of bonds that were renamed while no controller ran
     void bring_devices_home();
@@ -157,7 +159,7 @@ private:
     void on_request(const api::Request &, Fd passed, ControlServer::Reply);
     void on_open(const api::StateOpen &, const sys::Peer &, std::function<void(ControlServer::Opened)>);
     Task<Result<void>> serve_open(api::StateOpen, sys::Peer, std::function<void(ControlServer::Opened)>);
-    BondController *bond_of_device(std::uint32_t ifindex);
+    BondController *bond_of_device(std::uint32_t peer); // by the other end, which never leaves
     void tell_listeners(std::uint32_t bond);
     // reads.cpp
     Task<Result<void>> serve_read(api::Request, ControlServer::Reply);
@@ -173,10 +175,11 @@ private:
     Task<Result<void>> port_add(api::PortAdd);
     Task<Result<void>> port_del(api::PortDel);
     Task<std::string> apply(api::Apply);
-    Task<Result<void>> link_add(api::LinkAdd);
+    Task<Result<void>> link_add(api::LinkAdd, Passed);
     Task<Result<void>> link_del(std::string name);
-    Task<Result<void>> link_set(api::LinkSet);
-    Result<Plan> plan_set_bond(BondController &, const api::LinkSet &);
+    Task<Result<void>> link_set(api::LinkSet, Passed);
+    Result<Plan> plan_set_bond(BondController &, const api::LinkSet &, const Passed &);
+    Change plan_netns(const BondController &, const std::string &where, const Passed &);
     Result<Plan> plan_set_slave(const sys::LinkInfo &, const api::LinkSet &);
     Result<std::optional<Change>> plan_master(const sys::LinkInfo *, const std::optional<std::string> &name);
     void add_device_words(Plan &, const sys::LinkInfo &, std::span<const core::OptionValue>);

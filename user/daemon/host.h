@@ -95,8 +95,8 @@ struct Host {
     std::function<Result<void>(std::uint32_t bond, std::uint32_t ifindex)> may_be_slave{};
     // The one place where transitions are logged and handed to `xbond monitor`.
     std::function<void(const std::string &bond, const core::Transition &)> report{};
-    // What applications may know of the bond with this device has changed.
-    std::function<void(std::uint32_t bond)> published{};
+    // What applications may know of the bond with this other end has changed.
+    std::function<void(std::uint32_t peer)> published{};
     // The device of this bond has another name.
     std::function<void(const std::string &bond)> renamed{};
 };

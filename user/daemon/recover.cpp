@@ -38,6 +38,16 @@ bool has_gone(const LinkTable &links, const SavedController &saved, const loader
     return !is_there && pinned.bond == 0 && pinned.peer == 0 && !is_marked(links, saved.core.name);
 }
 
+// With the network namespace that it lived in.
+bool is_lost(const LinkTable &links, const SavedController &saved) {
+    const auto *far = links.find(saved.peer);
+    const bool is_there =
+        far != nullptr && std::ranges::any_of(BondDevice::find_marked(links.all()), [&](const auto &pair) {
+            return pair.ends.peer == saved.peer && pair.name == saved.core.name;
+        });
+    return saved.abode && !saved.abode->gone && !is_there;
+}
+
 bool is_here(const LinkTable &links, const std::string &name, const loader::PinnedDevices &pinned) {
     return pinned.bond != 0 || pinned.peer != 0 || !pinned.slaves.empty() || is_marked(links, name);
 }
@@ -125,8 +135,8 @@ void Daemon::bring_devices_home() {
     bool moved = false;
     for (const auto &file : load_bonds(settings_.state_dir, host_->netns_cookie).bonds) {
         const auto *near = host_->links.find(file.bond.ifindex), *far = host_->links.find(file.bond.peer);
-        if (file.netns != host_->netns_cookie || (near == nullptr) == (far == nullptr) ||
-            !(near != nullptr ? near : far)->link_in_other_netns) {
+        if (file.netns != host_->netns_cookie || (file.bond.abode && !file.bond.abode->gone) ||
+            (near == nullptr) == (far == nullptr) || !(near != nullptr ? near : far)->link_in_other_netns) {
             continue;
         }
         const auto &name = file.bond.core.name;
@@ -251,9 +261,50 @@ Task<loader::PinnedDevices> Daemon::pinned_devices(By by, std::string name) {
     co_return co_await step(*host_, by, "look at pins", std::move(look));
 }
 
+// At home, and down: whoever used it is not here. Killed in between, a successor finds the new one by its mark.
+Task<Result<SavedBondFile>> Daemon::make_device_anew(By by, SavedBondFile file) {
+    const auto name = file.bond.core.name;
+    auto make = [name, mac = file.bond.core.mac, mtu = file.bond.mtu](sys::Netlink &netlink) -> Result<DeviceEnds> {
+        XB_TRY(list, netlink.links());
+        std::map<std::uint32_t, sys::LinkInfo> links;
+        for (auto &link : *list) {
+            links[link.ifindex] = std::move(link);
+        }
+        for (const auto &pair : BondDevice::find_marked(links)) {
+            if (pair.name == name && pair.ends.ifindex != 0) {
+                return pair.ends;
+            }
+        }
+        XB_TRY(made, BondDevice::create(netlink, name, mac, mtu));
+        XB_TRY_VOID(made->mark_whole(netlink, name));
+        return DeviceEnds{made->ifindex(), made->peer()};
+    };
+    auto ends = co_await step(*host_, by, "make a bond's device anew", std::move(make));
+    if (!ends) {
+        co_return fail(ends.error().code, "its device went with network namespace " + file.bond.abode->text() +
+                                              " and cannot be made anew: " + ends.error().message);
+    }
+    spdlog::warn("{}: its device went with network namespace {}, or was deleted there: made anew, at home and down",
+                 name, file.bond.abode->text());
+    file.bond.ifindex = ends->ifindex;
+    file.bond.peer = ends->peer;
+    file.bond.abode->gone = true;
+    file.bond.core.admin_up = false;
+    host_->catch_up();
+    co_return file;
+}
+
 // None: it is under control, or its device is no longer there, and what is left of it has been cleared away.
 Task<std::optional<std::string>> Daemon::take_over(By by, SavedBondFile file) {
     const auto name = file.bond.core.name;
+    if (is_lost(host_->links, file.bond)) {
+        auto make = make_device_anew(by, file);
+        auto anew = co_await make;
+        if (!anew) {
+            co_return anew.error().message;
+        }
+        file = std::move(*anew);
+    }
     auto controller = co_await BondController::adopt(*host_, by, file);
     if (controller) {
         spdlog::info("{}: adopted with {} slaves", name, (*controller)->core().slaves.size());

@@ -93,11 +93,11 @@ std::vector<sock_filter> filter() {
 } // namespace
 
 // CAP_SYS_ADMIN: programs and maps are found again by their ids, and devices that were moved away in other network
-// namespaces (with CAP_SYS_PTRACE). CAP_IPC_LOCK: memory of AF_XDP sockets. CAP_DAC_READ_SEARCH: a config file that is
-// not root's.
+// namespaces (with CAP_SYS_PTRACE). CAP_NET_BROADCAST: what happens where a bond's device lives. CAP_IPC_LOCK: memory
+// of AF_XDP sockets. CAP_DAC_READ_SEARCH: a config file that is not root's.
 void drop_rights() {
-    constexpr std::array kept{CAP_NET_ADMIN, CAP_NET_RAW,    CAP_BPF,      CAP_PERFMON,        CAP_SYS_ADMIN,
-                              CAP_SYS_NICE,  CAP_SYS_PTRACE, CAP_IPC_LOCK, CAP_DAC_READ_SEARCH};
+    constexpr std::array kept{CAP_NET_ADMIN, CAP_NET_RAW,  CAP_NET_BROADCAST, CAP_BPF,      CAP_PERFMON,
+                              CAP_SYS_ADMIN, CAP_SYS_NICE, CAP_SYS_PTRACE,    CAP_IPC_LOCK, CAP_DAC_READ_SEARCH};
     std::array<__user_cap_data_struct, _LINUX_CAPABILITY_U32S_3> rights{};
     __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
     if (::syscall(SYS_capget, &header, rights.data()) != 0) {

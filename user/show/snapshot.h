@@ -89,6 +89,13 @@ struct PortView { // a device whose frames go through the bond
     xb_port_counters counters{};
 };
 
+struct NetnsView { // another one, in which a bond's device is
+    std::string name;
+    std::uint64_t cookie = 0;
+    std::int32_t nsid = -1;
+    bool gone = false; // the device went with it: it is at home, made anew
+};
+
 struct BondView {
     std::string name;
     sys::LinkInfo device;
@@ -111,7 +118,8 @@ struct BondView {
     std::optional<core::balance::Table> balance; // modes balance-tlb and balance-alb
     std::optional<ChainedView> chained;
     std::vector<PortView> ports;
-    bool ports_by_xdp = false; // every slave takes frames from XDP
+    bool ports_by_xdp = false;      // every slave takes frames from XDP
+    std::optional<NetnsView> netns; // none: in the daemon's own
 };
 
 struct Timing { // of things of one kind since the start

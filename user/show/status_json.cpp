@@ -206,6 +206,13 @@ ordered_json bond_json(const BondView &bond) {
             ports.push_back(port_json(port, bond.ports_by_xdp));
         }
     }
+    if (const auto &netns = bond.netns) {
+        out["netns"] = {{"name", netns->name.empty() ? ordered_json() : ordered_json(netns->name)},
+                        {"cookie", netns->cookie},
+                        {"nsid", netns->nsid < 0 ? ordered_json() : ordered_json(netns->nsid)},
+                        {"device", bond.device.name},
+                        {"state", netns->gone ? "gone" : "there"}};
+    }
     if (bond.balance) {
         out["balance"] = balance_json(bond);
     }

@@ -159,6 +159,17 @@ std::string ports_table(const ordered_json &ports) {
     return table(rows);
 }
 
+// "device bond0 in network namespace blue (nsid 1, cookie 4711)"
+std::string netns_text(const ordered_json &netns) {
+    const auto name = netns.at("name").is_null() ? std::string() : " " + show(netns.at("name"));
+    const auto cookie = "cookie " + show(netns.at("cookie"));
+    if (netns.at("state") == "gone") {
+        return "network namespace" + name + " (" + cookie + ") has gone: device made anew here, down";
+    }
+    return "device " + show(netns.at("device")) + " in network namespace" + name + " (nsid " + show(netns.at("nsid")) +
+           ", " + cookie + ")";
+}
+
 std::string bond_text(const ordered_json &bond, std::int64_t now) {
     const auto &path = bond.at("datapath"), &c = bond.at("counters"), &o = bond.at("options");
     const auto yes = [](const ordered_json &v, const char *on, const char *off) { return v == true ? on : off; };
@@ -169,6 +180,9 @@ std::string bond_text(const ordered_json &bond, std::int64_t now) {
            " ms, active slave " + show(bond.at("active_slave")) + ", primary " + show(bond.at("primary")) + "\n";
     out += "  data path: " + show(path.at("hook")) + ", carrier check " + show(path.at("carrier_check")) + ", watch " +
            show(path.at("watch_ms")) + " ms, visibility " + show(path.at("visibility")) + visibility_note(path) + "\n";
+    if (bond.contains("netns")) {
+        out += "  " + netns_text(bond.at("netns")) + "\n";
+    }
     if (path.contains("chained")) {
         out += "  " + chained_text(path.at("chained")) + "\n";
     }

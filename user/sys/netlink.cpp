@@ -513,7 +513,9 @@ Result<void> Netlink::move(std::uint32_t ifindex, int netns_fd, std::string_view
     put_link(request, ifindex);
     request.text(IFLA_IFNAME, name);
     request.u32(IFLA_NET_NS_FD, static_cast<std::uint32_t>(netns_fd));
-    request.u32(IFLA_NEW_IFINDEX, new_ifindex);
+    if (new_ifindex != 0) {
+        request.u32(IFLA_NEW_IFINDEX, new_ifindex);
+    }
     return change(requests_.get(), request, ++seq_, "move " + interface(ifindex) + " to another network namespace");
 }
 

@@ -133,7 +133,7 @@ public:
     Result<void> set_addrgenmode_none(std::uint32_t ifindex);               // no IPv6 link-local address by itself
     Result<void> set_arp_ignore(std::uint32_t ifindex, std::uint32_t value);
     // Into another network namespace, under this name and number (before Linux 5.13 the number is the kernel's choice,
-    // which keeps the one that it has where that is free).
+    // which keeps the one that it has where that is free; so it is with 0).
     Result<void> move(std::uint32_t ifindex, int netns_fd, std::string_view name, std::uint32_t new_ifindex);
 
 private:

@@ -7,9 +7,11 @@
 #include <chrono>
 #include <fcntl.h>
 #include <linux/magic.h>
+#include <linux/nsfs.h>
 #include <sched.h>
 #include <sstream>
 #include <sys/file.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
@@ -174,6 +176,17 @@ std::vector<fs::path> netns_paths() {
 } // namespace
 
 Result<Fd> find_netns(const std::function<bool(int netns_fd)> &is_it) {
+    fs::path nowhere;
+    return find_netns(is_it, nowhere);
+}
+
+Result<Fd> find_netns(const std::function<bool(int netns_fd)> &is_it, fs::path &found) {
+    if (!found.empty()) {
+        Fd fd(::open(found.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+        if (fd && is_netns(fd.get()) && is_it(fd.get())) {
+            return fd;
+        }
+    }
     std::set<std::uint64_t> seen;
     for (const auto &path : netns_paths()) {
         Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
@@ -184,10 +197,44 @@ Result<Fd> find_netns(const std::function<bool(int netns_fd)> &is_it) {
             continue;
         }
         if (is_it(fd.get())) {
+            found = path;
             return fd;
         }
     }
     return fail(ENOENT, "no such network namespace is held by anything that can be seen here");
+}
+
+// All of the kernel's own files of namespaces are in one file system: whatever else it is was passed by somebody whose
+// file system may take its time to answer, and is not asked.
+bool is_netns(int fd) {
+    struct statx theirs {
+    }, ours{};
+    constexpr int flags = AT_EMPTY_PATH | AT_STATX_DONT_SYNC;
+    return ::statx(fd, "", flags, STATX_INO, &theirs) == 0 &&
+           ::statx(AT_FDCWD, "/proc/thread-self/ns/net", AT_STATX_DONT_SYNC, STATX_INO, &ours) == 0 &&
+           theirs.stx_dev_major == ours.stx_dev_major && theirs.stx_dev_minor == ours.stx_dev_minor &&
+           ::ioctl(fd, NS_GET_NSTYPE) == CLONE_NEWNET;
+}
+
+Result<Fd> open_netns(std::string_view name) {
+    const bool is_path = name.find('/') != std::string_view::npos;
+    if (name.empty() || name == "." || name == "..") {
+        return fail(EINVAL, "\"" + std::string(name) + "\" is no name of a network namespace");
+    }
+    const std::string path = (is_path ? "" : "/run/netns/") + std::string(name);
+    Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+    int code = errno;
+    if (!fd && !is_path && std::ranges::all_of(name, [](unsigned char c) { return std::isdigit(c) != 0; })) {
+        fd = Fd(::open(("/proc/" + std::string(name) + "/ns/net").c_str(), O_RDONLY | O_CLOEXEC));
+        code = errno;
+    }
+    if (!fd) {
+        return fail_errno("cannot open network namespace " + std::string(name), code);
+    }
+    if (!is_netns(fd.get())) {
+        return fail(EINVAL, std::string(name) + " is no network namespace");
+    }
+    return fd;
 }
 
 Result<Fd> own_netns() {

@@ -28,6 +28,13 @@ Result<Fd> own_netns(); // of the calling thread
 // A network namespace that somebody holds, by a process in it, a mount or a descriptor. ENOENT: none that `is_it` says
 // yes to can be seen. Goes through all of /proc.
 Result<Fd> find_netns(const std::function<bool(int netns_fd)> &is_it);
+// The same; where it was found the last time is looked at first, and noted.
+Result<Fd> find_netns(const std::function<bool(int netns_fd)> &is_it, std::filesystem::path &found);
+// A name of /run/netns, a path when it has a slash, or, as `ip` has it, the number of a process where nothing has that
+// name.
+Result<Fd> open_netns(std::string_view name_path_or_pid);
+// Of a descriptor that somebody has passed: waits for nobody's file system.
+bool is_netns(int fd);
 // Runs `body` in a thread of its own that has entered the namespace; what it opens stays there.
 Result<void> within_netns(int netns_fd, const std::function<Result<void>()> &body);
 

@@ -150,7 +150,7 @@ TEST_CASE("cli: link usage errors say what was expected") {
                            {"--jsno link", "did you mean -json?"},
                            {"lnik", "did you mean link?"},
                            {"link show a b", "unexpected \"b\""},
-                           {"link set bond0 netns x", "stay in their network namespace"},
+                           {"link set bond0 link-netns x", "are in one network namespace"},
                            {"link set dev bond0 xdp off", "xbond xdp attach"},
                            {"link set bond0 addrgenmode none", "ip link set does"},
                            {"link add bond0 numtxqueues 4 type bond", "no such thing"},

@@ -125,7 +125,8 @@ daemon::SavedState saved_example(const std::string &boot_id) {
               .peer = 11,
               .mtu = 9001,
               .originals = {original, {}},
-              .chain = daemon::SavedChain{57, "/root/filter.o", "strict", "/sys/fs/bpf/filter"}}}};
+              .chain = daemon::SavedChain{57, "/root/filter.o", "strict", "/sys/fs/bpf/filter"},
+              .abode = daemon::Abode{"blue", 4711, true}}}};
 }
 
 lacp::SystemState lacp_example() {

@@ -68,6 +68,7 @@ TEST_CASE("state.json is, byte for byte, what the revisions before wrote") {
     CHECK(text == state.dump(1));
     state["bonds"][0].erase("options"); // they grow, and have tests of their own
     state["bonds"][0].erase("chain");   // not of the revisions before
+    state["bonds"][0].erase("device_netns");
     CHECK(state.dump(1) == slurp(data / "saved_state.json"));
 }
 

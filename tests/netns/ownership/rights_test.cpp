@@ -14,8 +14,8 @@ using Kind = Switch::Kind;
 
 namespace {
 
-// CAP_DAC_READ_SEARCH, NET_ADMIN, NET_RAW, IPC_LOCK, SYS_PTRACE, SYS_ADMIN, SYS_NICE, PERFMON, BPF
-constexpr const char *kept = "000000c000a87004";
+// CAP_DAC_READ_SEARCH, NET_BROADCAST, NET_ADMIN, NET_RAW, IPC_LOCK, SYS_PTRACE, SYS_ADMIN, SYS_NICE, PERFMON, BPF
+constexpr const char *kept = "000000c000a87804";
 
 std::string rights_of(pid_t pid, const std::string &which) {
     std::ifstream status("/proc/" + std::to_string(pid) + "/status");

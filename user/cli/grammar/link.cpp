@@ -57,6 +57,7 @@ struct LinkWords {
     std::vector<OptionValue> of_device; // user/api/device_words.h
     std::optional<MacAddr> address;
     std::optional<std::uint32_t> mtu;
+    std::optional<std::string> netns; // "" = nonetns
     std::optional<std::string> kind;
     std::vector<OptionValue> options;
     bool help = false;
@@ -113,8 +114,9 @@ Result<void> check_ours(const std::string &word) {
     constexpr std::array<std::string_view, 7> made_with{"index",        "numtxqueues",  "numrxqueues", "gso_max_size",
                                                         "gso_max_segs", "gro_max_size", "parentdev"};
     const auto is_in = [&](const auto &list) { return std::ranges::find(list, word) != list.end(); };
-    if (word == "netns" || word == "link-netns" || word == "link-netnsid") {
-        return fail(EINVAL, word + ": a bond and its slaves stay in their network namespace");
+    if (word == "link-netns" || word == "link-netnsid") {
+        return fail(EINVAL,
+                    word + ": a bond and its slaves are in one network namespace; netns moves the bond's device");
     }
     if (word == "xdp" || word == "xdpgeneric" || word == "xdpdrv" || word == "xdpoffload") {
         return fail(EINVAL, word + ": xbond xdp attach BOND FILE puts a program on all slaves");
@@ -134,6 +136,18 @@ Result<void> parse_word(Args &args, LinkWords &out) {
     }
     if (word == "nomaster") {
         out.master = "";
+        return {};
+    }
+    if (word == "nonetns") {
+        out.netns = "";
+        return {};
+    }
+    if (word == "netns") {
+        XB_TRY(value, args.value(word));
+        if (value->empty()) {
+            return fail(EINVAL, "netns: expected a name or the number of a process");
+        }
+        out.netns = *value;
         return {};
     }
     if (word == "mtu") {
@@ -232,6 +246,7 @@ Result<Invocation> parse_add(Args args, Invocation out) {
     add.master = words->master;
     add.up = words->up;
     add.device = std::move(words->of_device);
+    add.netns = words->netns;
     out.action = api::Request(std::move(add));
     return out;
 }
@@ -249,16 +264,17 @@ Result<Invocation> parse_set(Args args, Invocation out) {
     set.mtu = words->mtu;
     set.new_name = words->name;
     set.device = std::move(words->of_device);
+    set.netns = words->netns;
     if (auto ok = check_master(*words); !ok) {
         return fail(EINVAL, "link set: " + ok.error().message);
     }
     (words->kind == "bond_slave" ? set.slave_options : set.options) = std::move(words->options);
-    const bool says_nothing = !set.master && !set.up && !set.address && !set.mtu && !set.new_name &&
+    const bool says_nothing = !set.master && !set.up && !set.address && !set.mtu && !set.new_name && !set.netns &&
                               set.device.empty() && set.options.empty() && set.slave_options.empty();
     if (says_nothing) {
         return fail(EINVAL, "link set: what about " + set.name +
-                                "? Expected master, nomaster, up, down, address, mtu, name, " + device_word_list() +
-                                " or type bond with options");
+                                "? Expected master, nomaster, netns, nonetns, up, down, address, mtu, name, " +
+                                device_word_list() + " or type bond with options");
     }
     out.action = api::Request(std::move(set));
     return out;
@@ -272,8 +288,8 @@ Result<Invocation> parse_delete(Args args, Invocation out) {
     if (words->help) {
         return help_about(std::move(out), *words);
     }
-    if (words->master || words->up || words->address || words->mtu || words->name || !words->of_device.empty() ||
-        !words->options.empty()) {
+    if (words->master || words->up || words->address || words->mtu || words->name || words->netns ||
+        !words->of_device.empty() || !words->options.empty()) {
         return fail(EINVAL, "link delete: takes a bond and nothing else");
     }
     out.action = api::Request(api::LinkDel{*words->device});

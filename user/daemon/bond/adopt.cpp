@@ -91,6 +91,32 @@ void give_back(sys::Netlink &netlink, const std::string &bond, const SlaveOrigin
     }
 }
 
+struct Found {
+    BondDevice device;
+    std::optional<NsidEvents> events; // of where it is, if that is another network namespace
+    LinkTable::Dump dump;
+};
+
+Result<Found> look_elsewhere(sys::Netlink &home, const SavedController &saved) {
+    XB_TRY(events, NsidEvents::open());
+    XB_TRY(device, BondDevice::find_elsewhere(home, saved.core.name, saved.peer, *saved.abode));
+    XB_TRY(dump, (*device).elsewhere()->list(home));
+    return Found{std::move(*device), std::move(*events), std::move(*dump)};
+}
+
+// Where it was to be moved, it may have been, or not yet.
+Task<Result<Found>> find_device(Host &host, By by, SavedController saved) {
+    const auto *far = host.links.find(saved.peer);
+    if (far != nullptr && far->link_in_other_netns && saved.abode && !saved.abode->gone) {
+        auto look = [saved](sys::Netlink &home) { return look_elsewhere(home, saved); };
+        co_return co_await step(host, by, "look into another network namespace", std::move(look));
+    }
+    const bool may_have_come = far != nullptr && saved.abode && !saved.abode->gone;
+    XB_CO_TRY(device,
+              BondDevice::adopt(host.links, saved.core.name, may_have_come ? far->link : saved.ifindex, saved.peer));
+    co_return Found{std::move(*device), std::nullopt, {}};
+}
+
 bool is_slave(const core::BondState &bond, const SlaveOriginal &original) {
     return std::ranges::find(bond.slaves, original.ifindex, &core::Slave::ifindex) != bond.slaves.end();
 }
@@ -98,8 +124,11 @@ bool is_slave(const core::BondState &bond, const SlaveOriginal &original) {
 } // namespace
 
 Task<Result<std::unique_ptr<BondController>>> BondController::adopt(Host &host, By by, SavedBondFile file) {
+    auto where = find_device(host, by, file.bond);
+    XB_CO_TRY(found, co_await where);
+    auto *const device = &found->device;
+    file.bond.ifindex = device->ifindex();
     const SavedController &saved = file.bond;
-    XB_CO_TRY(device, BondDevice::adopt(host.links, saved.core.name, saved.ifindex, saved.peer));
     const auto config = data_path_config(host.pin_root, core::restore(saved.core, saved.mtu, sys::now()), *device);
     Wanted wanted{file, config, host.features, host.netns_cookie, places_of(saved.core.slaves), {}};
     std::ranges::copy_if(wanted.slaves, std::back_inserter(wanted.here),
@@ -109,6 +138,10 @@ Task<Result<std::unique_ptr<BondController>>> BondController::adopt(Host &host, 
     std::unique_ptr<BondController> made(
         new BondController(host, core::restore(saved.core, saved.mtu, sys::now()), *device,
                            std::make_shared<loader::DataPath>(std::move(taken->path))));
+    made->abode_ = saved.abode;
+    if (device->elsewhere() || (saved.abode && !saved.abode->gone)) {
+        made->take_in_netns(std::move(found->events), std::move(found->dump));
+    }
     XB_CO_TRY_VOID(co_await made->go_on(by, file, taken->made_anew));
     co_return made;
 }
@@ -116,7 +149,7 @@ Task<Result<std::unique_ptr<BondController>>> BondController::adopt(Host &host, 
 // LACP first: it goes on where it was, and what has changed since comes to it as events.
 Task<Result<void>> BondController::go_on(By by, SavedBondFile file, bool made_anew) {
     std::vector<SlaveOriginal> strays;
-    std::vector<std::uint32_t> devices{device_.ifindex(), device_.peer()};
+    std::vector<std::uint32_t> devices{ifindex(), device_.peer()};
     for (const auto &original : file.bond.originals) {
         devices.push_back(original.ifindex);
         const auto *link = host_.links.find(original.ifindex);
@@ -160,7 +193,8 @@ Task<Result<void>> BondController::go_on(By by, SavedBondFile file, bool made_an
         (void)co_await step(host_, by, "give back devices", std::move(clear));
     }
     // In one turn with whoever awaits it: from here on events come, and what came meanwhile is in the list of links.
-    if (auto still = BondDevice::adopt(host_.links, name(), device_.ifindex(), device_.peer()); !still) {
+    if (auto still = BondDevice::adopt(host_.links, name(), device_.ifindex(), device_.peer());
+        !still && !device_.elsewhere()) {
         co_return tl::unexpected(still.error());
     }
     start();

@@ -14,10 +14,10 @@ namespace xbond::daemon {
 
 // A macvlan makes a device of this kind promiscuous when it is up, since it has no filter for addresses.
 bool Applier::others_above() const {
-    if (!filters_.unicast().empty()) {
+    if (!unicast().empty()) {
         return true;
     }
-    const auto *bond = host_.links.find(device_.ifindex());
+    const auto *bond = host_.links.find(device_.here());
     return bond != nullptr && std::ranges::any_of(host_.links.next_to(bond->ifindex), [&](std::uint32_t ifindex) {
                const auto *link = host_.links.find(ifindex);
                return link != nullptr && link->link == bond->ifindex && ifindex != device_.peer() &&
@@ -32,12 +32,16 @@ bool Applier::somebody_captures(std::uint32_t ifindex) const {
     if (link == nullptr) {
         return false;
     }
-    const bool is_slave = ifindex != device_.ifindex(), flag = is_slave && (link->flags & IFF_PROMISC) != 0;
+    const bool is_slave = ifindex != device_.here(), flag = is_slave && (link->flags & IFF_PROMISC) != 0;
     const unsigned others = !is_slave && others_above() ? 1 : 0;
     return link->promiscuity > others + (flag ? 1U : 0U) + (link->master != 0 ? 1U : 0U);
 }
 
+// A device that is not here can be reached by the pair alone.
 bool Applier::full_visibility(const core::Desired &desired) const {
+    if (!device_.is_here()) {
+        return true;
+    }
     switch (desired.visibility) {
     case Visibility::fast:
         return false;
@@ -53,8 +57,11 @@ bool Applier::full_visibility(const core::Desired &desired) const {
 }
 
 std::vector<std::string> Applier::onlookers() const {
+    if (!device_.is_here()) {
+        return {"its device is in another network namespace"};
+    }
     std::vector<std::string> all = bypass_.found().value_or(std::vector<std::string>{});
-    if (somebody_captures(device_.ifindex())) {
+    if (somebody_captures(device_.here())) {
         all.insert(all.begin(), "capture");
     }
     return all;
@@ -71,7 +78,7 @@ BankFacts Applier::facts_for(const core::Desired &desired) const {
         facts.captured.set(slave.slot, somebody_captures(slave.ifindex));
     }
     if (desired.balances_clients) {
-        facts.bridges = bridge_addresses(host_.links, device_.ifindex());
+        facts.bridges = bridge_addresses(device_.links(host_), device_.ifindex());
     }
     return facts;
 }
@@ -90,14 +97,14 @@ void Applier::set_own_addresses(OwnAddresses own) {
 // Filters are on their way before anything is announced; they take effect when RTNL is free.
 void Applier::publish(const core::Desired &desired) {
     if (!wanted_ || !(wanted_->slaves == desired.slaves)) {
-        filters_.carry_out(plan_filters(host_.links, device_, desired, ports_));
+        filters_.carry_out(plan_filters(host_, device_, desired, ports_));
     }
     wanted_ = desired;
     facts_ = facts_for(desired);
     lease_.set(Ms(desired.lease_ms));
     path_->publish(encode(desired, *facts_));
     if (host_.published) {
-        host_.published(device_.ifindex());
+        host_.published(device_.peer());
     }
 }
 
@@ -156,13 +163,18 @@ void Applier::sync_devices(const core::Desired &desired) {
     for (const auto &slave : desired.slaves) {
         xdp_.set_soon(slave, wanted_xdp(desired.xdp), news_);
     }
-    filters_.carry_out(plan_filters(host_.links, device_, desired, ports_));
+    filters_.carry_out(plan_filters(host_, device_, desired, ports_));
 }
 
 void Applier::follow_stack() {
     if (wanted_) {
-        filters_.carry_out_if_new(plan_filters(host_.links, device_, *wanted_, ports_));
+        filters_.carry_out_if_new(plan_filters(host_, device_, *wanted_, ports_));
     }
+}
+
+void Applier::device_moved() {
+    watch_.reset(); // looks at the device's groups, too
+    bypass_.look_anew();
 }
 
 void Applier::slave_gone(SlotId slot) {

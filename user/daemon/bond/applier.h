@@ -37,7 +37,8 @@ public:
           applications_(host, path),
           filters_(host, std::move(added), news_),
           lease_(host, *path),
-          bypass_(host, device.ifindex(), news_) {}
+          bypass_(
+              host, [this] { return device_.here(); }, news_) {}
 
     void publish(const core::Desired &); // one flip
     // Publishes what was published last once more, where something that only the machine knows has changed (captures,
@@ -70,6 +71,12 @@ public:
     void slave_gone(SlotId);
     Applications &applications() { return applications_; }
     FilterSync &filters() { return filters_; }
+    // What devices above have put into the bond's unicast filter.
+    const std::vector<MacAddr> &unicast() const {
+        return device_.elsewhere() ? device_.elsewhere()->told.unicast : filters_.unicast();
+    }
+    // The bond's device has been moved: nothing that was seen of it holds.
+    void device_moved();
     const FilterSync &filters() const { return filters_; }
 
     bool full_visibility(const core::Desired &) const;

@@ -5,6 +5,7 @@
 #include <array>
 #include <span>
 
+#include "common/netns_cookie.h"
 #include "user/sys/netns.h"
 
 // The one list of the kinds of device, best first. Row `x` is defined in x_device.cpp, as the function `x_device`.
@@ -56,12 +57,8 @@ Result<BondDevice> BondDevice::adopt(const LinkTable &links, const std::string &
     const auto *near = links.find(ifindex);
     const auto *far = links.find(peer);
     if (near != nullptr && far != nullptr) {
-        for (const DeviceKind *kind : kinds()) {
-            if (kind->is_pair(*near, *far)) {
-                BondDevice device(*kind, {ifindex, peer});
-                *device.carrier_ = kind->carrier(*near, *far);
-                return device;
-            }
+        if (auto device = of_pair(*near, *far)) {
+            return device;
         }
     }
     const bool half = (near != nullptr && near->link_in_other_netns) || (far != nullptr && far->link_in_other_netns);
@@ -70,6 +67,17 @@ Result<BondDevice> BondDevice::adopt(const LinkTable &links, const std::string &
         "the device of " + name + " (interface " + std::to_string(ifindex) + " and its peer) is " +
             (half ? "half in another network namespace: move it back, or remove it by 'xbond link del " + name + "'"
                   : "no longer there"));
+}
+
+Result<BondDevice> BondDevice::of_pair(const sys::LinkInfo &bond, const sys::LinkInfo &peer) {
+    for (const DeviceKind *kind : kinds()) {
+        if (kind->is_pair(bond, peer)) {
+            BondDevice device(*kind, {bond.ifindex, peer.ifindex});
+            *device.carrier_ = kind->carrier(bond, peer);
+            return device;
+        }
+    }
+    return fail(ENODEV, bond.name + " and " + peer.name + " are not the ends of a bond's device");
 }
 
 std::vector<BondDevice::Marked> BondDevice::find_marked(const std::map<std::uint32_t, sys::LinkInfo> &links) {
@@ -130,6 +138,44 @@ bool BondDevice::bring_home(sys::Netlink &netlink, DeviceEnds ends, const std::s
     return moved && back && (*kind)->is_ours(*back);
 }
 
+Result<BondDevice> BondDevice::find_elsewhere(sys::Netlink &home, const std::string &bond, std::uint32_t peer,
+                                              Abode abode) {
+    XB_TRY(far, home.link(peer));
+    const auto kind = std::ranges::find_if(
+        kinds(), [&](const DeviceKind *one) { return one->mark(*far) == DeviceKind::Mark::whole; });
+    if (kind == kinds().end() || !far->link_in_other_netns) {
+        return fail(ENODEV, "the other end of " + bond + "'s device is not that of one in another network namespace");
+    }
+    const OtherNetns seen(far->link_netnsid, {abode.name, 0, false});
+    XB_TRY_VOID(seen.within(home, [&](sys::Netlink &inside) -> Result<void> {
+        XB_TRY(near, inside.link(far->link));
+        if (!(*kind)->is_ours(*near) || near->link != peer) {
+            return fail(ENODEV, "interface " + std::to_string(far->link) + " in the network namespace of " + bond +
+                                    "'s device is another one");
+        }
+        const auto cookie = netns_cookie();
+        const bool same = abode.cookie == 0 || abode.cookie == cookie; // else somebody has moved it on
+        abode = {same ? abode.name : "", cookie, false};
+        return {};
+    }));
+    BondDevice device(**kind, {far->link, peer});
+    device.elsewhere_ = std::make_shared<OtherNetns>(far->link_netnsid, std::move(abode));
+    *device.carrier_ = (*kind)->carrier({}, *far);
+    return device;
+}
+
+Result<void> BondDevice::at_device(sys::Netlink &home, const std::function<Result<void>(sys::Netlink &)> &body) const {
+    return elsewhere_ ? elsewhere_->within(home, body) : body(home);
+}
+
+Result<sys::LinkInfo> BondDevice::look(sys::Netlink &home) const {
+    sys::LinkInfo seen;
+    XB_TRY_VOID(at_device(home, [&](sys::Netlink &netlink) {
+        return netlink.link(ends_.ifindex).map([&](sys::LinkInfo &&link) { seen = std::move(link); });
+    }));
+    return seen;
+}
+
 void BondDevice::take_redirected_soon(Hands &hands) const {
     hands.run(
         [kind = kind_, ends = ends_](Hands::Tools &tools) -> Hands::Then {
@@ -163,18 +209,22 @@ Result<void> BondDevice::set_carrier(sys::Netlink &netlink, bool on) const {
 }
 
 Result<void> BondDevice::set_mac(sys::Netlink &netlink, MacAddr mac) const {
-    return netlink.set_mac(ends_.ifindex, mac);
+    return at_device(netlink, [&](sys::Netlink &there) { return there.set_mac(ends_.ifindex, mac); });
 }
 
 Result<void> BondDevice::set_mtu(sys::Netlink &netlink, std::uint32_t mtu) const {
-    return netlink.set_mtu(ends_.ifindex, mtu).and_then([&] { return set_peer_mtu(netlink, mtu); });
+    return at_device(netlink, [&](sys::Netlink &there) { return there.set_mtu(ends_.ifindex, mtu); }).and_then([&] {
+        return set_peer_mtu(netlink, mtu);
+    });
 }
 
 Result<void> BondDevice::set_peer_mtu(sys::Netlink &netlink, std::uint32_t mtu) const {
     return netlink.set_mtu(ends_.peer, mtu);
 }
 
-Result<void> BondDevice::set_up(sys::Netlink &netlink, bool up) const { return netlink.set_up(ends_.ifindex, up); }
+Result<void> BondDevice::set_up(sys::Netlink &netlink, bool up) const {
+    return at_device(netlink, [&](sys::Netlink &there) { return there.set_up(ends_.ifindex, up); });
+}
 
 Result<void> BondDevice::mark_whole(sys::Netlink &netlink, const std::string &bond) const {
     return kind_->mark_whole(netlink, ends_, bond);
@@ -184,8 +234,16 @@ Result<void> BondDevice::rename_peer(sys::Netlink &netlink, const std::string &b
     return netlink.set_name(ends_.peer, kind_->peer_name(bond));
 }
 
+Result<void> BondDevice::end_stray(sys::Netlink &there) const {
+    XB_TRY(link, there.link(ends_.ifindex));
+    return kind_->is_ours(*link) && link->link == ends_.peer ? there.delete_link(ends_.ifindex) : Result<void>{};
+}
+
 // By its other end, where it is in another network namespace.
 Result<void> BondDevice::destroy(sys::Netlink &netlink) const {
+    if (elsewhere_) {
+        return netlink.delete_link(ends_.peer);
+    }
     auto done = netlink.delete_link(ends_.ifindex);
     if (!done) { // once more: nobody comes back to it
         done = netlink.delete_link(ends_.ifindex);

@@ -14,7 +14,7 @@ namespace xbond::daemon {
 
 loader::DataPath::Config data_path_config(const std::filesystem::path &pin_root, const core::BondState &bond,
                                           const BondDevice &device) {
-    return {pin_root / bond.name, device.ifindex(), device.peer(), core::desired(bond).programs};
+    return {pin_root / bond.name, device.here(), device.peer(), core::desired(bond).programs};
 }
 
 namespace {
@@ -83,7 +83,7 @@ Task<Result<void>> BondController::destroy() {
     events_ = {};
     slow_.clear();
     if (host_.published) {
-        host_.published(device_.ifindex());
+        host_.published(device_.peer());
     }
     auto end = [path = path_, device = device_, end_ports = ports_.ender(),
                 pin = chain_ ? chain_->pin : std::string()](Hands::Tools &tools) mutable {
@@ -193,7 +193,7 @@ Task<Result<void>> BondController::addresses_set() {
 // again meanwhile.
 Task<Result<void>> BondController::follow_device() {
     following_ = false; // what is told from here on is looked at again
-    auto look = [device = device_](Hands::Tools &tools) { return tools.netlink.link(device.ifindex()); };
+    auto look = [device = device_](Hands::Tools &tools) { return device.look(tools.netlink); };
     XB_CO_TRY(truth, co_await host_.hands.call("look at a link", std::move(look)));
     Result<void> done;
     if (truth->mac != bond_.mac) {
@@ -294,10 +294,11 @@ Task<Result<void>> BondController::come_home(bool up) {
 Task<Result<void>> BondController::set_up(bool up) {
     auto job = [device = device_, up](Hands::Tools &tools) -> Result<sys::LinkInfo> {
         XB_TRY_VOID(device.set_up(tools.netlink, up));
-        return tools.netlink.link(device.ifindex());
+        return device.look(tools.netlink);
     };
     XB_CO_TRY(truth, co_await host_.hands.call("set the bond up or down", std::move(job)));
-    host_.links.update(*truth); // its event may be older than what is done next
+    (device_.elsewhere() ? device_.elsewhere()->links : host_.links)
+        .update(*truth); // its event may be older than what is done next
     own_device_changed(*truth);
     co_return Result<void>();
 }

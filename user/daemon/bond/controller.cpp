@@ -79,7 +79,7 @@ void BondController::settle_all(std::vector<Work> works) {
             queue_.front() = core::step(bond_, *event, sys::now());
         }
         if (addresses_stale_ && bond_.options.arp_interval_ms > 0) {
-            applier_.set_own_addresses(own_addresses(host_.links, device_.ifindex()));
+            applier_.set_own_addresses(own_addresses(device_.links(host_), device_.ifindex()));
             addresses_stale_ = false;
         }
         carry_out(std::get<core::Effects>(std::move(queue_.front())), done);
@@ -172,7 +172,7 @@ void BondController::on_driver_answered(SlotId slot) {
 
 // Its own device has been told to be down, and it is not made sure of yet.
 bool BondController::may_be_down() const {
-    const auto *own = host_.links.find(device_.ifindex());
+    const auto *own = device_.links(host_).find(device_.ifindex());
     return bond_.admin_up && own != nullptr && (own->flags & IFF_UP) == 0;
 }
 
@@ -195,7 +195,7 @@ void BondController::handle_links(core::LinksObserved observed) {
 }
 
 void BondController::on_data_path_events() {
-    host_.catch_up(); // the bond may have been set down before its slaves
+    catch_up(); // the bond may have been set down before its slaves
     std::array<bool, XB_MAX_SLAVES> told{};
     bool clients = false;
     std::vector<Work> displaced; // up to the ring's fill in a storm of ARP
@@ -243,7 +243,7 @@ void BondController::own_device_changed(const sys::LinkInfo &link) {
 }
 
 void BondController::on_traffic_control_changed(std::uint32_t ifindex) {
-    if (ifindex == device_.ifindex()) {
+    if (ifindex == device_.here()) {
         applier_.look_at_onlookers();
     }
 }
@@ -259,16 +259,11 @@ void BondController::on_link_changed(const sys::LinkInfo &told) {
     if (told.ifindex == device_.peer() && ((told.flags & IFF_UP) != 0) != core::desired(bond_).carrier) {
         ask_truth(told.ifindex);
     }
-    if (told.ifindex == device_.ifindex()) {
+    if (told.ifindex == device_.here()) {
         if (told.name != bond_.name) {
             host_.renamed(bond_.name);
         }
-        const bool up = (told.flags & IFF_UP) != 0;
-        if (up != bond_.admin_up || told.mac != bond_.mac || told.mtu != bond_.mtu) {
-            ask_truth(told.ifindex);
-        } else {
-            own_device_changed(told);
-        }
+        own_device_told(told);
         return;
     }
     stack_may_have_changed();
@@ -310,10 +305,48 @@ void BondController::stack_may_have_changed() {
     }
 }
 
+void BondController::own_device_told(const sys::LinkInfo &told) {
+    if (is_as_own(told)) {
+        own_device_changed(told);
+    } else {
+        ask_own_truth();
+    }
+}
+
+constexpr int enough_answers = 5; // where messages were lost, what was told last may be wrong
+
+void BondController::ask_own_truth(int times) {
+    using Truth = std::optional<sys::LinkInfo>; // none: nobody lets us in, and what was told last counts
+    auto back = alive_.guard([this, times](const BondDevice &asked, Truth truth) {
+        if (asked.elsewhere() != device_.elsewhere() || asked.ifindex() != device_.ifindex()) {
+            return; // it was moved meanwhile
+        }
+        auto &links = asked.elsewhere() ? asked.elsewhere()->links : host_.links;
+        const auto *told = links.find(asked.ifindex());
+        if (!truth && told != nullptr) {
+            truth = *told;
+        }
+        if (truth && times < enough_answers && !is_as_own(*truth) && may_be_old(*truth, links)) {
+            ask_own_truth(times + 1);
+        } else if (truth) {
+            links.update(*truth);
+            own_device_changed(*truth);
+        }
+    });
+    host_.hands.run(
+        [device = device_, back](Hands::Tools &tools) -> Hands::Then {
+            const auto seen = device.look(tools.netlink);
+            if (!seen && !(device.elsewhere() && seen.error().code == ENOENT)) {
+                return {}; // it has gone: an event tells
+            }
+            return [back, device, truth = seen ? Truth(*seen) : Truth()]() mutable { back(device, truth); };
+        },
+        "look at the bond's device");
+}
+
 void BondController::ask_truth(std::uint32_t ifindex, int times) {
-    constexpr int enough = 5; // where messages were lost, what was told last may be wrong
     auto back = alive_.guard([this, times](const sys::LinkInfo &truth) {
-        if (times < enough && !is_as_known(truth) && may_be_old(truth)) {
+        if (times < enough_answers && !is_as_known(truth) && may_be_old(truth, host_.links)) {
             ask_truth(truth.ifindex, times + 1);
         } else {
             on_truth(truth);
@@ -330,27 +363,24 @@ void BondController::ask_truth(std::uint32_t ifindex, int times) {
         "look at a link");
 }
 
+bool BondController::is_as_own(const sys::LinkInfo &truth) const {
+    return ((truth.flags & IFF_UP) != 0) == bond_.admin_up && truth.mac == bond_.mac && truth.mtu == bond_.mtu;
+}
+
 bool BondController::is_as_known(const sys::LinkInfo &truth) const {
-    if (truth.ifindex == device_.ifindex()) {
-        return ((truth.flags & IFF_UP) != 0) == bond_.admin_up && truth.mac == bond_.mac && truth.mtu == bond_.mtu;
-    }
     const auto slave = std::ranges::find(bond_.slaves, truth.ifindex, &core::Slave::ifindex);
     return slave == bond_.slaves.end() || slave->mac == truth.mac;
 }
 
 // Hands may have looked before the bond set an address, or before the message that was read meanwhile.
-bool BondController::may_be_old(const sys::LinkInfo &truth) const {
-    const auto *told = host_.links.find(truth.ifindex);
+bool BondController::may_be_old(const sys::LinkInfo &truth, const LinkTable &where) const {
+    const auto *told = where.find(truth.ifindex);
     return setting_ > 0 || (told != nullptr && (((told->flags ^ truth.flags) & IFF_UP) != 0 || told->mac != truth.mac ||
                                                 told->mtu != truth.mtu));
 }
 
 void BondController::on_truth(const sys::LinkInfo &truth) {
     host_.links.update(truth);
-    if (truth.ifindex == device_.ifindex()) {
-        own_device_changed(truth);
-        return;
-    }
     if (truth.ifindex == device_.peer()) {
         peer_is((truth.flags & IFF_UP) != 0);
         return;
@@ -414,17 +444,20 @@ void BondController::resync() {
             on_link_gone(slave.ifindex);
         }
     }
-    if (const auto *link = host_.links.find(device_.ifindex())) {
+    if (const auto *link = device_.links(host_).find(device_.ifindex()); link != nullptr && device_.elsewhere()) {
+        own_device_told(sys::LinkInfo(*link));
+    } else if (link != nullptr) {
         on_link_changed(sys::LinkInfo(*link));
     }
     observe_and_handle(bond_.slaves);
 }
 
 SavedBondFile BondController::save() const {
-    return {host_.boot_id,
-            {core::save(bond_), device_.ifindex(), device_.peer(), bond_.mtu, originals_, chain_, ports_.saved()},
-            bond_.lacp ? std::optional(bond_.lacp->save()) : std::nullopt,
-            host_.netns_cookie};
+    return {
+        host_.boot_id,
+        {core::save(bond_), device_.ifindex(), device_.peer(), bond_.mtu, originals_, chain_, ports_.saved(), abode_},
+        bond_.lacp ? std::optional(bond_.lacp->save()) : std::nullopt,
+        host_.netns_cookie};
 }
 
 std::function<void()> BondController::take_leave() {

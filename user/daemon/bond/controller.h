@@ -16,6 +16,7 @@
 #include "user/daemon/bond/applier.h"
 #include "user/daemon/bond/bond_device.h"
 #include "user/daemon/bond/link_watch.h"
+#include "user/daemon/elsewhere/netns_watch.h"
 #include "user/daemon/host.h"
 #include "user/daemon/nic/slave_device.h"
 #include "user/daemon/ports/ports.h"
@@ -55,6 +56,10 @@ public:
     Task<Result<void>> follow_name(std::string name);
     // After it has been away: what the kernel took down with it is put back as far as it is ours.
     Task<Result<void>> come_home(bool up);
+    // Into another network namespace; into this one: home. ../elsewhere/move.cpp.
+    Task<Result<void>> move_to(std::shared_ptr<const Fd> netns, std::string name);
+    // Somebody may have moved its device from one other network namespace to the next, or home.
+    Task<Result<void>> follow_move();
     // Data path and device, when there are no slaves. No event may come any more.
     Task<Result<void>> destroy();
 
@@ -80,11 +85,14 @@ public:
     const std::string &name() const { return bond_.name; }
     const core::BondState &core() const { return bond_; }
     const Ports &ports() const { return ports_; }
-    std::uint32_t ifindex() const { return device_.ifindex(); }
+    // Of its devices in this network namespace: the one the host uses, or, while that is elsewhere, the other end.
+    std::uint32_t ifindex() const { return device_.is_here() ? device_.ifindex() : device_.peer(); }
     std::uint32_t peer() const { return device_.peer(); }
     const BondDevice &device() const { return device_; }
+    const std::optional<Abode> &abode() const { return abode_; }
     Task<Result<void>> persist(); // before a device is changed, and for an answer that says so
-    Result<void> persist_now();   // while no loop runs
+    SavedBondFile save() const;
+    Result<void> persist_now(); // while no loop runs
     show::BondView view() const;
     Result<show::LacpHistory> lacp_history() const; // EOPNOTSUPP in other modes
 
@@ -96,7 +104,6 @@ private:
     Task<Result<void>> go_on(By, SavedBondFile, bool made_anew); // adopt.cpp
     void start();
     void adopt_lacp(const lacp::SystemState &);
-    SavedBondFile save() const;
     using Work = std::variant<core::Event, core::Effects>; // what has happened; what a command has led to
     struct Done {                                          // since settle() began
         bool devices = false;                              // something that devices may have to follow
@@ -127,10 +134,17 @@ private:
     void handle_links(core::LinksObserved); // completed by the data path's stamps
     bool may_be_down() const;
     void own_device_changed(const sys::LinkInfo &);
+    void own_device_told(const sys::LinkInfo &);
+    void ask_own_truth(int times = 0);
+    void catch_up(); // links and addresses where the bond's device is
+    struct Moved;    // elsewhere/move.cpp
+    Task<Result<void>> settle_in(Moved);
+    void take_in_netns(std::optional<NsidEvents>, LinkTable::Dump);
     void ask_truth(std::uint32_t ifindex, int times = 0); // of a device that is not as the bond has it
     void on_truth(const sys::LinkInfo &);
-    bool is_as_known(const sys::LinkInfo &) const;
-    bool may_be_old(const sys::LinkInfo &truth) const;
+    bool is_as_own(const sys::LinkInfo &) const;   // of the bond's device, wherever it is
+    bool is_as_known(const sys::LinkInfo &) const; // of a slave
+    bool may_be_old(const sys::LinkInfo &truth, const LinkTable &where) const;
     void peer_is(bool up);
     Task<Result<void>> addresses_set();
     Task<Result<void>> follow_device();
@@ -156,6 +170,8 @@ private:
     std::uint64_t published_ = 0; // times
     std::optional<SavedChain> chain_;
     Ports ports_;
+    std::optional<Abode> abode_; // of its device, as saved
+    std::unique_ptr<NetnsWatch> netns_watch_;
     Prober prober_;
     std::deque<Work> queue_;
     bool addresses_stale_ = true;                 // own addresses may have changed since the data path was told

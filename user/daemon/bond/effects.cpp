@@ -53,7 +53,7 @@ void BondController::carry_out(const core::Effect &effect, Done &done) {
                    [&](const core::RejoinMulticast &) { applier_.filters().when_done([this] { rejoin(); }); },
                    [&](const core::SendLearning &send) {
                        if (const auto *slave = core::find_slave(bond_, send.slot)) {
-                           send_learning(host_, device_.ifindex(), *slave, send.mac, send.slot == bond_.active);
+                           send_learning(host_, device_, *slave, send.mac, send.slot == bond_.active);
                        }
                    },
                    [&](const core::SendSlow &send) { send_slow(send); },
@@ -74,7 +74,7 @@ void BondController::carry_out(const core::Effect &effect, Done &done) {
 // In order; a refusal ends the list, and what the slaves behind it have is asked for.
 void BondController::set_addresses(core::Effects &&macs, core::Effects &&after) {
     struct Address {
-        std::uint32_t ifindex;
+        std::uint32_t ifindex; // of a slave
         std::string whose;
         MacAddr mac;
         std::optional<core::SetSlaveMac> slave; // none: the bond's own
@@ -86,7 +86,7 @@ void BondController::set_addresses(core::Effects &&macs, core::Effects &&after) 
                 list.push_back({slave->ifindex, "slave " + slave->name, set->mac, *set});
             }
         } else if (const auto *bond = std::get_if<core::SetBondMac>(&effect)) {
-            list.push_back({device_.ifindex(), "its device", bond->mac, {}});
+            list.push_back({0, "its device", bond->mac, {}});
         }
     }
     ++setting_;
@@ -97,15 +97,16 @@ void BondController::set_addresses(core::Effects &&macs, core::Effects &&after) 
             settle(core::MacRefused{*list[done].slave});
         }
         for (; done < list.size(); ++done) {
-            ask_truth(list[done].ifindex);
+            list[done].slave ? ask_truth(list[done].ifindex) : ask_own_truth();
         }
     });
     host_.hands.run(
-        [list, back, rest = std::move(after), bond = name()](Hands::Tools &tools) -> Hands::Then {
+        [list, back, rest = std::move(after), bond = name(), device = device_](Hands::Tools &tools) -> Hands::Then {
             std::size_t done = 0;
             for (; done < list.size(); ++done) {
                 const auto &address = list[done];
-                auto set = tools.netlink.set_mac(address.ifindex, address.mac);
+                auto set = address.slave ? tools.netlink.set_mac(address.ifindex, address.mac)
+                                         : device.set_mac(tools.netlink, address.mac);
                 if (!set) {
                     spdlog::error("{}: {} does not take the address {}: {}", bond, address.whose, address.mac.str(),
                                   set.error().message);
@@ -133,7 +134,7 @@ void BondController::send_slow(const core::SendSlow &send) {
 
 void BondController::send_probes(const core::SendProbes &send) {
     const auto *slave = core::find_slave(bond_, send.slot);
-    if (slave != nullptr && prober_.probe(*slave, device_.ifindex(), bond_.options)) {
+    if (slave != nullptr && prober_.probe(*slave, device_, bond_.options)) {
         queue_.emplace_back(core::ProbesSent{send.slot});
     }
 }
@@ -142,7 +143,8 @@ void BondController::send_probes(const core::SendProbes &send) {
 void BondController::announce_on(SlotId slot) {
     const bool holds = core::uses_lacp(bond_) || slot == bond_.active;
     if (const auto *slave = core::find_slave(bond_, slot); slave != nullptr && holds) {
-        announce(host_, device_.ifindex(), bond_.mac, slave->ifindex, applier_.filters().unicast());
+        catch_up();
+        announce(host_, device_, bond_.mac, slave->ifindex, applier_.unicast());
         ports_.announce_on(slave->ifindex);
     }
 }
@@ -153,13 +155,13 @@ void BondController::rejoin() {
         slave = core::find_slave(bond_, bond_.active);
     }
     if (slave != nullptr) {
-        rejoin_groups(host_, device_.ifindex(), bond_.mac, slave->ifindex);
+        rejoin_groups(host_, device_, bond_.mac, slave->ifindex);
     }
 }
 
 // What the data path has done with its tables since the last time, and what follows from it.
 void BondController::run_balance() {
-    settle(core::BalanceObserved{balance_table(*path_), single_vlan_ids(host_.links, device_.ifindex())});
+    settle(core::BalanceObserved{balance_table(*path_), single_vlan_ids(device_.links(host_), device_.ifindex())});
 }
 
 } // namespace xbond::daemon

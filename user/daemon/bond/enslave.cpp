@@ -25,7 +25,7 @@ Task<Result<void>> BondController::enslave(std::string ifname) {
     auto &[facts, original] = *candidate;
     facts.is_own_device = host_.is_bond_device(facts.ifindex);
     host_.catch_up(); // the device may be a moment old
-    XB_CO_TRY_VOID(host_.may_be_slave(device_.ifindex(), facts.ifindex));
+    XB_CO_TRY_VOID(host_.may_be_slave(ifindex(), facts.ifindex));
     XB_CO_TRY(plan, core::plan_enslave(bond_, facts, random_mac()));
     originals_.push_back(original);
     auto done = co_await persist();

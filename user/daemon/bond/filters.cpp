@@ -112,22 +112,29 @@ void apply(const sys::DeviceFilter &filter, const FilterPlan &plan, bool others_
 
 } // namespace
 
-FilterPlan plan_filters(const LinkTable &links, const BondDevice &device, const core::Desired &desired, bool ports) {
+FilterPlan plan_filters(const Host &host, const BondDevice &device, const core::Desired &desired, bool ports) {
     FilterPlan plan;
+    const LinkTable &links = device.links(host);
     const auto *bond = links.find(device.ifindex());
     if (bond == nullptr) {
         return plan;
     }
-    if ((bond->flags & IFF_UP) != 0) {
+    const bool is_up = (bond->flags & IFF_UP) != 0;
+    const auto *told = device.elsewhere() ? &device.elsewhere()->told : nullptr;
+    if (is_up && told == nullptr) {
         plan.bond = bond->ifindex;
     }
-    const bool promisc = ports || wants_promisc(links, *bond, device.peer());
+    const bool promisc = ports || wants_promisc(links, *bond, told == nullptr ? device.peer() : 0) ||
+                         (is_up && told != nullptr && !told->unicast.empty());
     const auto above = devices_on_top(links, device.ifindex());
     const auto vlans = vlans_of(links, *bond, above);
     const auto *master = links.find(bond->master);
     plan.bridged = master != nullptr && master->kind == "openvswitch";
+    plan.bridged = plan.bridged || (told != nullptr && told->forwards);
     for (const auto &upper : above) {
-        plan.above[upper.link->ifindex] = upper.link->name;
+        if (told == nullptr) {
+            plan.above[upper.link->ifindex] = upper.link->name;
+        }
         plan.bridged = plan.bridged || upper.link->kind == "bridge";
     }
     for (const auto &slave : desired.slaves) {
@@ -136,8 +143,11 @@ FilterPlan plan_filters(const LinkTable &links, const BondDevice &device, const 
         wanted.promisc = slave.promisc || (slave.carries_lists && promisc);
         wanted.allmulti = slave.carries_lists && bond->allmulti > 0;
         wanted.multicast.assign(slave.ns_joins.begin(), slave.ns_joins.end());
+        if (told != nullptr && is_up && slave.carries_lists) {
+            wanted.multicast.insert(wanted.multicast.end(), told->groups.begin(), told->groups.end());
+        }
         wanted.carries_groups = slave.carries_lists;
-        wanted.vlans = without_others(vlans, links, slave.ifindex); // on backups, too
+        wanted.vlans = without_others(vlans, host.links, slave.ifindex); // on backups, too
     }
     return plan;
 }

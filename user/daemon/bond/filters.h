@@ -36,7 +36,7 @@ struct FilterPlan {
 };
 
 // `ports`: devices behind the bond have addresses that nobody has told of.
-FilterPlan plan_filters(const LinkTable &, const BondDevice &, const core::Desired &, bool ports);
+FilterPlan plan_filters(const Host &, const BondDevice &, const core::Desired &, bool ports);
 
 using AddedFilters = std::map<std::uint32_t, SlaveFilters>; // by ifindex
 

@@ -28,9 +28,9 @@ show::BondView BondController::view() const {
     const auto desired = core::desired(bond_);
     const auto counters = path_->counters();
     v.name = name();
-    if (const auto *link = host_.links.find(device_.ifindex())) {
+    if (const auto *link = device_.links(host_).find(device_.ifindex())) {
         v.device = *link;
-        const auto *master = link->master == 0 ? nullptr : host_.links.find(link->master);
+        const auto *master = link->master == 0 ? nullptr : device_.links(host_).find(link->master);
         v.master = master == nullptr ? "" : master->name;
     }
     v.options = bond_.options;
@@ -43,7 +43,12 @@ show::BondView BondController::view() const {
     v.counters = counters.bond;
     v.visibility_now = applier_.full_visibility(desired) ? "full" : "fast";
     auto &onlookers = v.visibility_now == "fast" ? v.bypassed : v.visibility_why;
-    if (v.visibility_now == "fast" || desired.visibility == Visibility::automatic) {
+    if (const auto &where = device_.elsewhere()) {
+        v.netns = show::NetnsView{where->abode().name, where->abode().cookie, where->nsid(), false};
+    } else if (abode_) {
+        v.netns = show::NetnsView{abode_->name, abode_->cookie, -1, abode_->gone};
+    }
+    if (v.visibility_now == "fast" || desired.visibility == Visibility::automatic || device_.elsewhere()) {
         onlookers = applier_.onlookers();
     }
     v.carrier_check = loader::name(path_->carrier_check());

@@ -51,8 +51,8 @@ std::vector<std::string> bypassed(const DeviceHooks &hooks) {
     return all;
 }
 
-BypassWatch::BypassWatch(Host &host, std::uint32_t ifindex, std::function<void()> changed)
-    : host_(host), ifindex_(ifindex), changed_(std::move(changed)) {
+BypassWatch::BypassWatch(Host &host, std::function<std::uint32_t()> ifindex, std::function<void()> changed)
+    : host_(host), ifindex_(std::move(ifindex)), changed_(std::move(changed)) {
     look_again();
 }
 
@@ -60,7 +60,8 @@ void BypassWatch::look(Look look) {
     if (look == Look::everything) {
         shared_->everything = true;
     }
-    if (shared_->asked.exchange(true)) {
+    const std::uint32_t device = ifindex_();
+    if (device == 0 || shared_->asked.exchange(true)) {
         return; // a look that has yet to begin
     }
     auto back = alive_.guard([this](std::vector<std::string> &&all) {
@@ -68,7 +69,7 @@ void BypassWatch::look(Look look) {
         changed_();
     });
     host_.hands.run(
-        [shared = shared_, ifindex = ifindex_, back](Hands::Tools &tools) -> Hands::Then {
+        [shared = shared_, ifindex = device, back](Hands::Tools &tools) -> Hands::Then {
             shared->asked = false;
             if (shared->everything.exchange(false) && !read_told(tools, ifindex, shared->hooks)) {
                 return {};
@@ -82,6 +83,13 @@ void BypassWatch::look(Look look) {
             return [back, all = std::move(now)]() mutable { back(std::move(all)); };
         },
         "what is on the bond's device");
+}
+
+void BypassWatch::look_anew() {
+    found_.reset();
+    alive_ = Alive(); // what hands are about to tell is of the device where it was
+    shared_ = std::make_shared<Shared>();
+    look();
 }
 
 // All bonds of a host at the same moments: one wake-up. Everything every two seconds: an XDP program comes unheard when

@@ -30,12 +30,13 @@ std::vector<std::string> bypassed(const DeviceHooks &);
 
 class BypassWatch {
 public:
-    // `changed`: found() is another one.
-    BypassWatch(Host &host, std::uint32_t ifindex, std::function<void()> changed);
+    // `ifindex`: of the device now, 0 while it is in another network namespace. `changed`: found() is another one.
+    BypassWatch(Host &host, std::function<std::uint32_t()> ifindex, std::function<void()> changed);
 
     // `untold`: programs on tcx hooks, of which the kernel tells nobody.
     enum class Look { everything, untold };
     void look(Look look = Look::everything);
+    void look_anew(); // the device was moved
     // None: nobody has looked yet.
     const std::optional<std::vector<std::string>> &found() const { return found_; }
 
@@ -43,7 +44,7 @@ private:
     void look_again();
 
     Host &host_;
-    std::uint32_t ifindex_;
+    std::function<std::uint32_t()> ifindex_;
     std::function<void()> changed_;
     std::optional<std::vector<std::string>> found_;
     struct Shared { // with hands

@@ -131,7 +131,7 @@ Result<Plan> Daemon::plan_new(const api::BondConfig &wanted, const Devices &devi
     Plan plan;
     plan.push_back({"create",
                     [this, wanted] {
-                        return link_add({wanted.name, wanted.options, wanted.address, wanted.mtu});
+                        return link_add({wanted.name, wanted.options, wanted.address, wanted.mtu}, nullptr);
                     },
                     [this, name = wanted.name] { return forget(name); }});
     for (const auto &slave : wanted.slaves) {

@@ -12,6 +12,7 @@
 #include <nlohmann/json.hpp>
 
 #include "loader/bpf_calls.h"
+#include "user/sys/netns.h"
 
 namespace xbond::daemon {
 namespace {
@@ -181,19 +182,22 @@ bool ControlServer::keep(Connection &connection, std::vector<Fd> beside) {
     return true;
 }
 
-// One request takes a descriptor, of a program: to close that does not wait for whoever passed it.
+// Of a program, or of a network namespace: to close those does not wait for whoever passed them.
 Result<void> ControlServer::check_passed(Connection &connection, const api::Request &request) {
     if (!connection.passed) {
         return {};
     }
-    const bool wanted = std::holds_alternative<api::XdpAttach>(request);
-    if (wanted && loader::program_info(connection.passed.get())) {
+    const auto wanted = api::beside(request);
+    if ((wanted == api::Beside::program && loader::program_info(connection.passed.get())) ||
+        (wanted == api::Beside::netns && sys::is_netns(connection.passed.get()))) {
         return {};
     }
     close_later(std::move(connection.passed));
-    return fail(EINVAL,
-                std::string(api::command(request)) +
-                    (wanted ? ": the descriptor beside it is not that of a BPF program" : " takes no descriptor"));
+    const char *const why = wanted == api::Beside::program ? ": the descriptor beside it is not that of a BPF program"
+                            : wanted == api::Beside::netns
+                                ? ": the descriptor beside it is not that of a network namespace"
+                                : " takes no descriptor";
+    return fail(EINVAL, std::string(api::command(request)) + why);
 }
 
 void ControlServer::drop(Connection &connection) {
@@ -313,7 +317,8 @@ void ControlServer::answer(Connection &connection, std::string_view line, Placed
                              : api::parse_request(line);
     if (!request) {
         deliver(id, api::encode_error(request.error()));
-    } else if (api::is_write(*request) && !may_write(connection.peer)) {
+    } else if ((api::is_write(*request) && !may_write(connection.peer)) ||
+               (api::needs_root(*request) && connection.peer.uid != 0)) {
         deliver(id, api::encode_error(api::denied(connection.peer.uid)));
     } else if (const auto passed = check_passed(connection, *request); !passed) {
         deliver(id, api::encode_error(passed.error()));

@@ -119,24 +119,23 @@ Task<Result<void>> Daemon::serve_open(api::StateOpen request, sys::Peer peer,
         answer({api::encode_error(found.error()), {}, 0});
         co_return Result<void>();
     }
-    const std::uint32_t ifindex = (*found)->ifindex();
+    const std::uint32_t ifindex = (*found)->ifindex(), key = (*found)->peer();
     auto opened = co_await (*found)->applications().open(std::move(peer), request.sockets);
     if (!opened) {
         answer({api::encode_error(opened.error()), {}, 0});
-    } else if (bond_of_device(ifindex) == nullptr) {
+    } else if (bond_of_device(key) == nullptr) {
         answer({api::encode_error({ENODEV, request.name + " has gone"}), {}, 0});
     } else {
         nlohmann::ordered_json result;
         result["ifindex"] = ifindex;
         result["rules"] = opened->rules;
-        answer({api::encode_ok(result), std::move(opened->descriptors), ifindex});
+        answer({api::encode_ok(result), std::move(opened->descriptors), key});
     }
     co_return Result<void>();
 }
 
-BondController *Daemon::bond_of_device(std::uint32_t ifindex) {
-    const auto found =
-        std::ranges::find_if(bonds_, [&](const auto &bond) { return bond.second->ifindex() == ifindex; });
+BondController *Daemon::bond_of_device(std::uint32_t peer) {
+    const auto found = std::ranges::find_if(bonds_, [&](const auto &bond) { return bond.second->peer() == peer; });
     return found == bonds_.end() ? nullptr : found->second.get();
 }
 

@@ -9,6 +9,7 @@
 
 #include "user/daemon/daemon.h"
 #include "user/daemon/requests/device_change.h"
+#include "user/sys/netns.h"
 
 namespace xbond::daemon {
 namespace {
@@ -118,11 +119,11 @@ Task<std::string> Daemon::change(api::Request request, Passed passed) {
     }
     Result<void> done;
     if (const auto *add = std::get_if<api::LinkAdd>(&request)) {
-        done = co_await link_add(*add);
+        done = co_await link_add(*add, passed);
     } else if (const auto *del = std::get_if<api::LinkDel>(&request)) {
         done = co_await link_del(del->name);
     } else if (const auto *set = std::get_if<api::LinkSet>(&request)) {
-        done = co_await link_set(*set);
+        done = co_await link_set(*set, passed);
     } else if (const auto *attach = std::get_if<api::XdpAttach>(&request)) {
         done = co_await xdp_attach(*attach, passed);
     } else if (const auto *detach = std::get_if<api::XdpDetach>(&request)) {
@@ -167,7 +168,7 @@ Task<std::string> Daemon::apply(api::Apply request) {
     co_return done;
 }
 
-Task<Result<void>> Daemon::link_add(api::LinkAdd request) {
+Task<Result<void>> Daemon::link_add(api::LinkAdd request, Passed passed) {
     XB_CO_TRY_VOID(refuse_left_alone(request.name));
     XB_CO_TRY(made,
               co_await BondController::create(*host_, request.name, request.options, request.address, request.mtu));
@@ -181,8 +182,9 @@ Task<Result<void>> Daemon::link_add(api::LinkAdd request) {
     }
     api::LinkSet then{.name = request.name, .master = request.master, .up = request.up};
     then.device = request.device;
-    if (saved && (then.master || then.up || !then.device.empty())) {
-        saved = co_await link_set(then);
+    then.netns = request.netns;
+    if (saved && (then.master || then.up || then.netns || !then.device.empty())) {
+        saved = co_await link_set(then, passed);
     }
     if (!saved) {
         (void)co_await forget(request.name);
@@ -212,9 +214,9 @@ Task<Result<void>> Daemon::link_del(std::string name) {
     co_return co_await forget(name);
 }
 
-Task<Result<void>> Daemon::link_set(api::LinkSet request) {
+Task<Result<void>> Daemon::link_set(api::LinkSet request, Passed passed) {
     if (auto it = bonds_.find(request.name); it != bonds_.end()) {
-        XB_CO_TRY(plan, plan_set_bond(*it->second, request));
+        XB_CO_TRY(plan, plan_set_bond(*it->second, request, passed));
         co_return co_await carry_out(*loop_, std::move(*plan));
     }
     std::vector<std::string> names(1, request.name);
@@ -277,12 +279,19 @@ Task<Result<void>> Daemon::port_del(api::PortDel request) {
 }
 
 // What can be refused without trying is refused first; what a device refuses takes back what was done before it.
-Result<Plan> Daemon::plan_set_bond(BondController &target, const api::LinkSet &request) {
+Result<Plan> Daemon::plan_set_bond(BondController &target, const api::LinkSet &request, const Passed &passed) {
     const bool of_a_bond = request.master && (bonds_.contains(*request.master) || !request.slave_options.empty());
     if (of_a_bond || !request.slave_options.empty()) {
         return fail(EPERM, request.name + " is a bond: it cannot be a slave of a bond here");
     }
-    const auto *device = host_->links.find(target.ifindex());
+    const bool is_elsewhere = target.device().elsewhere() != nullptr;
+    if ((is_elsewhere || (request.netns && !request.netns->empty())) &&
+        (request.master || request.new_name || !request.device.empty())) {
+        return fail(EOPNOTSUPP, "the device of " + request.name +
+                                    " is to be in another network namespace: its master, its name and what 'ip link "
+                                    "set' says of any device are set there");
+    }
+    const auto *device = is_elsewhere ? nullptr : host_->links.find(target.ifindex());
     XB_TRY(master, plan_master(device, request.master));
     core::BondState trial = target.core();
     XB_TRY_VOID(core::set_options(trial, request.options, sys::now()));
@@ -290,6 +299,9 @@ Result<Plan> Daemon::plan_set_bond(BondController &target, const api::LinkSet &r
     const auto add = [&](BondStep step, BondStep undo) {
         plan.push_back(on_bond(request.name, "", std::move(step), std::move(undo)));
     };
+    if (request.netns) {
+        plan.push_back(plan_netns(target, *request.netns, passed));
+    }
     if (request.address) {
         add([to = *request.address](BondController &b) { return b.set_address(to); },
             [from = target.core().mac](BondController &b) { return b.set_address(from); });
@@ -319,6 +331,20 @@ Result<Plan> Daemon::plan_set_bond(BondController &target, const api::LinkSet &r
                         [this, from = *request.new_name, to = request.name] { return rename(from, to); }});
     }
     return plan;
+}
+
+// What goes wrong after it takes it back to where it was, if that is here.
+Change Daemon::plan_netns(const BondController &target, const std::string &where, const Passed &passed) {
+    const auto move = [](Passed to, std::string name) -> BondStep {
+        return [to, name](BondController &bond) { return bond.move_to(to, name); };
+    };
+    const auto own = [] {
+        auto fd = sys::own_netns();
+        return fd ? std::make_shared<const Fd>(std::move(*fd)) : nullptr;
+    };
+    const auto nothing = [](BondController &) -> Task<Result<void>> { co_return Result<void>(); };
+    const BondStep back = target.device().elsewhere() ? BondStep(nothing) : move(own(), "");
+    return on_bond(target.name(), "", where.empty() ? move(own(), "") : move(passed, where), back);
 }
 
 // A bridge, a VRF or any other device that takes ports: the kernel's own way, as with any device.
@@ -378,6 +404,10 @@ Change Daemon::on_device(SetDevice carry_out, SetDevice undo) {
 }
 
 Result<Plan> Daemon::plan_set_slave(const sys::LinkInfo &device, const api::LinkSet &request) {
+    if (request.netns) {
+        return fail(EOPNOTSUPP, request.name + " is not a bond of this daemon: 'ip link set' moves it to another "
+                                               "network namespace");
+    }
     if (!request.options.empty()) {
         return fail(EOPNOTSUPP, request.name + " is not a bond of this daemon: bond options cannot be set on it");
     }

@@ -45,8 +45,12 @@ Task<Result<void>> Daemon::note_unfinished(const api::Request &request) {
     if (!has_steps(request)) {
         co_return Result<void>();
     }
+    auto without = request;
+    if (auto *set = std::get_if<api::LinkSet>(&without)) {
+        set->netns.reset(); // of which a successor has no descriptor: it finds the device where it is
+    }
     const json all{
-        {"boot_id", host_->boot_id}, {"netns", host_->netns_cookie}, {"request", api::encode_request(request)}};
+        {"boot_id", host_->boot_id}, {"netns", host_->netns_cookie}, {"request", api::encode_request(without)}};
     auto text = [text = all.dump(1, ' ', false, json::error_handler_t::replace)] { return text; };
     co_return co_await files_->whole(unfinished_file(settings_.state_dir), std::move(text), sys::Durable::no);
 }

@@ -107,19 +107,29 @@ inline constexpr auto rows<SavedPort> =
                field("vlan", &SavedPort::vlan),      field("xdp", &SavedPort::xdp, up_to(XdpPolicy::off)),
                field("promisc", &SavedPort::promisc)};
 
+template <>
+inline constexpr auto rows<Abode> =
+    std::tuple{field("name", &Abode::name), field("cookie", &Abode::cookie), field("gone", &Abode::gone)};
+
 template <> struct Besides<SavedController> {
-    static constexpr const char *key = "chain", *ports_key = "ports";
+    static constexpr const char *chain_key = "chain", *ports_key = "ports", *abode_key = "device_netns";
     static void write_into(json &j, const SavedController &bond) {
         if (bond.chain) {
-            j[key] = saved::write(*bond.chain);
+            j[chain_key] = saved::write(*bond.chain);
+        }
+        if (bond.abode) {
+            j[abode_key] = saved::write(*bond.abode);
         }
         if (!bond.ports.empty()) {
             j[ports_key] = saved::write(bond.ports);
         }
     }
     static void read_from(const json &j, SavedController &bond) {
-        if (j.contains(key)) {
-            bond.chain = saved::read<SavedChain>(j.at(key));
+        if (j.contains(chain_key)) {
+            bond.chain = saved::read<SavedChain>(j.at(chain_key));
+        }
+        if (j.contains(abode_key)) {
+            bond.abode = saved::read<Abode>(j.at(abode_key));
         }
         if (j.contains(ports_key)) {
             bond.ports = saved::read<std::vector<SavedPort>>(j.at(ports_key));
@@ -133,7 +143,7 @@ inline constexpr auto rows<SavedController> =
                field("peer", &SavedController::peer), field("mtu", &SavedController::mtu),
                field("originals", &SavedController::originals),
                // Not of earlier revisions.
-               unsaved(&SavedController::chain), unsaved(&SavedController::ports)};
+               unsaved(&SavedController::chain), unsaved(&SavedController::ports), unsaved(&SavedController::abode)};
 
 template <>
 inline constexpr auto rows<SavedState> =

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "user/core/bond/bond.h"
+#include "user/daemon/elsewhere/other_netns.h"
 #include "user/daemon/nic/slave_device.h"
 
 namespace xbond::daemon {
@@ -40,6 +41,7 @@ struct SavedController { // one bond
     std::vector<SlaveOriginal> originals; // also of devices in the middle of being enslaved or released
     std::optional<SavedChain> chain{};
     std::vector<SavedPort> ports{};
+    std::optional<Abode> abode{};
 
     bool operator==(const SavedController &) const = default;
 };

@@ -22,7 +22,10 @@ Ipv4Addr ipv4_of(const sys::AddressInfo &address) {
     return v4;
 }
 
-bool is_router(const std::string &ifname) {
+bool is_router(const BondDevice &bond, const std::string &ifname) {
+    if (bond.elsewhere()) {
+        return bond.elsewhere()->told.routers.contains(ifname);
+    }
     auto forwarding = sys::read_sysctl("ipv6/conf/" + ifname + "/forwarding");
     return forwarding && forwarding->starts_with('1');
 }
@@ -30,23 +33,24 @@ bool is_router(const std::string &ifname) {
 } // namespace
 
 // Addresses and devices are taken as they are at this moment. Nothing may change the table before the last is sent.
-void announce(Host &host, std::uint32_t bond_ifindex, const MacAddr &bond_mac, std::uint32_t slave_ifindex,
+void announce(Host &host, const BondDevice &bond, const MacAddr &bond_mac, std::uint32_t slave_ifindex,
               std::span<const MacAddr> unicast) {
     host.catch_up();
     std::set<MacAddr> elsewhere(unicast.begin(), unicast.end());
-    for (const auto &device : devices_on_top(host.links, bond_ifindex)) {
+    const LinkTable &links = bond.links(host);
+    for (const auto &device : devices_on_top(links, bond.ifindex())) {
         elsewhere.erase(device.link->mac);
-        const MacAddr mac = device.link->ifindex == bond_ifindex ? bond_mac : device.link->mac;
+        const MacAddr mac = device.link->ifindex == bond.ifindex() ? bond_mac : device.link->mac;
         if ((device.link->flags & IFF_UP) == 0) {
             continue;
         }
-        for (const auto &address : host.links.addresses(device.link->ifindex)) {
+        for (const auto &address : links.addresses(device.link->ifindex)) {
             if (address.tentative) {
                 continue;
             }
-            const auto frame = address.v6
-                                   ? wire::unsolicited_na(mac, address.addr, is_router(device.link->name), device.tags)
-                                   : wire::gratuitous_arp(mac, ipv4_of(address), device.tags);
+            const auto frame =
+                address.v6 ? wire::unsolicited_na(mac, address.addr, is_router(bond, device.link->name), device.tags)
+                           : wire::gratuitous_arp(mac, ipv4_of(address), device.tags);
             if (auto sent = send_frame(host, slave_ifindex, frame); !sent) {
                 spdlog::warn("announcement for {}: {}", device.link->name, sent.error().message);
             }
@@ -95,16 +99,17 @@ std::vector<wire::Frame> mld_frames(const LinkTable &links, const UpperDevice &d
 
 } // namespace
 
-void rejoin_groups(Host &host, std::uint32_t bond_ifindex, const MacAddr &bond_mac, std::uint32_t slave_ifindex) {
+void rejoin_groups(Host &host, const BondDevice &bond, const MacAddr &bond_mac, std::uint32_t slave_ifindex) {
     host.catch_up();
-    const auto joined = sys::joined_groups();
-    for (const auto &device : devices_on_top(host.links, bond_ifindex)) {
-        const MacAddr mac = device.link->ifindex == bond_ifindex ? bond_mac : device.link->mac;
+    const auto joined = bond.elsewhere() ? bond.elsewhere()->told.joined : sys::joined_groups();
+    const LinkTable &links = bond.links(host);
+    for (const auto &device : devices_on_top(links, bond.ifindex())) {
+        const MacAddr mac = device.link->ifindex == bond.ifindex() ? bond_mac : device.link->mac;
         if ((device.link->flags & IFF_UP) == 0) {
             continue;
         }
-        auto frames = igmp_frames(host.links, device, mac, joined);
-        std::ranges::move(mld_frames(host.links, device, mac, joined), std::back_inserter(frames));
+        auto frames = igmp_frames(links, device, mac, joined);
+        std::ranges::move(mld_frames(links, device, mac, joined), std::back_inserter(frames));
         for (const auto &frame : frames) {
             (void)send_frame(host, slave_ifindex, frame);
         }

@@ -107,15 +107,16 @@ std::vector<Ipv4Addr> bridge_addresses(const LinkTable &links, std::uint32_t bon
     return found;
 }
 
-void send_learning(Host &host, std::uint32_t bond_ifindex, const core::Slave &slave, const MacAddr &mac,
-                   bool is_active) {
+void send_learning(Host &host, const BondDevice &device, const core::Slave &slave, const MacAddr &mac, bool is_active) {
     send(host, slave.ifindex, wire::learning_packet(mac, {}));
-    const auto *bond = host.links.find(bond_ifindex);
+    const LinkTable &links = device.links(host);
+    const auto *bond = links.find(device.ifindex());
     if (bond == nullptr) {
         return;
     }
-    for (const auto &[ifindex, link] : host.links.all()) {
-        if (link.link != bond_ifindex || (link.kind != "vlan" && link.kind != "macvlan")) {
+    for (const auto &[ifindex, link] : links.all()) {
+        if (link.link != device.ifindex() || link.link_in_other_netns ||
+            (link.kind != "vlan" && link.kind != "macvlan")) {
             continue;
         }
         const bool own = link.mac != bond->mac;

@@ -6,6 +6,7 @@
 
 #include "loader/datapath.h"
 #include "user/core/bond/bond.h"
+#include "user/daemon/bond/bond_device.h"
 #include "user/daemon/host.h"
 
 namespace xbond::daemon {
@@ -21,7 +22,7 @@ std::vector<Ipv4Addr> bridge_addresses(const LinkTable &, std::uint32_t bond_ifi
 
 // Untagged, and tagged for each VLAN device directly above the bond. Devices with an address of their own are
 // shown on the active slave only, or the switch would see it on every port.
-void send_learning(Host &, std::uint32_t bond_ifindex, const core::Slave &, const MacAddr &mac, bool is_active);
+void send_learning(Host &, const BondDevice &, const core::Slave &, const MacAddr &mac, bool is_active);
 void send_update(Host &, std::uint32_t slave_ifindex, const core::balance::Update &);
 
 } // namespace xbond::daemon

@@ -50,10 +50,11 @@ bool is_in_vrf(const LinkTable &links, const sys::LinkInfo &device) {
 
 // From the device's address in the target's subnet, or none.
 std::optional<Prober::Way> Prober::way_on(std::uint32_t device, const sys::AddressInfo &target,
-                                          std::uint32_t bond_ifindex) const {
-    for (auto &upper : devices_on_top(host_.links, bond_ifindex)) {
+                                          const BondDevice &bond) const {
+    const LinkTable &links = bond.links(host_);
+    for (auto &upper : devices_on_top(links, bond.ifindex())) {
         if (upper.link->ifindex == device) {
-            const auto own = host_.links.addresses(device);
+            const auto own = links.addresses(device);
             const auto source = std::ranges::find_if(
                 own, [&](const auto &address) { return same_subnet(address, target) && is_good_source(address); });
             return Way{std::move(upper.tags), source == own.end() ? decltype(Way::source){} : source->addr};
@@ -65,41 +66,60 @@ std::optional<Prober::Way> Prober::way_on(std::uint32_t device, const sys::Addre
 // Where no route says that the target is on a link: the kernel's bonding looks routes up in the scope of links, to
 // which a default route or any other by a gateway is none. What it would find behind those are the subnets of
 // addresses.
-std::optional<Prober::Way> Prober::way_by_subnet(const sys::AddressInfo &target, std::uint32_t bond_ifindex) const {
+std::optional<Prober::Way> Prober::way_by_subnet(const sys::AddressInfo &target, const BondDevice &bond) const {
+    const LinkTable &links = bond.links(host_);
     std::optional<std::uint32_t> nearest;
     unsigned longest = 0;
-    for (const auto &[ifindex, link] : host_.links.all()) {
+    for (const auto &[ifindex, link] : links.all()) {
         const bool works = (link.flags & IFF_UP) != 0 && link.carrier;
         // The bond asks also, and all the more, without a carrier.
-        if ((!works && ifindex != bond_ifindex) || is_in_vrf(host_.links, link)) {
+        if ((!works && ifindex != bond.ifindex()) || is_in_vrf(links, link)) {
             continue;
         }
-        for (const auto &address : host_.links.addresses(ifindex)) {
+        for (const auto &address : links.addresses(ifindex)) {
             if (same_subnet(address, target) && (!nearest || address.prefix > longest)) {
                 nearest = ifindex;
                 longest = address.prefix;
             }
         }
     }
-    return nearest ? way_on(*nearest, target, bond_ifindex) : Way{};
+    return nearest ? way_on(*nearest, target, bond) : Way{};
 }
 
-std::optional<Prober::Way> Prober::way_to(const Ipv4Addr &target, std::uint32_t bond_ifindex) const {
-    const auto route = host_.netlink.route(target);
-    return route && route->on_link ? way_on(route->ifindex, as_address(target), bond_ifindex)
-                                   : way_by_subnet(as_address(target), bond_ifindex);
+// In another network namespace hands ask, now and then.
+template <typename Addr>
+std::optional<sys::RouteInfo> Prober::route_to(const Addr &target, const BondDevice &bond) const {
+    if (!bond.elsewhere()) {
+        const auto route = host_.netlink.route(target);
+        return route ? std::optional(*route) : std::nullopt;
+    }
+    const auto find = [&](const auto &routes) {
+        const auto found = routes.find(target);
+        return found == routes.end() ? std::nullopt : std::optional(found->second);
+    };
+    if constexpr (std::is_same_v<Addr, Ipv4Addr>) {
+        return find(bond.elsewhere()->told.routes4);
+    } else {
+        return find(bond.elsewhere()->told.routes6);
+    }
+}
+
+std::optional<Prober::Way> Prober::way_to(const Ipv4Addr &target, const BondDevice &bond) const {
+    const auto route = route_to(target, bond);
+    return route && route->on_link ? way_on(route->ifindex, as_address(target), bond)
+                                   : way_by_subnet(as_address(target), bond);
 }
 
 // A link-local address is on every link: the bond is asked for.
-std::optional<Prober::Way> Prober::way_to(const Ipv6Addr &target, std::uint32_t bond_ifindex) const {
+std::optional<Prober::Way> Prober::way_to(const Ipv6Addr &target, const BondDevice &bond) const {
     if (is_link_local(target)) {
-        return way_on(bond_ifindex, as_address(target), bond_ifindex);
+        return way_on(bond.ifindex(), as_address(target), bond);
     }
-    const auto route = host_.netlink.route(target);
+    const auto route = route_to(target, bond);
     if (!route || !route->on_link) {
-        return way_by_subnet(as_address(target), bond_ifindex);
+        return way_by_subnet(as_address(target), bond);
     }
-    auto way = way_on(route->ifindex, as_address(target), bond_ifindex);
+    auto way = way_on(route->ifindex, as_address(target), bond);
     if (way && route->source) {
         way->source = *route->source;
     }
@@ -117,17 +137,17 @@ bool Prober::send(const core::Slave &slave, std::size_t target, std::span<const 
     return true;
 }
 
-bool Prober::probe(const core::Slave &slave, std::uint32_t bond_ifindex, const core::Options &options) {
+bool Prober::probe(const core::Slave &slave, const BondDevice &bond, const core::Options &options) {
     bool queued = false;
     for (std::size_t i = 0; i < options.arp_ip_targets.size(); ++i) {
         const auto &target = options.arp_ip_targets[i];
-        if (const auto way = way_to(target, bond_ifindex)) {
+        if (const auto way = way_to(target, bond)) {
             queued |= send(slave, i, wire::arp_request(slave.mac, first_four(way->source), target, way->tags));
         }
     }
     for (std::size_t i = 0; i < options.ns_ip6_targets.size(); ++i) {
         const auto &target = options.ns_ip6_targets[i];
-        if (const auto way = way_to(target, bond_ifindex)) {
+        if (const auto way = way_to(target, bond)) {
             queued |= send(slave, i, wire::neighbour_solicitation(slave.mac, way->source, target, way->tags));
         }
     }

@@ -21,7 +21,7 @@ public:
     Prober(Host &host, Send send) : host_(host), send_(std::move(send)) {}
 
     // One probe per target out of the slave, with the slave's own address. True when at least one was queued.
-    bool probe(const core::Slave &, std::uint32_t bond_ifindex, const core::Options &);
+    bool probe(const core::Slave &, const BondDevice &, const core::Options &);
 
     // Round trip of the last probe answered on this slave; target: position in either list (both share it).
     std::optional<Time> round_trip(const core::Slave &, std::size_t target) const;
@@ -32,10 +32,11 @@ private:
         std::vector<wire::VlanTag> tags;
         std::array<std::uint8_t, 16> source{}; // as AddressInfo::addr
     };
-    std::optional<Way> way_to(const Ipv4Addr &, std::uint32_t bond_ifindex) const;
-    std::optional<Way> way_to(const Ipv6Addr &, std::uint32_t bond_ifindex) const;
-    std::optional<Way> way_on(std::uint32_t device, const sys::AddressInfo &target, std::uint32_t bond_ifindex) const;
-    std::optional<Way> way_by_subnet(const sys::AddressInfo &target, std::uint32_t bond_ifindex) const;
+    std::optional<Way> way_to(const Ipv4Addr &, const BondDevice &) const;
+    std::optional<Way> way_to(const Ipv6Addr &, const BondDevice &) const;
+    std::optional<Way> way_on(std::uint32_t device, const sys::AddressInfo &target, const BondDevice &) const;
+    std::optional<Way> way_by_subnet(const sys::AddressInfo &target, const BondDevice &) const;
+    template <typename Addr> std::optional<sys::RouteInfo> route_to(const Addr &target, const BondDevice &) const;
     bool send(const core::Slave &, std::size_t target, std::span<const std::uint8_t> frame);
 
     Host &host_;
