@@ -260,7 +260,7 @@ link xstats type bond_slave dev e0 | LACPDU Unknown type Rx 0
 ! link xstats type bond dev nosuch | Cannot find device
 link xstats type bond help | xstats
 link help bond_slave | queue_id
-! link set bond1 netns somewhere | stay in their network namespace
+! link set bond1 netns somewhere | cannot open network namespace somewhere
 )");
     CHECK(lab.cli().ok("-d link show bond1").find("arp_ip_target") == std::string::npos);
     CHECK(lab.cli().ok("link show nomaster").find("e0: <") == std::string::npos);
