@@ -15,12 +15,12 @@
 
 char LICENSE[] SEC("license") = "GPL";
 
-/* Unicast to this host into the bond. Where its device is in another network namespace (bond_ifindex 0) the same call
- * goes on with it there, without the backlog's queue. Not for other frames: the kernel takes all that comes so for
+/* Into the bond. Where its device is in another network namespace (bond_ifindex 0) the same call goes on there with
+ * unicast to this host, without the backlog's queue. Not with other frames: the kernel takes all that comes so for
  * unicast to this host. */
-static __always_inline int xb_rx_enter(const struct xb_bank *bank)
+static __always_inline int xb_rx_enter(const struct __sk_buff *ctx, const struct xb_bank *bank)
 {
-	if (!xb_cfg.bond_ifindex)
+	if (!xb_cfg.bond_ifindex && ctx->pkt_type == PACKET_HOST)
 		return bpf_redirect_peer(xb_cfg.peer_ifindex, 0);
 	return bpf_redirect(bank->entry_ifindex, bank->entry_flags);
 }
@@ -145,16 +145,15 @@ static __noinline int xb_rx_classify(struct __sk_buff *ctx, __u32 id)
 
 		__builtin_memcpy(mac, bank->bond_mac, ETH_ALEN);
 		bpf_skb_store_bytes(ctx, 0, mac, ETH_ALEN, 0);
-		if (!xb_cfg.bond_ifindex && ctx->pkt_type == PACKET_HOST)
-			return xb_rx_enter(bank);
 	}
-	return bpf_redirect(bank->entry_ifindex, bank->entry_flags);
+	return xb_rx_enter(ctx, bank);
 }
 
 static __always_inline int xb_rx_slave(struct __sk_buff *ctx, __u32 id)
 {
 	const struct xb_bank *bank = xb_get_bank(&xb_the_table);
-	const __u32 special = XB_SLOT_SUPPRESS | XB_SLOT_REWRITE_DST, monitored = XB_SLOT_HEAR | XB_SLOT_BACKUP;
+	const __u32 special = XB_SLOT_SUPPRESS | XB_SLOT_REWRITE_DST | XB_SLOT_ELSEWHERE;
+	const __u32 monitored = XB_SLOT_HEAR | XB_SLOT_BACKUP;
 	struct xb_counters *counters;
 	__u32 notable;
 
@@ -172,7 +171,7 @@ static __always_inline int xb_rx_slave(struct __sk_buff *ctx, __u32 id)
 	counters = xb_counters_of(id);
 	if (counters)
 		xb_count_rx(counters, ctx);
-	return xb_rx_enter(bank);
+	return bpf_redirect(bank->entry_ifindex, bank->entry_flags);
 }
 
 /* Unrolled: three instructions for each slave before the right one instead of ten. */

@@ -120,8 +120,8 @@ static __always_inline int xb_to_port(struct xdp_md *ctx, __u32 id, __u32 flags)
 	return verdict;
 }
 
-/* Behind what is the controller's and the slave's own: applications first, then ports, then the chained program, which may drop the
- * frame or send it elsewhere: xb_rx would never see it, so what counts for the monitors counts here. */
+/* Behind what is the controller's and the slave's own: applications first, then ports, then the chained program, which
+ * may drop the frame or send it elsewhere: xb_rx would never see it, so what counts for the monitors counts here. */
 static __always_inline int xb_to_others(struct xdp_md *ctx, __u32 id, __u32 flags)
 {
 	const struct xb_bank *bank = xb_get_bank(&xb_the_table);

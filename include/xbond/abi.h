@@ -103,6 +103,7 @@ enum {
 	XB_SLOT_HEAR_VALID = 1 << 6, /* ARP, NS and NA that pass `arp.valid` */
 	XB_SLOT_BACKUP = 1 << 7,     /* the slave is in state backup: rules (b) and (c) of `arp.valid` */
 	XB_SLOT_SUPPRESS_FLOOD = 1 << 8, /* mode 6: as XB_SLOT_SUPPRESS, but multicast and broadcast only */
+	XB_SLOT_ELSEWHERE = 1 << 9, /* the bond's device is in another network namespace: no frame takes xb_rx's short way */
 	XB_SLOT_HEAR = XB_SLOT_HEAR_ANY | XB_SLOT_HEAR_ARP | XB_SLOT_HEAR_VALID,
 };
 

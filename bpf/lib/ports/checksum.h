@@ -29,7 +29,8 @@ static __always_inline __u32 xb_fold(__u64 sum)
 }
 
 static __always_inline int xb_segment_at(struct xb_segment *segment, __u32 at, __u32 len, __u8 protocol,
-										 __u64 addresses) {
+					 __u64 addresses)
+{
 	if ((protocol != XB_L4_TCP && protocol != XB_L4_UDP) || len < 8 || len >= XB_SUM_MAX)
 		return 0;
 	segment->at = at;

@@ -185,6 +185,10 @@ TEST_CASE("encode: so may one that is suppressed for multicast and broadcast onl
     CHECK(flags_of(slave, {.captured = only(3)}) == XB_SLOT_SUPPRESS_FLOOD);
 }
 
+TEST_CASE("encode: where the bond's device is in another network namespace no frame takes the short way") {
+    CHECK(flags_of(plain_slave(), {.elsewhere = true}) == XB_SLOT_ELSEWHERE);
+}
+
 TEST_CASE("encode: suppression of everything covers that of multicast and broadcast") {
     DesiredSlave slave = plain_slave();
     slave.suppress = slave.suppress_flood = true;

@@ -5,6 +5,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "user/cli/command.h"
 #include "user/core/bond/slave_options.h"
@@ -40,6 +41,14 @@ Result<MacAddr> parse_address(std::string_view text);
 
 // Takes one global option (-j, -n NS, ...) if the next argument is one.
 Result<bool> take_global(Args &, Globals &);
+
+// All that is left, without the global options in between.
+Result<std::vector<std::string>> take_words(Args, Globals &);
+
+// `[show [BOND]]`
+inline bool asks_to_show(std::span<const std::string> words) {
+    return words.empty() || (matches(words[0], "show") && words.size() <= 2);
+}
 
 // What may stand behind `type bond` and `type bond_slave`, in the order in which a beginning of it is tried.
 std::vector<std::string_view> bond_keywords(std::span<const core::OptionRow> = core::option_table());

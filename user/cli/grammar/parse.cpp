@@ -133,13 +133,8 @@ Result<Invocation> parse_import(Args args, Invocation out) {
 }
 
 Result<Invocation> parse_export(Args args, Invocation out) {
-    std::vector<std::string> words;
-    while (!args.empty()) {
-        XB_TRY(global, take_global(args, out.globals));
-        if (!*global) {
-            words.push_back(args.take());
-        }
-    }
+    XB_TRY(taken, take_words(args, out.globals));
+    const std::vector<std::string> &words = *taken;
     const auto known = import::export_names();
     if (words.size() != 2 || std::find(known.begin(), known.end(), words[0]) == known.end()) {
         return fail(EINVAL,
@@ -200,13 +195,8 @@ Result<Invocation> parse_metrics(Args args, Invocation out) {
 
 // lacp BOND [history [SLAVE] | pcap FILE], with global options anywhere.
 Result<Invocation> parse_lacp(Args args, Invocation out) {
-    std::vector<std::string> words;
-    while (!args.empty()) {
-        XB_TRY(global, take_global(args, out.globals));
-        if (!*global) {
-            words.push_back(args.take());
-        }
-    }
+    XB_TRY(taken, take_words(args, out.globals));
+    const std::vector<std::string> &words = *taken;
     if (words.empty()) {
         return fail(EINVAL, "lacp: which bond? Usage: xbond lacp BOND [history [SLAVE] | pcap FILE]");
     }
@@ -329,6 +319,17 @@ Result<MacAddr> parse_address(std::string_view text) {
                     "address: expected a unicast MAC address aa:bb:cc:dd:ee:ff, got \"" + std::string(text) + "\"");
     }
     return *mac;
+}
+
+Result<std::vector<std::string>> take_words(Args args, Globals &globals) {
+    std::vector<std::string> words;
+    while (!args.empty()) {
+        XB_TRY(global, take_global(args, globals));
+        if (!*global) {
+            words.push_back(args.take());
+        }
+    }
+    return words;
 }
 
 Result<bool> take_global(Args &args, Globals &globals) {

@@ -52,17 +52,9 @@ Result<Invocation> parse_add(std::span<const std::string> words, Invocation out)
 } // namespace
 
 Result<Invocation> parse_port(Args args, Invocation out) {
-    std::vector<std::string> words;
-    while (!args.empty()) {
-        XB_TRY(global, take_global(args, out.globals));
-        if (!*global) {
-            words.push_back(args.take());
-        }
-    }
-    if (words.empty() || matches(words[0], "show")) {
-        if (words.size() > 2) {
-            return misused("unexpected \"" + words[2] + "\"");
-        }
+    XB_TRY(taken, take_words(args, out.globals));
+    const std::vector<std::string> &words = *taken;
+    if (asks_to_show(words)) {
         out.action = PortShow{words.size() == 2 ? std::optional(words[1]) : std::nullopt};
         return out;
     }

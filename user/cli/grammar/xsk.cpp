@@ -13,13 +13,8 @@ constexpr std::string_view usage = "xsk allow BOND group GROUP match WORDS..., x
 } // namespace
 
 Result<Invocation> parse_xsk(Args args, Invocation out) {
-    std::vector<std::string> words;
-    while (!args.empty()) {
-        XB_TRY(global, take_global(args, out.globals));
-        if (!*global) {
-            words.push_back(args.take());
-        }
-    }
+    XB_TRY(taken, take_words(args, out.globals));
+    const std::vector<std::string> &words = *taken;
     if (words.size() < 2) {
         return fail(EINVAL, "xsk: expected " + std::string(usage));
     }

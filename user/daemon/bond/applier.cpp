@@ -73,7 +73,8 @@ BankFacts Applier::facts_for(const core::Desired &desired) const {
                     .slow_to_xsk = slow_to_xsk_,
                     .own = own_.value_or(OwnAddresses{}),
                     .bridges = {},
-                    .ports = ports_};
+                    .ports = ports_,
+                    .elsewhere = !device_.is_here()};
     for (const auto &slave : desired.slaves) {
         facts.captured.set(slave.slot, somebody_captures(slave.ifindex));
     }

@@ -75,6 +75,9 @@ xb_bank_slot encode_slave(const core::DesiredSlave &slave, const MacAddr &bond_m
     if (facts.slow_to_xsk.test(slave.slot)) {
         flags |= XB_SLOT_SLOW_TO_XSK;
     }
+    if (facts.elsewhere) {
+        flags |= XB_SLOT_ELSEWHERE;
+    }
     slot.flags = static_cast<std::uint16_t>(flags);
     return slot;
 }

@@ -31,6 +31,7 @@ struct BankFacts {
     OwnAddresses own;              // looked at while the ARP/NS monitor is on
     std::vector<Ipv4Addr> bridges; // of bridges above the bond; looked at while the bond balances clients
     bool ports = false;            // the bond has ports
+    bool elsewhere = false;        // its device is in another network namespace
     bool operator==(const BankFacts &) const = default;
 };
 
