@@ -248,7 +248,7 @@ TEST_CASE(
                 bytes[0] = bytes[6] = 2; // unicast, and no address on both sides
                 bytes[1] = 0;
                 bytes[7] = 1;
-                bytes[12] |= bytes[12] < 8 ? 8 : 0;
+                bytes[12] = static_cast<std::uint8_t>(bytes[12] | (bytes[12] < 8 ? 8 : 0));
                 bytes.resize(std::max<std::size_t>(bytes.size(), 64));
                 (void)path->tx(bytes);
                 const auto stack = counted.slot();
