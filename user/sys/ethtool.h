@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
-// The ethtool ioctls that a link monitor needs. One socket, synchronous.
+// The ethtool ioctls that a link monitor needs, of devices of this network namespace. One socket, synchronous: all of
+// it waits for RTNL. The kernel takes names; what it answers while a device is renamed is asked again, so that each
+// answer is of the device that was meant. ENODEV: it has gone.
 #pragma once
 
 #include <cstdint>
@@ -30,21 +32,21 @@ class Ethtool {
 public:
     static Result<Ethtool> open();
     // ETHTOOL_GLINK: asks the driver now and flushes the kernel's pending link event, up to a second late.
-    Result<bool> carrier(std::string_view ifname) const;
-    Result<bool> running(std::string_view ifname) const; // IFF_UP by SIOCGIFFLAGS
-    SpeedDuplex speed(std::string_view ifname) const;    // unknown where the driver cannot tell
-    Result<MacAddr> permanent_mac(std::string_view ifname) const;
-    std::string driver(std::string_view ifname) const; // "" if unknown
-    std::string bus(std::string_view ifname) const;    // "0000:03:00.0"; "" if unknown
+    Result<bool> carrier(std::uint32_t ifindex) const;
+    Result<bool> running(std::uint32_t ifindex) const; // IFF_UP by SIOCGIFFLAGS
+    SpeedDuplex speed(std::uint32_t ifindex) const;    // unknown where the driver cannot tell
+    Result<MacAddr> permanent_mac(std::uint32_t ifindex) const;
+    std::string driver(std::uint32_t ifindex) const; // "" if unknown
+    std::string bus(std::uint32_t ifindex) const;    // "0000:03:00.0"; "" if unknown
 
     // By the kernel's names ("rx-vlan-filter"), one for each; off and fixed where the kernel does not know the name.
-    Result<std::vector<Offload>> offloads(std::string_view ifname, std::span<const std::string_view> names) const;
+    Result<std::vector<Offload>> offloads(std::uint32_t ifindex, std::span<const std::string_view> names) const;
     // An error, too, when the driver keeps it as it was.
-    Result<void> set_offload(std::string_view ifname, std::string_view name, bool on) const;
-    Result<void> set_gro(std::string_view ifname, bool on) const;
+    Result<void> set_offload(std::uint32_t ifindex, std::string_view name, bool on) const;
+    Result<void> set_gro(std::uint32_t ifindex, bool on) const;
 
 private:
-    Result<std::size_t> offload_bit(std::string_view ifname, std::string_view name) const; // ENOENT: no such name
+    Result<std::size_t> offload_bit(std::uint32_t ifindex, std::string_view name) const; // ENOENT: no such name
 
     Fd fd_;
     mutable std::vector<std::string> offload_names_; // the kernel's, by bit; asked for once
