@@ -20,7 +20,7 @@ namespace {
 constexpr std::size_t max_address_bytes = 32;                                  // MAX_ADDR_LEN
 constexpr std::size_t max_mask_words = 3 * static_cast<std::size_t>(INT8_MAX); // three masks of at most 127 words
 
-constexpr int most_renames = 100; // while one question is asked
+constexpr int most_renames = 32; // while one question is asked
 
 // What the kernel answers to an ioctl that takes a name is of `ifindex` if that had the name before and has it after.
 // False with errno set.
