@@ -13,7 +13,7 @@
 
 #include "loader/hook/hook.h"
 #include "loader/xdp/drivers.h"
-#include "user/sys/ethtool.h"
+#include "user/sys/device/ethtool.h"
 #include "user/sys/netlink.h"
 #include "user/sys/sysctl.h"
 

@@ -11,7 +11,7 @@
 #include <utility>
 
 #include "user/daemon/upper_devices.h"
-#include "user/sys/device_name.h"
+#include "user/sys/device/name.h"
 #include "user/sys/sysctl.h"
 
 namespace xbond::daemon {

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "user/sys/device_name.h"
+#include "user/sys/device/name.h"
 
 namespace xbond::daemon {
 namespace {

@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "user/core/wire/frame.h"
-#include "user/sys/ethtool.h"
+#include "user/sys/device/ethtool.h"
 #include "user/sys/netlink.h"
 
 namespace xbond::daemon {

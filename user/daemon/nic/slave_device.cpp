@@ -7,8 +7,8 @@
 #include <net/if.h>
 #include <spdlog/spdlog.h>
 
-#include "user/sys/device_filter.h"
-#include "user/sys/device_name.h"
+#include "user/sys/device/filter.h"
+#include "user/sys/device/name.h"
 #include "user/sys/sysctl.h"
 
 namespace xbond::daemon {

@@ -12,7 +12,7 @@
 
 #include "user/core/bond/bond.h"
 #include "user/daemon/nic/switches.h"
-#include "user/sys/ethtool.h"
+#include "user/sys/device/ethtool.h"
 #include "user/sys/netlink.h"
 
 namespace xbond::daemon {

@@ -4,7 +4,7 @@
 #include <thread>
 
 #include "tests/sys/lab.h"
-#include "user/sys/ethtool.h"
+#include "user/sys/device/ethtool.h"
 
 using namespace xbond;
 using namespace xbond::sys;

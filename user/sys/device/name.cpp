@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "user/sys/device_name.h"
+#include "user/sys/device/name.h"
 
 #include <array>
 #include <net/if.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "user/sys/ethtool.h"
+#include "user/sys/device/ethtool.h"
 
 #include <algorithm>
 #include <array>
@@ -11,7 +11,7 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
-#include "user/sys/device_name.h"
+#include "user/sys/device/name.h"
 #include "user/sys/io.h"
 
 namespace xbond::sys {
