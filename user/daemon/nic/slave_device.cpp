@@ -170,9 +170,9 @@ void remove_filters(sys::Netlink &netlink, const sys::LinkInfo &link, SlaveFilte
         restore_nic(nic, added.nic);
         remove_own_vlans(netlink, [&](std::uint32_t below) { return below == link.ifindex; });
     }
+    (void)sys::set_promisc(netlink, link.ifindex, false, added.promisc);
+    (void)sys::set_allmulti(netlink, link.ifindex, false, added.allmulti);
     if (const auto filter = sys::DeviceFilter::open()) {
-        (void)filter->set_promisc(link.name, false, added.promisc);
-        (void)filter->set_allmulti(link.name, false, added.allmulti);
         (void)filter->set_multicast(link.name, {}, added.multicast);
     }
 }

@@ -45,7 +45,7 @@ Task<Result<void>> Ports::add(SavedPort wanted) {
         XB_TRY(xdp, path->set_port(as_asked(wanted, link->mac)));
         made.xdp = std::move(*xdp);
         if (!hears_all(*link)) {
-            if (auto done = tools.filter.set_promisc(link->name, true, made.promisc); !done) {
+            if (auto done = sys::set_promisc(tools.netlink, link->ifindex, true, made.promisc); !done) {
                 path->end_port(wanted.ifindex);
                 return tl::unexpected(done.error());
             }
@@ -81,7 +81,7 @@ Task<Result<void>> Ports::remove(std::string name) {
     auto job = [path = path_, gone](Hands::Tools &tools) mutable {
         path->end_port(gone.ifindex);
         if (gone.promisc) {
-            (void)tools.filter.set_promisc(gone.name, false, gone.promisc);
+            (void)sys::set_promisc(tools.netlink, gone.ifindex, false, gone.promisc);
         }
         return Result<void>();
     };
@@ -226,7 +226,7 @@ std::function<void(Hands::Tools &)> Ports::ender() const {
         for (auto &port : all) {
             path->end_port(port.ifindex);
             if (port.promisc) {
-                (void)tools.filter.set_promisc(port.name, false, port.promisc);
+                (void)sys::set_promisc(tools.netlink, port.ifindex, false, port.promisc);
             }
         }
     };
