@@ -9,7 +9,7 @@
 
 #include "tests/sys/lab.h"
 #include "user/core/wire/announce.h"
-#include "user/sys/device_filter.h"
+#include "user/sys/device/filter.h"
 #include "user/sys/packet_socket.h"
 #include "user/sys/sysctl.h"
 

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "tests/sys/lab.h"
-#include "user/sys/device_filter.h"
+#include "user/sys/device/filter.h"
 #include "user/sys/event_loop.h"
 #include "user/sys/packet_socket.h"
 #include "user/sys/slow_socket.h"

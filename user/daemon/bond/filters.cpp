@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "user/daemon/upper_devices.h"
+#include "user/sys/device/name.h"
 #include "user/sys/sysctl.h"
 
 namespace xbond::daemon {
@@ -69,17 +70,12 @@ bool forwards(const FilterPlan &plan) {
            });
 }
 
-std::string name_now(std::uint32_t ifindex) {
-    std::array<char, IF_NAMESIZE> name{};
-    return ::if_indextoname(ifindex, name.data()) != nullptr ? name.data() : "";
-}
-
 // True: what is to be turned off has been noted, and is to be done when that is on disk.
 bool switch_nics(Hands::Tools &tools, const FilterPlan &plan, AddedFilters &book) {
     NicWish wish{.vlans = {}, .forwards = forwards(plan)};
     bool noted = false;
     for (const auto &slave : plan.slaves) {
-        KernelNic nic(tools.netlink, tools.ethtool, slave.ifindex, name_now(slave.ifindex));
+        KernelNic nic(tools.netlink, tools.ethtool, slave.ifindex);
         wish.vlans = slave.vlans;
         noted |= switch_nic(nic, wish, book[slave.ifindex].nic) == Round::noted;
     }
@@ -89,9 +85,9 @@ bool switch_nics(Hands::Tools &tools, const FilterPlan &plan, AddedFilters &book
 // `others_above`: devices with addresses of their own, wherever they live.
 void apply(const sys::DeviceFilter &filter, const FilterPlan &plan, bool others_above, AddedFilters &book) {
     const auto lists = sys::multicast_lists();
-    const auto groups = sys::multicast_list(plan.bond != 0 ? name_now(plan.bond) : "", lists);
+    const auto groups = sys::multicast_list(plan.bond != 0 ? sys::name_now(plan.bond) : "", lists);
     for (const auto &slave : plan.slaves) {
-        const std::string name = name_now(slave.ifindex);
+        const std::string name = sys::name_now(slave.ifindex);
         auto &added = book[slave.ifindex];
         auto multicast = slave.multicast;
         if (slave.carries_groups) {

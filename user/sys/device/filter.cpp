@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "user/sys/device_filter.h"
+#include "user/sys/device/filter.h"
 
 #include <algorithm>
 #include <cstring>
