@@ -433,7 +433,7 @@ Task<Result<void>> Daemon::device_lost(std::string name) {
     left_alone_.erase(name);
     left_alone_.merge(after);
     if (const auto made = bonds_.find(name); made != bonds_.end()) {
-        (void)co_await made->second->persist();
+        (void)co_await made->second->keep();
     }
     try_again_later();
     co_return Result<void>();

@@ -333,7 +333,8 @@ Task<std::optional<std::string>> Daemon::take_over(By by, SavedBondFile file) {
     }
     spdlog::warn("{}: {}; restoring its slaves", name, controller.error().message);
     // What is saved counts only for this very namespace; of an earlier revision's file nobody knows.
-    const auto saved = file.netns == host_->netns_cookie ? file.bond.originals : std::vector<SlaveOriginal>();
+    const auto saved =
+        file.netns == host_->netns_cookie ? SavedOthers{file.bond.originals, file.bond.ports} : SavedOthers{};
     auto end = [name, saved, pin_dir = host_->pin_root / name](sys::Netlink &netlink) {
         return dissolve(netlink, pin_dir, name, saved);
     };
@@ -386,7 +387,7 @@ Task<Result<void>> Daemon::try_again() {
     if (bonds_.size() != before) {
         pause_ = {};
         for (auto &[name, controller] : bonds_) {
-            (void)co_await controller->persist();
+            (void)co_await controller->keep();
         }
         if (settings_.config) {
             (void)co_await apply_file();
@@ -445,14 +446,14 @@ Result<void> Daemon::may_be_slave(std::uint32_t bond, std::uint32_t ifindex) con
 Task<Result<void>> Daemon::end_left_alone(std::string name) {
     auto load = [dir = settings_.state_dir, cookie = host_->netns_cookie] { return load_bonds(dir, cookie); };
     const auto saved = co_await files_->call("read the bonds' state", std::move(load));
-    std::vector<SlaveOriginal> originals;
+    SavedOthers others;
     for (const auto &file : saved.bonds) {
         if (file.bond.core.name == name && file.netns == host_->netns_cookie) {
-            originals = file.bond.originals;
+            others = {file.bond.originals, file.bond.ports};
         }
     }
-    auto job = [name, originals, pin_dir = host_->pin_root / name](Hands::Tools &tools) {
-        return dissolve(tools.netlink, pin_dir, name, originals);
+    auto job = [name, others, pin_dir = host_->pin_root / name](Hands::Tools &tools) {
+        return dissolve(tools.netlink, pin_dir, name, others);
     };
     XB_CO_TRY_VOID(co_await hands_->call("remove a bond", std::move(job)));
     const auto path = bond_file(settings_.state_dir, name);

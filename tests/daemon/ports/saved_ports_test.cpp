@@ -20,7 +20,8 @@ SavedController with_ports() {
                    .mac = *MacAddr::parse("02:00:00:00:00:18"),
                    .vlan = 20,
                    .xdp = XdpPolicy::generic,
-                   .promisc = true}};
+                   .promisc = true},
+                  {.name = "veth9", .ifindex = 14, .own = *MacAddr::parse("02:00:00:00:00:09"), .ending = true}};
     return bond;
 }
 
@@ -30,6 +31,7 @@ TEST_CASE("ports come back out of a state file as they went in, and a file witho
     const auto bond = with_ports();
     auto text = saved::write(bond);
     CHECK(saved::read<SavedController>(text) == bond);
+    CHECK_FALSE(text["ports"][0].contains("ending")); // as earlier revisions have it
     text.erase("ports");
     CHECK(saved::read<SavedController>(text).ports.empty());
     CHECK_FALSE(saved::write(SavedController{}).contains("ports"));

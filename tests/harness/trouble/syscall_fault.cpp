@@ -11,6 +11,7 @@
 #include <linux/bpf.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
+#include <linux/sockios.h>
 #include <optional>
 #include <sys/ptrace.h>
 #include <sys/socket.h>
@@ -113,16 +114,34 @@ std::optional<Point> bpf_call(std::uint64_t command) {
 
 std::optional<Point> opened(const std::string &path) {
     if (path.starts_with("/proc/sys/") || path.find("/state/") != std::string::npos) {
-        return Point{"open " + path.substr(path.rfind('/') + 1), {EMFILE, ENOSPC}};
+        return Point{"open " + path.substr(path.rfind('/') + 1), {EMFILE, ENOSPC, EROFS}};
     }
     return std::nullopt;
 }
 
 std::optional<Point> written(const std::string &file) {
     if (file.starts_with("/proc/sys/") || file.find("/state/") != std::string::npos) {
-        return Point{"write " + file.substr(file.rfind('/') + 1), {ENOSPC, EINTR}};
+        return Point{"write " + file.substr(file.rfind('/') + 1), {ENOSPC, EINTR, EIO}};
     }
     return std::nullopt;
+}
+
+std::optional<Point> removed(const std::string &path) {
+    return path.find("/state/") != std::string::npos
+               ? std::optional(Point{"unlink " + path.substr(path.rfind('/') + 1), {EROFS, EIO}})
+               : std::nullopt;
+}
+
+std::optional<Point> device_ioctl(std::uint64_t request) {
+    switch (request) {
+    case SIOCSIFFLAGS: // promiscuous, for one
+        return Point{"flags of a device", {EPERM, ENODEV, EBUSY}};
+    case SIOCADDMULTI:
+    case SIOCDELMULTI:
+        return Point{"multicast list of a device", {ENOMEM, ENODEV}};
+    default:
+        return std::nullopt;
+    }
 }
 
 // Of all calls on the way those that change something outside the process, or keep it from that.
@@ -134,6 +153,12 @@ std::optional<Point> point_of(pid_t pid, std::uint64_t number, const Arguments &
         return file_of(pid, arg[0]).starts_with("socket:") && arg[2] >= sizeof(nlmsghdr) && arg[4] == 0
                    ? netlink_request(pid, arg[1])
                    : std::nullopt;
+    case SYS_ioctl:
+        return device_ioctl(arg[1]);
+    case SYS_unlink:
+        return removed(text_at(pid, arg[0]));
+    case SYS_unlinkat:
+        return removed(text_at(pid, arg[1]));
     case SYS_openat:
         return opened(text_at(pid, arg[1]));
     case SYS_write:
@@ -155,7 +180,12 @@ std::optional<Point> point_of(pid_t pid, std::uint64_t number, const Arguments &
 
 } // namespace
 
-SyscallFault::SyscallFault(pid_t process) : process_(process), tracer_([this] { run(); }) {
+// The signal wakes the tracer where it waits, and does nothing else.
+SyscallFault::SyscallFault(pid_t process) : process_(process) {
+    struct sigaction wake {};
+    wake.sa_handler = [](int) {};
+    sigaction(SIGUSR2, &wake, nullptr);
+    tracer_ = std::thread([this] { run(); });
     for (bool ready = false; !ready; std::this_thread::yield()) {
         const std::lock_guard held(lock_);
         ready = ready_;
@@ -166,6 +196,10 @@ SyscallFault::~SyscallFault() {
     {
         const std::lock_guard held(lock_);
         stop_ = true;
+    }
+    while (!ended_) { // it may have been about to wait
+        pthread_kill(tracer_.native_handle(), SIGUSR2);
+        std::this_thread::sleep_for(std::chrono::milliseconds(1));
     }
     tracer_.join();
 }
@@ -217,26 +251,18 @@ void SyscallFault::run() {
         const std::lock_guard held(lock_);
         ready_ = true;
     }
-    for (;;) {
+    for (bool stop = false; !stop;) {
         int status = 0;
-        const pid_t thread = waitpid(-1, &status, __WALL | __WNOTHREAD | WNOHANG);
+        const pid_t thread = waitpid(-1, &status, __WALL | __WNOTHREAD);
         if (thread > 0) {
             stopped(thread, status);
-            continue;
+        } else if (errno == ECHILD) {
+            break; // all have ended
         }
-        if (thread < 0 && errno == ECHILD) {
-            return; // all have ended
-        }
-        bool stop = false;
-        {
-            const std::lock_guard held(lock_);
-            stop = stop_;
-        }
-        if (stop) {
-            return; // the kernel detaches from them, and they go on
-        }
-        std::this_thread::sleep_for(std::chrono::microseconds(50)); // the pace of the tracer
+        const std::lock_guard held(lock_);
+        stop = stop_; // the kernel detaches from them, and they go on
     }
+    ended_ = true;
 }
 
 void SyscallFault::stopped(pid_t thread, int status) {

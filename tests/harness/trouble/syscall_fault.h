@@ -4,6 +4,7 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -54,6 +55,7 @@ private:
     bool counting_ = false, met_ = false, stop_ = false, ready_ = false;
     Point armed_;
     int how_ = 0;
+    std::atomic<bool> ended_ = false;
     std::thread tracer_;
 };
 

@@ -106,6 +106,35 @@ TEST_CASE("crash: the same where every slave was half taken in and the state for
     CHECK(wires.wait_total(numbered_udp(), 1));
 }
 
+TEST_CASE("crash: a port half made or half ended is whole or none, and hears what it heard before") {
+    Lab lab(Kind::wires, 1);
+    lab.ns().ip("link add d0 type bridge\nlink set d0 up");
+    lab.make_bond("mode active-backup");
+    lab.cli().ok("port add bond0 d0");
+    const auto hears_all = [&] { return lab.ns().link("d0").at("flags").dump().find("PROMISC") != std::string::npos; };
+    const auto is_port = [&] { return lab.cli().json("status").at("bonds").at(0).contains("ports"); };
+    REQUIRE(hears_all());
+    lab.daemon().kill9();
+    SECTION("on record, and not yet done") {
+        lab.ns().ip("link set d0 promisc off");
+        lab.daemon().start();
+        CHECK(wait_until([&] { return hears_all() && is_port(); }));
+    }
+    SECTION("about to end") {
+        change_state(lab, [](json &bond) { bond["ports"][0]["ending"] = true; });
+        lab.daemon().start();
+        CHECK(wait_until([&] { return !hears_all(); }));
+        CHECK_FALSE(is_port());
+        lab.cli().ok("port add bond0 d0");
+        CHECK(hears_all());
+    }
+    SECTION("of a bond that goes with its device") {
+        lab.ns().ip("link del bond0");
+        lab.daemon().start();
+        CHECK(wait_until([&] { return !hears_all(); }));
+    }
+}
+
 TEST_CASE("ownership: what stands on the bond is refused as its slave, at any depth") {
     Lab lab(Kind::wires, 2);
     lab.make_bond("mode active-backup");

@@ -2,44 +2,13 @@
 // A state directory that has no room left.
 #include <catch2/catch.hpp>
 #include <filesystem>
-#include <fstream>
-#include <sys/mount.h>
 
 #include "tests/netns/lab.h"
+#include "tests/netns/ownership/small_disk.h"
 
 using namespace xbond::harness;
 using Kind = Switch::Kind;
 namespace fs = std::filesystem;
-
-namespace {
-
-// A disk of its own in the place of a directory; what was in it is there as well.
-class SmallDisk {
-public:
-    explicit SmallDisk(fs::path place) : place_(std::move(place)) {
-        const fs::path aside = place_.string() + ".aside";
-        fs::copy(place_, aside, fs::copy_options::recursive);
-        if (::mount("xbond-test", place_.c_str(), "tmpfs", MS_NOSUID | MS_NODEV, "mode=0700,size=128k") != 0) {
-            throw std::system_error(errno, std::generic_category(), "mount");
-        }
-        fs::copy(aside, place_, fs::copy_options::recursive | fs::copy_options::overwrite_existing);
-        fs::remove_all(aside);
-    }
-    SmallDisk(const SmallDisk &) = delete;
-    SmallDisk &operator=(const SmallDisk &) = delete;
-    ~SmallDisk() { ::umount2(place_.c_str(), MNT_DETACH); }
-    void fill() const {
-        std::ofstream file(place_ / "filler");
-        const std::string block(512, 'x');
-        while (file.write(block.data(), static_cast<std::streamsize>(block.size())).flush()) {}
-    }
-    void empty() const { fs::remove(place_ / "filler"); }
-
-private:
-    fs::path place_;
-};
-
-} // namespace
 
 TEST_CASE("disk: a state directory that is full keeps what was saved, and keeps no controller from a start") {
     Lab lab(Kind::wires, 2);

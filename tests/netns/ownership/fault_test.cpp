@@ -7,14 +7,19 @@
 #include <filesystem>
 #include <functional>
 #include <iostream>
+#include <linux/sockios.h>
 #include <map>
+#include <net/if.h>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <sstream>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
 
 #include "tests/harness/trouble/syscall_fault.h"
 #include "tests/netns/frames.h"
 #include "tests/netns/lab.h"
+#include "tests/netns/xdp/chained.h"
 
 using namespace xbond::harness;
 using nlohmann::json;
@@ -32,15 +37,27 @@ constexpr unsigned one_in = 10;
 #endif
 constexpr unsigned seed = 13;
 
-// All of the host that a bond of two slaves touches.
+bool is_promiscuous(const NetNs &ns, const std::string &ifname) {
+    bool promiscuous = false;
+    ns.inside([&] {
+        const xbond::Fd fd(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+        ifreq request{};
+        ifname.copy(request.ifr_name, IFNAMSIZ - 1);
+        promiscuous = ioctl(fd.get(), SIOCGIFFLAGS, &request) == 0 && (request.ifr_flags & IFF_PROMISC) != 0;
+    });
+    return promiscuous;
+}
+
+// All of the host that a bond of two slaves touches, and a port of it.
 std::string state_of(Lab &lab) {
     std::ostringstream text;
-    for (const std::string name : {"e0", "e1", "bond0", "bond0p"}) {
+    for (const std::string name : {"e0", "e1", "d0", "bond0", "bond0p"}) {
         if (!lab.ns().exists(name)) {
             continue;
         }
         const bool slave = name.front() == 'e';
-        text << name << (lab.ns().is_up(name) ? " up" : " down") << " mtu " << lab.ns().mtu(name);
+        text << (is_promiscuous(lab.ns(), name) ? "promiscuous " : "") << name
+             << (lab.ns().is_up(name) ? " up" : " down") << " mtu " << lab.ns().mtu(name);
         if (slave) { // the bond's own may be random
             text << " mac " << lab.ns().mac(name).str() << " arp_ignore "
                  << lab.ns().sysctl("net.ipv4.conf." + name + ".arp_ignore");
@@ -65,6 +82,16 @@ std::string state_of(Lab &lab) {
         for (const auto &slave : bond.at("slaves")) {
             text << " " << slave.at("name");
         }
+        text << " miimon " << bond.at("options").at("miimon");
+        for (const auto &port : bond.value("ports", json::array())) {
+            text << " port " << port.at("name");
+        }
+        if (bond.contains("chained")) {
+            text << " chained " << bond.at("chained").at("program");
+        }
+        if (bond.contains("netns")) {
+            text << " is " << bond.at("netns").at("state");
+        }
         text << "\n";
     }
     for (const auto &left : all.at("not_under_control")) {
@@ -82,6 +109,23 @@ struct Operation {
 };
 
 const char *const config = R"({"bonds":{"bond0":{"mode":"balance-xor","slaves":["e0","e1"],"mtu":1400}}})";
+
+void make_bond(Lab &lab) {
+    lab.cli().ok("link add bond0 type bond mode active-backup");
+    lab.cli().ok("link set e0 master bond0");
+}
+
+// Done by `words`, undone by others.
+Operation by_words(std::string name, std::vector<std::string> before, std::string words, std::string back) {
+    return {std::move(name),
+            [before](Lab &lab) {
+                make_bond(lab);
+                for (const auto &each : before) {
+                    lab.cli().ok(each);
+                }
+            },
+            [back](Lab &lab) { lab.cli().ok(back); }, [words](Lab &lab) { return lab.cli()(words); }};
+}
 
 const std::vector<Operation> operations{
     {"create", [](Lab &) {}, [](Lab &lab) { lab.cli().ok("link del bond0"); },
@@ -228,6 +272,9 @@ private:
     }
 
     void untouch() const { // what was damaged harms no later trial
+        if (lab_.ns().exists("d0")) {
+            lab_.ns().ip("link set d0 promisc off");
+        }
         for (const std::string name : {"e0", "e1"}) {
             lab_.ns().ip("link set " + name + " down mtu 1500 address " + macs_.at(name).str());
             lab_.ns().set_sysctl("net.ipv4.conf." + name + ".arp_ignore", "0");
@@ -247,14 +294,11 @@ private:
     unsigned tried_ = 0;
 };
 
-} // namespace
-
-TEST_CASE(XB_FAULTS "faults: a change is done whole or not at all, whichever call fails or is the last") {
-    Lab lab(Kind::wires, 2);
+void try_all(Lab &lab, const std::vector<Operation> &all) {
     const auto untouched = state_of(lab);
     const auto mac = lab.ns().mac("e0");
     Trial trial(lab);
-    for (const auto &operation : operations) {
+    for (const auto &operation : all) {
         trial.run(operation);
         (void)lab.cli()("link del bond0");
         REQUIRE(state_of(lab) == untouched);
@@ -263,6 +307,40 @@ TEST_CASE(XB_FAULTS "faults: a change is done whole or not at all, whichever cal
     lab.daemon().kill9();
     CHECK(lab.daemon().run_to_end({"--teardown"}).ok());
     CHECK(lab.ns().mac("e0") == mac);
+}
+
+} // namespace
+
+TEST_CASE(XB_FAULTS "faults: a change is done whole or not at all, whichever call fails or is the last") {
+    Lab lab(Kind::wires, 2);
+    try_all(lab, operations);
+}
+
+TEST_CASE(XB_FAULTS "faults: options are set whole or not at all, whichever call fails or is the last") {
+    Lab lab(Kind::wires, 2);
+    try_all(lab,
+            {by_words("options", {}, "link set bond0 type bond miimon 70", "link set bond0 type bond miimon 100")});
+}
+
+TEST_CASE(XB_FAULTS "faults: a port comes and goes whole or not at all, whichever call fails or is the last") {
+    Lab lab(Kind::wires, 2);
+    lab.ns().ip("link add d0 type bridge\nlink set d0 up"); // hears only its own, as a NIC does
+    try_all(lab, {by_words("port add", {}, "port add bond0 d0", "port del bond0 d0"),
+                  by_words("port del", {"port add bond0 d0"}, "port del bond0 d0", "port add bond0 d0")});
+}
+
+TEST_CASE(XB_FAULTS "faults: a bond's device moves whole or not at all, whichever call fails or is the last") {
+    Lab lab(Kind::wires, 2);
+    const NetNs other;
+    const auto away = "link set bond0 netns " + other.path(), home = "link set bond0 netns " + lab.ns().path();
+    try_all(lab, {by_words("move away", {}, away, home), by_words("move home", {away}, home, away)});
+}
+
+TEST_CASE(XB_FAULTS "faults: an XDP program is chained whole or not at all, whichever call fails or is the last") {
+    Lab lab(Kind::wires, 2);
+    const auto attach = "xdp attach bond0 " + object("drop");
+    try_all(lab, {by_words("xdp attach", {}, attach, "xdp detach bond0"),
+                  by_words("xdp detach", {attach}, "xdp detach bond0", attach)});
 }
 
 TEST_CASE(XB_FAULTS "faults: a bond is adopted or goes on as it was, whichever call of a start fails or is the last") {

@@ -2,6 +2,7 @@
 // Somebody's XDP program on a bond. What runs is what the data path's pins hold; what it was called is kept beside.
 #include <algorithm>
 #include <spdlog/spdlog.h>
+#include <utility>
 
 #include "loader/bpf_calls.h"
 #include "loader/xdp/foreign.h"
@@ -22,16 +23,25 @@ void BondController::adopt_chain(const std::optional<SavedChain> &saved) {
 }
 
 Task<Result<void>> BondController::chain(SavedChain wanted, bool frags, std::shared_ptr<const Fd> program) {
-    const auto desired = core::desired(bond_);
-    const std::string old_pin = chain_ ? chain_->pin : "";
-    const auto xdp = applier_.wanted_xdp(desired.xdp);
-    XB_CO_TRY_VOID(co_await applier_.slave_xdp().chain(desired.slaves, xdp, std::move(program), frags, old_pin));
-    const auto &runs = applier_.slave_xdp().chained();
-    wanted.id = runs->id;
-    wanted.program = wanted.program.empty() ? runs->name : wanted.program;
-    chain_ = std::move(wanted);
+    auto look = [program](Hands::Tools &) { return loader::program_info(program->get()); };
+    XB_CO_TRY(info, co_await host_.hands.call("look at an XDP program", std::move(look)));
+    wanted.id = info->id;
+    wanted.program = wanted.program.empty() ? info->name : wanted.program;
+    const auto before = std::exchange(chain_, std::move(wanted));
+    auto done = co_await on_record();
+    if (done) {
+        const auto desired = core::desired(bond_);
+        const auto xdp = applier_.wanted_xdp(desired.xdp);
+        const std::string old_pin = before ? before->pin : "";
+        done = co_await applier_.slave_xdp().chain(desired.slaves, xdp, std::move(program), frags, old_pin);
+    }
+    if (!done) {
+        chain_ = before;
+        (void)co_await keep();
+        co_return done;
+    }
     spdlog::info("{}: XDP program '{}' of {} is chained", name(), chain_->program, chain_->file);
-    co_return co_await persist();
+    co_return Result<void>();
 }
 
 Task<Result<void>> BondController::unchain() {
@@ -43,7 +53,7 @@ Task<Result<void>> BondController::unchain() {
     (void)co_await applier_.slave_xdp().unchain(desired.slaves, xdp, chain_->pin);
     spdlog::info("{}: XDP program '{}' is chained no longer", name(), chain_->program);
     chain_.reset();
-    co_return co_await persist();
+    co_return co_await keep(); // its pins tell that there is none
 }
 
 } // namespace xbond::daemon

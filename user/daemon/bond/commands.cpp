@@ -65,15 +65,18 @@ Task<Result<std::unique_ptr<BondController>>> BondController::create(Host &host,
 }
 
 Task<Result<void>> BondController::release_all() {
+    const bool before = std::exchange(regardless_, true);
     while (!bond_.slaves.empty()) {
         const std::string last = bond_.slaves.back().name;
         if (auto done = co_await release(last); !done) {
             spdlog::error("{}: releasing {}: {}", name(), last, done.error().message);
             if (core::find_slave(bond_, last) != nullptr) {
+                regardless_ = before;
                 co_return done;
             }
         }
     }
+    regardless_ = before;
     co_return Result<void>();
 }
 
@@ -95,9 +98,15 @@ Task<Result<void>> BondController::destroy() {
         return device.destroy(tools.netlink);
     };
     auto done = co_await host_.hands.call("delete a bond", std::move(end));
-    saver_.forget();                            // last: what a successor would have to clear away
+    auto forgotten = co_await saver_.forget();  // last: what a successor would have to clear away
     if (!done && done.error().code == ENODEV) { // somebody was faster
         done = {};
+    }
+    if (done && !forgotten) {
+        done = fail(forgotten.error().code, name() +
+                                                " is deleted, but what was saved of it is still there until the "
+                                                "disk lets it go: " +
+                                                forgotten.error().message);
     }
     if (!done) {
         spdlog::error("{}: {}", name(), done.error().message);
@@ -116,18 +125,34 @@ Task<Result<void>> BondController::add_port(SavedPort wanted) {
     if (wanted.mac && has_address(*wanted.mac, wanted.ifindex)) {
         co_return fail(EADDRINUSE, "mac " + wanted.mac->str() + ": the bond, a slave or another port has it");
     }
-    XB_CO_TRY_VOID(co_await ports_.add(std::move(wanted)));
-    spdlog::info("{}: {} is a port", name(), port);
-    co_return co_await persist();
+    XB_CO_TRY_VOID(co_await ports_.intend(std::move(wanted)));
+    auto done = co_await on_record();
+    if (done) {
+        done = co_await ports_.add();
+    }
+    ports_.drop_intent();
+    (void)co_await keep();
+    if (done) {
+        spdlog::info("{}: {} is a port", name(), port);
+    }
+    co_return done;
 }
 
 Task<Result<void>> BondController::remove_port(std::string ifname) {
-    XB_CO_TRY_VOID(co_await ports_.remove(ifname));
-    spdlog::info("{}: {} is a port no longer", name(), ifname);
-    co_return co_await persist();
+    XB_CO_TRY_VOID(ports_.intend_end(ifname));
+    auto done = co_await on_record();
+    if (done) {
+        done = co_await ports_.remove();
+    }
+    ports_.drop_intent();
+    (void)co_await keep();
+    if (done) {
+        spdlog::info("{}: {} is a port no longer", name(), ifname);
+    }
+    co_return done;
 }
 
-// What the kernel may refuse is tried before the change is taken over.
+// What the kernel may refuse is tried before the change is taken over, and put back if it is not.
 Task<Result<void>> BondController::set_options(std::vector<core::OptionValue> options) {
     core::BondState trial = bond_;
     XB_CO_TRY_VOID(core::set_options(trial, options, sys::now()));
@@ -143,13 +168,20 @@ Task<Result<void>> BondController::set_options(std::vector<core::OptionValue> op
     }
     auto done = co_await reprogram(after.programs);
     if (done) {
-        if (auto effects = core::set_options(bond_, options, sys::now())) {
-            settle(std::move(*effects));
-            co_return co_await persist();
-        } else { // what has happened meanwhile forbids it
-            done = tl::unexpected(effects.error());
-            (void)co_await reprogram(before.programs);
+        const auto now = sys::now();
+        Intent set = [options, now](core::BondState &bond) { (void)core::set_options(bond, options, now); };
+        done = co_await intend(std::move(set));
+        if (done) {
+            intent_ = nullptr;
+            if (auto effects = core::set_options(bond_, options, now)) {
+                settle(std::move(*effects));
+                co_return co_await keep();
+            } else { // what has happened meanwhile forbids it
+                done = tl::unexpected(effects.error());
+                (void)co_await keep();
+            }
         }
+        (void)co_await reprogram(before.programs);
     }
     (void)co_await applier_.try_xdp(before, before.xdp);
     co_return done;
@@ -165,9 +197,23 @@ Task<Result<void>> BondController::set_slave_options(std::string slave, std::vec
     if (found == nullptr) {
         co_return fail(ENODEV, slave + " is not a slave of " + name());
     }
-    XB_CO_TRY(effects, core::set_slave_options(bond_, found->slot, options, sys::now()));
-    settle(std::move(*effects));
-    co_return co_await persist();
+    core::BondState trial = bond_;
+    const auto slot = found->slot;
+    const auto now = sys::now();
+    XB_CO_TRY_VOID(core::set_slave_options(trial, slot, options, now));
+    Intent set = [slot, options, now](core::BondState &bond) {
+        (void)core::set_slave_options(bond, slot, options, now);
+    };
+    XB_CO_TRY_VOID(co_await intend(std::move(set)));
+    intent_ = nullptr;
+    const auto *still = core::find_slave(bond_, slave);
+    auto effects = still != nullptr ? core::set_slave_options(bond_, still->slot, options, now)
+                                    : Result<core::Effects>(fail(ENODEV, slave + " has gone"));
+    if (effects) {
+        settle(std::move(*effects));
+    }
+    (void)co_await keep();
+    co_return effects ? Result<void>() : tl::unexpected(effects.error());
 }
 
 Task<Result<void>> BondController::set_address(MacAddr mac) {
@@ -180,7 +226,7 @@ Task<Result<void>> BondController::set_address(MacAddr mac) {
         co_return fail(EOPNOTSUPP,
                        "address " + mac.str() + ": a slave of " + name() + " refused it; nothing was changed");
     }
-    co_return co_await persist();
+    co_return co_await keep(); // its device has it
 }
 
 // What settle() gave to hands is done, and what waited for it: addresses may come in more than one go.
@@ -247,7 +293,7 @@ Task<Result<void>> BondController::set_mtu(std::uint32_t mtu) {
         co_return done;
     }
     bond_.mtu = mtu;
-    co_return co_await persist();
+    co_return co_await keep(); // its device has it
 }
 
 // Whoever is killed in between leaves what recover.cpp follows by the device's number.
@@ -264,9 +310,10 @@ Task<Result<void>> BondController::follow_name(std::string next) {
     XB_CO_TRY_VOID(co_await host_.hands.call("rename a bond", std::move(rename)));
     const auto before = std::exchange(bond_.name, next);
     auto old_file = std::exchange(saver_, BondSaver(host_.files, bond_file(host_.state_dir, next)));
-    auto done = co_await persist();
-    if (done) {
-        old_file.forget();
+    if (co_await persist()) {
+        (void)co_await old_file.forget();
+    } else {
+        (void)co_await keep(); // until then the old one tells by the device's number
     }
     core::Transition renamed{.when = sys::now(),
                              .machine = "name",
@@ -275,8 +322,23 @@ Task<Result<void>> BondController::follow_name(std::string next) {
                              .to = next,
                              .cause = "its device was renamed"};
     record(renamed);
+    co_return Result<void>();
+}
+
+// Both files are there then, and the device's name tells which of them holds.
+Task<Result<void>> BondController::intend_name(std::string next) {
+    auto file = save();
+    file.bond.core.name = next;
+    auto text = [file = std::move(file)] { return text_of(file); };
+    auto done = co_await host_.files.whole(bond_file(host_.state_dir, next), std::move(text), sys::Durable::yes);
+    if (!done) {
+        drop_name(next);
+        co_return fail(done.error().code, "nothing was changed: " + done.error().message);
+    }
     co_return done;
 }
+
+void BondController::drop_name(const std::string &next) { host_.files.remove(bond_file(host_.state_dir, next)); }
 
 Task<Result<void>> BondController::come_home(bool up) {
     spdlog::warn("{}: its device was moved into another network namespace and is put back: addresses and routes on it "

@@ -100,16 +100,6 @@ void BondController::follow_up(const Done &done) {
     arm();
 }
 
-// To be taken off the slaves by whoever gives them back.
-void BondController::note_filters(const AddedFilters &added) {
-    for (auto &original : originals_) {
-        if (const auto on = added.find(original.ifindex); on != added.end()) {
-            original.added = on->second;
-        }
-    }
-    persist_soon({.transitions = true});
-}
-
 void BondController::note(const core::Transition &t, Done &done) {
     record(t);
     done.lacp = done.lacp || t.lacp;
@@ -424,6 +414,7 @@ void BondController::ports_changed() {
         synced_devices_.reset();
     }
     settle();
+    persist_soon({.transitions = true});
 }
 
 void BondController::resync() {
@@ -452,29 +443,10 @@ void BondController::resync() {
     observe_and_handle(bond_.slaves);
 }
 
-SavedBondFile BondController::save() const {
-    return {
-        host_.boot_id,
-        {core::save(bond_), device_.ifindex(), device_.peer(), bond_.mtu, originals_, chain_, ports_.saved(), abode_},
-        bond_.lacp ? std::optional(bond_.lacp->save()) : std::nullopt,
-        host_.netns_cookie};
-}
-
 std::function<void()> BondController::take_leave() {
     settle(core::ControllerEnds{});
     ended_ = true;
     return slow_.closer();
-}
-
-Task<Result<void>> BondController::persist() { return saver_.whole(save()); }
-
-Result<void> BondController::persist_now() { return saver_.now(save()); }
-
-void BondController::persist_soon(const Done &done) {
-    saver_.lacp_is(bond_.lacp ? std::optional(bond_.lacp->save()) : std::nullopt);
-    if (done.transitions || done.lacp || saver_.due(sys::now())) {
-        saver_.soon(save(), done.transitions ? sys::Durable::yes : sys::Durable::no);
-    }
 }
 
 } // namespace xbond::daemon

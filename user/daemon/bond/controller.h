@@ -45,7 +45,7 @@ public:
     Task<Result<void>> set_address(MacAddr);
     Task<Result<void>> set_mtu(std::uint32_t);
     Task<Result<void>> set_up(bool up);
-    Task<Result<void>> release_all(); // goes on after errors
+    Task<Result<void>> release_all(); // goes on after errors, and regardless()
     // Somebody's XDP program behind xb_xdp on every slave, also on those to come: all or none.
     Task<Result<void>> chain(SavedChain, bool frags, std::shared_ptr<const Fd> program);
     Task<Result<void>> unchain(); // ENOENT: there is none
@@ -90,7 +90,15 @@ public:
     std::uint32_t peer() const { return device_.peer(); }
     const BondDevice &device() const { return device_; }
     const std::optional<Abode> &abode() const { return abode_; }
-    Task<Result<void>> persist(); // before a device is changed, and for an answer that says so
+    Task<Result<void>> persist(); // an error is the caller's to act on
+    // What has been done, or taken back, goes to disk as soon as it takes it. Either the intent is there already, or
+    // devices tell whoever comes next.
+    Task<Result<void>> keep();
+    // What undoes a change, or ends the bond, is done whether or not it can be saved.
+    Task<Result<void>> regardless(std::function<Task<Result<void>>(BondController &)>);
+    // Before its device gets this name.
+    Task<Result<void>> intend_name(std::string next);
+    void drop_name(const std::string &next); // it did not get it
     SavedBondFile save() const;
     Result<void> persist_now(); // while no loop runs
     show::BondView view() const;
@@ -122,6 +130,11 @@ private:
     void note(const core::Transition &, Done &);
     void follow_up(const Done &);
     void note_filters(const AddedFilters &);
+    // What is about to be done is in whatever is saved from here on, and on disk before it is done; keep() ends it. On
+    // an error nothing may be done, and it is taken back.
+    using Intent = std::function<void(core::BondState &)>;
+    Task<Result<void>> intend(Intent);
+    Task<Result<void>> on_record(); // of what save() has by itself; regardless() of the outcome, if need be
     void persist_soon(const Done &);
     void run_balance();
     void record(const core::Transition &);
@@ -154,6 +167,7 @@ private:
     Task<Result<void>> open_slave(SlaveOriginal, core::EnslavePlan, core::DeviceFacts &);
     Task<Result<void>> close_slave(core::Slave, core::ReleasePlan);
     SlaveOriginal take_original(std::uint32_t ifindex);
+    Task<Result<void>> give_up_slave(std::uint32_t ifindex);
     void ports_changed();
     bool has_address(const MacAddr &, std::uint32_t but) const; // but a port
     void adopt_chain(const std::optional<SavedChain> &saved);
@@ -167,6 +181,8 @@ private:
     LinkWatch links_;
     SlowChannels slow_; // mode 802.3ad
     BondSaver saver_;
+    Intent intent_;               // none: nothing is about to be done
+    bool regardless_ = false;     // see there
     std::uint64_t published_ = 0; // times
     std::optional<SavedChain> chain_;
     Ports ports_;

@@ -4,10 +4,12 @@
 #include <algorithm>
 #include <map>
 #include <set>
+#include <span>
 #include <vector>
 
 #include "loader/datapath.h"
 #include "user/daemon/bond/bond_device.h"
+#include "user/sys/device/filter.h"
 
 namespace xbond::daemon {
 namespace {
@@ -53,10 +55,20 @@ SlaveOriginal original_of(const sys::LinkInfo &link, const loader::PinnedDevices
     return original;
 }
 
+// A port hears only its own again, unless somebody else has it hear all.
+void quiet_ports(sys::Netlink &netlink, const Links &links, std::span<const SavedPort> ports) {
+    for (const auto &port : ports) {
+        const auto link = links.find(port.ifindex);
+        if (bool ours = port.promisc; link != links.end() && link->second.mac == port.own) {
+            (void)sys::set_promisc(netlink, port.ifindex, false, ours);
+        }
+    }
+}
+
 } // namespace
 
 Result<void> dissolve(sys::Netlink &netlink, const std::filesystem::path &pin_dir, const std::string &name,
-                      std::span<const SlaveOriginal> saved) {
+                      const SavedOthers &saved) {
     XB_TRY(links, all_links(netlink));
     const auto pinned = loader::pinned_devices(pin_dir);
     const auto pair = find_pair(*links, pinned, name);
@@ -64,7 +76,7 @@ Result<void> dissolve(sys::Netlink &netlink, const std::filesystem::path &pin_di
     for (const auto &half_taken_in : pinned.originals) {
         slaves.insert(half_taken_in.ifindex);
     }
-    for (const auto &original : saved) {
+    for (const auto &original : saved.slaves) {
         if (const auto link = links->find(original.ifindex);
             link != links->end() && is_same_device(original, link->second)) {
             slaves.insert(original.ifindex);
@@ -88,8 +100,9 @@ Result<void> dissolve(sys::Netlink &netlink, const std::filesystem::path &pin_di
         }
     }
     loader::remove_pins(pin_dir, devices);
+    quiet_ports(netlink, *links, saved.ports);
     for (const auto ifindex : slaves) {
-        const auto original = original_of(links->at(ifindex), pinned, saved);
+        const auto original = original_of(links->at(ifindex), pinned, saved.slaves);
         keep_first(restore(netlink, original, original.mac));
     }
     if (const auto end = pair.ifindex != 0 ? pair.ifindex : pair.peer; end != 0) {

@@ -4,16 +4,23 @@
 #pragma once
 
 #include <filesystem>
-#include <span>
 #include <string>
+#include <vector>
 
 #include "user/daemon/nic/slave_device.h"
+#include "user/daemon/saved/saved_state.h"
 #include "user/sys/netlink.h"
 
 namespace xbond::daemon {
 
-// Pins, hooks, slaves, then the device. Goes on after errors and returns the first one; what is not there is none.
+struct SavedOthers { // what its devices were, as far as it is on record
+    std::vector<SlaveOriginal> slaves;
+    std::vector<SavedPort> ports;
+};
+
+// Pins, hooks, ports, slaves, then the device. Goes on after errors and returns the first one; what is not there is
+// none.
 Result<void> dissolve(sys::Netlink &, const std::filesystem::path &pin_dir, const std::string &name,
-                      std::span<const SlaveOriginal> saved);
+                      const SavedOthers &saved);
 
 } // namespace xbond::daemon

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Enslave and release: what touches a slave's device, in the order that loses no packet. The receive hook sits before
 // the device goes up and goes after it is down; tables name a slave only in between. Hands do it.
+#include <algorithm>
 #include <net/if.h>
 #include <spdlog/spdlog.h>
 
@@ -28,13 +29,13 @@ Task<Result<void>> BondController::enslave(std::string ifname) {
     XB_CO_TRY_VOID(host_.may_be_slave(ifindex(), facts.ifindex));
     XB_CO_TRY(plan, core::plan_enslave(bond_, facts, random_mac()));
     originals_.push_back(original);
-    auto done = co_await persist();
+    auto done = co_await on_record();
     if (done) {
         done = co_await open_slave(original, *plan, facts);
     }
     if (!done) {
         (void)take_original(facts.ifindex);
-        (void)co_await persist();
+        (void)co_await keep();
         co_return done;
     }
     settle(core::enslave(bond_, facts, *plan, sys::now()));
@@ -46,7 +47,22 @@ Task<Result<void>> BondController::enslave(std::string ifname) {
         on_link_gone(facts.ifindex);
         co_return fail(ENODEV, "interface " + ifname + " has gone while it was enslaved");
     }
-    co_return co_await persist();
+    done = co_await on_record();
+    if (!done) { // whoever comes next would take it for half taken in
+        co_await give_up_slave(facts.ifindex);
+    }
+    co_return done;
+}
+
+Task<Result<void>> BondController::give_up_slave(std::uint32_t ifindex) {
+    const auto found = std::ranges::find(bond_.slaves, ifindex, &core::Slave::ifindex);
+    if (found != bond_.slaves.end()) {
+        std::function<Task<Result<void>>(BondController &)> back = [slave = found->name](BondController &bond) {
+            return bond.release(slave);
+        };
+        co_return co_await regardless(std::move(back));
+    }
+    co_return Result<void>();
 }
 
 namespace {
@@ -122,12 +138,29 @@ Task<Result<void>> BondController::release(std::string ifname) {
     if (found == nullptr) {
         co_return fail(EINVAL, ifname + " is not a slave of " + name());
     }
-    const core::Slave slave = *found;
-    XB_CO_TRY(plan, core::plan_release(bond_, slave.slot, random_mac()));
+    const auto ifindex = found->ifindex;
+    const auto slot = found->slot;
+    const auto fresh = random_mac();
+    const auto now = sys::now();
+    XB_CO_TRY_VOID(core::plan_release(bond_, slot, fresh));
+    // What it was stays on record until it has that back.
+    Intent leave = [slot, fresh, now](core::BondState &bond) {
+        if (const auto plan = core::plan_release(bond, slot, fresh)) {
+            (void)core::release(bond, slot, *plan, now);
+        }
+    };
+    XB_CO_TRY_VOID(co_await intend(std::move(leave)));
+    intent_ = nullptr;
+    const auto still = std::ranges::find(bond_.slaves, ifindex, &core::Slave::ifindex);
+    if (still == bond_.slaves.end()) { // it has gone meanwhile, and left
+        co_return co_await keep();
+    }
+    const core::Slave slave = *still;
+    XB_CO_TRY(plan, core::plan_release(bond_, slave.slot, fresh));
     settle(core::release(bond_, slave.slot, *plan, sys::now()));
     co_await addresses_set(); // and shown to the switch: before the link of the one that leaves goes down
     co_await close_slave(slave, *plan);
-    co_return co_await persist();
+    co_return co_await keep();
 }
 
 // The slave has left the tables; what it still holds in its queue goes out while XDP and filters are taken down. What
@@ -183,7 +216,10 @@ Task<Result<void>> BondController::leave_to_master(std::uint32_t ifindex) {
     const auto *master = host_.links.find(truth->master);
     spdlog::warn("{}: slave {} was made a port of {}: it leaves the bond", name(), slave,
                  master == nullptr ? "interface " + std::to_string(truth->master) : master->name);
-    auto done = co_await release(slave);
+    std::function<Task<Result<void>>(BondController &)> leave = [slave](BondController &bond) {
+        return bond.release(slave);
+    };
+    auto done = co_await regardless(std::move(leave));
     if ((truth->flags & IFF_UP) != 0) {
         auto up = [ifindex](Hands::Tools &tools) { return tools.netlink.set_up(ifindex, true); };
         (void)co_await host_.hands.call("set a device", std::move(up));

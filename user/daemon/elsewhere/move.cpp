@@ -82,12 +82,16 @@ Task<Result<void>> BondController::move_to(std::shared_ptr<const Fd> netns, std:
         if (!device_.elsewhere()) {
             abode_.reset(); // the one that had gone
         }
-        co_return co_await persist();
+        co_return co_await keep();
     }
     const auto before = abode_;
     const Abode wanted = to_home ? before.value_or(Abode{}) : Abode{.name = where, .cookie = 0, .gone = false};
     abode_ = wanted;
-    XB_CO_TRY_VOID(co_await persist());
+    if (auto noted = co_await on_record(); !noted) {
+        abode_ = before;
+        (void)co_await keep();
+        co_return noted;
+    }
     device_.leaving(true);
     settle(); // full visibility
     auto move = [path = path_, device = device_, netns, bond = name(), wanted,
@@ -113,7 +117,7 @@ Task<Result<void>> BondController::move_to(std::shared_ptr<const Fd> netns, std:
         abode_ = before;
         applier_.device_moved();
         settle();
-        (void)co_await persist();
+        (void)co_await keep();
         co_return tl::unexpected(moved.error());
     }
     co_return co_await settle_in(std::move(*moved));
@@ -157,7 +161,7 @@ Task<Result<void>> BondController::settle_in(Moved moved) {
     addresses_stale_ = true;
     settle();
     ask_own_truth();
-    co_return co_await persist();
+    co_return co_await keep(); // where it may be was on record before
 }
 
 // What is known of where the device is, and who keeps it true.

@@ -3,8 +3,8 @@
 
 #include <algorithm>
 #include <array>
-#include <iterator>
 #include <linux/if_ether.h>
+#include <net/if.h>
 #include <span>
 #include <spdlog/spdlog.h>
 
@@ -21,6 +21,21 @@ loader::Port as_asked(const SavedPort &saved, const MacAddr &own) {
 // What a veth's other end sends comes in anyway. A NIC hears only what is for its own address unless it is told to.
 bool hears_all(const sys::LinkInfo &link) { return link.kind == "veth"; }
 
+// What was in the way of the first attempt may have passed: nobody takes it off later.
+void end_port(sys::Netlink &netlink, loader::DataPath &path, SavedPort port) {
+    path.end_port(port.ifindex);
+    if (!sys::set_promisc(netlink, port.ifindex, false, port.promisc)) {
+        (void)sys::set_promisc(netlink, port.ifindex, false, port.promisc);
+    }
+}
+
+// In the network namespace that it was moved into our programs are still on it, and it hears all.
+Result<void> end_moved(loader::DataPath &path, SavedPort port, std::uint32_t ifindex_there) {
+    path.end_moved_port(port.ifindex, ifindex_there);
+    XB_TRY(netlink, sys::Netlink::open());
+    return sys::set_promisc(*netlink, ifindex_there, false, port.promisc);
+}
+
 } // namespace
 
 const Ports::Port *Ports::find(std::uint32_t ifindex) const {
@@ -30,29 +45,59 @@ const Ports::Port *Ports::find(std::uint32_t ifindex) const {
 
 Ports::Port *Ports::find(std::uint32_t ifindex) { return const_cast<Port *>(std::as_const(*this).find(ifindex)); }
 
-Task<Result<void>> Ports::add(SavedPort wanted) {
+Task<Result<void>> Ports::intend(SavedPort wanted) {
+    auto look = [ifindex = wanted.ifindex](Hands::Tools &tools) { return tools.netlink.link(ifindex); };
+    XB_CO_TRY(link, co_await host_.hands.call("look at a device", std::move(look)));
+    const auto *there = find(wanted.ifindex);
+    wanted.own = link->mac;
+    wanted.promisc = there != nullptr ? there->saved.promisc : !hears_all(*link) && (link->flags & IFF_PROMISC) == 0;
+    intent_ = std::move(wanted);
+    co_return Result<void>();
+}
+
+Result<void> Ports::intend_end(const std::string &name) {
+    const auto found = std::ranges::find(ports_, name, [](const Port &port) { return port.saved.name; });
+    if (found == ports_.end()) {
+        return fail(ENOENT, name + " is no port of the bond");
+    }
+    intent_ = found->saved;
+    intent_->own = found->own;
+    intent_->ending = true;
+    return {};
+}
+
+Task<Result<void>> Ports::add() {
+    SavedPort wanted = *intent_;
     struct Made {
         loader::XdpState xdp;
         MacAddr own;
         bool promisc;
     };
-    if (const auto *there = find(wanted.ifindex)) {
-        wanted.promisc = there->saved.promisc;
-    }
-    auto job = [path = path_, wanted](Hands::Tools &tools) -> Result<Made> {
+    const auto *before = find(wanted.ifindex);
+    const bool is_new = before == nullptr;
+    const bool promisc = !is_new && before->saved.promisc;
+    auto job = [path = path_, wanted, is_new, promisc](Hands::Tools &tools) -> Result<Made> {
         XB_TRY(link, tools.netlink.link(wanted.ifindex));
-        Made made{{}, link->mac, wanted.promisc};
+        Made made{{}, link->mac, promisc};
         XB_TRY(xdp, path->set_port(as_asked(wanted, link->mac)));
         made.xdp = std::move(*xdp);
         if (!hears_all(*link)) {
             if (auto done = sys::set_promisc(tools.netlink, link->ifindex, true, made.promisc); !done) {
-                path->end_port(wanted.ifindex);
+                if (is_new) {
+                    path->end_port(wanted.ifindex);
+                }
                 return tl::unexpected(done.error());
             }
         }
         return made;
     };
-    XB_CO_TRY(made, co_await host_.hands.call("make a port", std::move(job)));
+    auto made = co_await host_.hands.call("make a port", std::move(job));
+    if (!made) {
+        if (const auto *there = find(wanted.ifindex)) {
+            set_soon(*there); // as it was
+        }
+        co_return tl::unexpected(made.error());
+    }
     wanted.promisc = made->promisc;
     Port port{wanted, made->own, made->xdp};
     if (auto *there = find(wanted.ifindex)) {
@@ -69,20 +114,13 @@ Task<Result<void>> Ports::add(SavedPort wanted) {
     co_return Result<void>();
 }
 
-Task<Result<void>> Ports::remove(std::string name) {
-    const auto found = std::ranges::find(ports_, name, [](const Port &port) { return port.saved.name; });
-    if (found == ports_.end()) {
-        co_return fail(ENOENT, name + " is no port of the bond");
-    }
-    SavedPort gone = found->saved;
-    ports_.erase(found);
+Task<Result<void>> Ports::remove() {
+    const SavedPort gone = *intent_;
+    std::erase_if(ports_, [&](const Port &port) { return port.saved.ifindex == gone.ifindex; });
     path_->forget_port(gone.ifindex);
     changed_();
-    auto job = [path = path_, gone](Hands::Tools &tools) mutable {
-        path->end_port(gone.ifindex);
-        if (gone.promisc) {
-            (void)sys::set_promisc(tools.netlink, gone.ifindex, false, gone.promisc);
-        }
+    auto job = [path = path_, gone](Hands::Tools &tools) {
+        end_port(tools.netlink, *path, gone);
         return Result<void>();
     };
     co_return co_await host_.hands.call("end a port", std::move(job));
@@ -96,27 +134,44 @@ void Ports::adopt(const std::vector<SavedPort> &saved) {
             continue;
         }
         port.name = link->name;
-        ports_.push_back({port, link->mac, {}});
+        if (port.ending) {
+            ending_.push_back(std::move(port));
+        } else {
+            ports_.push_back({port, link->mac, {}});
+        }
     }
 }
 
 void Ports::renew() {
     for (const std::uint32_t ifindex : path_->port_devices()) {
-        if (find(ifindex) == nullptr) {
-            path_->forget_port(ifindex);
-            host_.hands.run(
-                [path = path_, ifindex](Hands::Tools &) -> Hands::Then {
-                    path->end_port(ifindex);
-                    return {};
-                },
-                "end a port");
+        const bool is_ending = std::ranges::find(ending_, ifindex, &SavedPort::ifindex) != ending_.end();
+        if (find(ifindex) == nullptr && !is_ending) {
+            end_soon({.name = "", .ifindex = ifindex, .own = {}});
         }
+    }
+    for (const SavedPort &port : ending_) {
+        end_soon(port);
     }
     for (const Port &port : ports_) {
         set_soon(port);
     }
 }
 
+void Ports::end_soon(const SavedPort &port) {
+    path_->forget_port(port.ifindex);
+    auto done = alive_.guard([this, ifindex = port.ifindex] {
+        std::erase_if(ending_, [ifindex](const SavedPort &ended) { return ended.ifindex == ifindex; });
+        changed_();
+    });
+    host_.hands.run(
+        [path = path_, port, done](Hands::Tools &tools) -> Hands::Then {
+            end_port(tools.netlink, *path, port);
+            return done;
+        },
+        "end a port");
+}
+
+// What the last controller was about to do is done, too.
 void Ports::set_soon(const Port &port) {
     auto done = alive_.guard([this, ifindex = port.saved.ifindex](const Result<loader::XdpState> &outcome) {
         if (!outcome) {
@@ -127,19 +182,27 @@ void Ports::set_soon(const Port &port) {
         changed_();
     });
     host_.hands.run(
-        [path = path_, asked = as_asked(port.saved, port.own), done](Hands::Tools &) -> Hands::Then {
+        [path = path_, asked = as_asked(port.saved, port.own), saved = port.saved,
+         done](Hands::Tools &tools) -> Hands::Then {
+            if (bool ours = saved.promisc) {
+                (void)sys::set_promisc(tools.netlink, saved.ifindex, true, ours);
+            }
             return [done, outcome = path->set_port(asked)]() mutable { done(outcome); };
         },
         "make a port");
 }
 
 std::vector<SavedPort> Ports::saved() const {
-    std::vector<SavedPort> all;
-    std::ranges::transform(ports_, std::back_inserter(all), [](const Port &port) {
-        SavedPort saved = port.saved;
-        saved.own = port.own;
-        return saved;
-    });
+    std::vector<SavedPort> all = ending_;
+    for (const Port &port : ports_) {
+        if (!intent_ || intent_->ifindex != port.saved.ifindex) {
+            all.push_back(port.saved);
+            all.back().own = port.own;
+        }
+    }
+    if (intent_) {
+        all.push_back(*intent_);
+    }
     return all;
 }
 
@@ -188,20 +251,17 @@ bool Ports::on_link_gone(std::uint32_t ifindex, const std::string &bond, std::op
                      moved ? "was moved into another network namespace" : "has gone");
     }
     host_.hands.run(
-        [path = path_, ifindex, moved](Hands::Tools &tools) -> Hands::Then {
-            if (moved) { // our programs are still on it there
+        [path = path_, gone = found->saved, moved](Hands::Tools &tools) -> Hands::Then {
+            if (moved) {
                 const auto there = sys::find_netns([&](int netns) {
                     const auto id = tools.netlink.nsid_of(netns);
                     return id && *id == moved->nsid;
                 });
                 if (there) {
-                    (void)sys::within_netns(there->get(), [&]() -> Result<void> {
-                        path->end_moved_port(ifindex, moved->ifindex);
-                        return {};
-                    });
+                    (void)sys::within_netns(there->get(), [&] { return end_moved(*path, gone, moved->ifindex); });
                 }
             }
-            path->end_port(ifindex);
+            path->end_port(gone.ifindex);
             return {};
         },
         "forget a port");
@@ -222,12 +282,9 @@ void Ports::announce_on(std::uint32_t slave) const {
 }
 
 std::function<void(Hands::Tools &)> Ports::ender() const {
-    return [path = path_, all = saved()](Hands::Tools &tools) mutable {
-        for (auto &port : all) {
-            path->end_port(port.ifindex);
-            if (port.promisc) {
-                (void)sys::set_promisc(tools.netlink, port.ifindex, false, port.promisc);
-            }
+    return [path = path_, all = saved()](Hands::Tools &tools) {
+        for (const auto &port : all) {
+            end_port(tools.netlink, *path, port);
         }
     };
 }

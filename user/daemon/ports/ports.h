@@ -22,12 +22,17 @@ public:
     Ports(Host &host, std::shared_ptr<loader::DataPath> path, std::function<void()> changed)
         : host_(host), path_(std::move(path)), changed_(std::move(changed)) {}
 
-    // A port that is one already gets what is asked for. Whether it may be one has been looked at.
-    Task<Result<void>> add(SavedPort wanted);
-    Task<Result<void>> remove(std::string name); // ENOENT: it is none
+    // What is to be a port, or no longer one, is in saved() before anything is done to it, until drop_intent().
+    // Whether it may be one has been looked at; one that is a port already gets what is asked for.
+    Task<Result<void>> intend(SavedPort wanted);
+    Result<void> intend_end(const std::string &name); // ENOENT: it is none
+    Task<Result<void>> add();
+    Task<Result<void>> remove();
+    void drop_intent() { intent_.reset(); }
     // Those that an earlier controller had and whose devices are here.
     void adopt(const std::vector<SavedPort> &saved);
-    // Makes sure of all of them; whatever else the data path has is none any more.
+    // Makes sure of all of them, and of the end of those that were to be none; whatever else the data path has is none
+    // any more.
     void renew();
 
     bool any() const { return !ports_.empty(); }
@@ -46,15 +51,17 @@ private:
         MacAddr own;
         loader::XdpState xdp;
     };
-    using Job = std::function<Result<loader::XdpState>(Hands::Tools &)>;
     const Port *find(std::uint32_t ifindex) const;
     Port *find(std::uint32_t ifindex);
     void set_soon(const Port &port);
+    void end_soon(const SavedPort &port);
 
     Host &host_;
     std::shared_ptr<loader::DataPath> path_;
     std::function<void()> changed_;
     std::vector<Port> ports_;
+    std::optional<SavedPort> intent_;
+    std::vector<SavedPort> ending_; // the last controller was about to end them
     Alive alive_;
 };
 

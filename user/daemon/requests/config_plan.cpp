@@ -124,7 +124,9 @@ Change Daemon::on_bond(const std::string &name, std::string text, BondStep carry
         return found ? step(**found) : just(tl::unexpected(found.error()));
     };
     return {std::move(text), [with_bond, step = std::move(carry_out)] { return with_bond(step); },
-            [with_bond, step = std::move(undo)] { return with_bond(step); }};
+            [with_bond, step = std::move(undo)] {
+                return with_bond([step](BondController &bond) { return bond.regardless(step); });
+            }};
 }
 
 Result<Plan> Daemon::plan_new(const api::BondConfig &wanted, const Devices &devices) {
@@ -338,7 +340,8 @@ Change Daemon::plan_enslave(const std::string &bond_name, const sys::LinkInfo &d
             },
             [this, bond_name, name = device.name, ifindex = device.ifindex, was_up, from]() -> Task<Result<void>> {
                 XB_CO_TRY(found, bond(bond_name));
-                auto released = co_await (*found)->release(name);
+                BondStep release = [name](BondController &bond) { return bond.release(name); };
+                auto released = co_await (*found)->regardless(std::move(release));
                 (void)co_await give_back(name, ifindex, was_up, from);
                 co_return released;
             }};
@@ -361,7 +364,8 @@ Task<Result<void>> Daemon::enslave(std::string bond_name, std::string slave, std
 // `to`: the bond that it was a slave of; empty: none.
 Task<Result<void>> Daemon::give_back(std::string slave, std::uint32_t ifindex, bool was_up, std::string to) {
     if (auto found = bond(to); found) {
-        co_return co_await (*found)->enslave(slave);
+        BondStep enslave = [slave](BondController &bond) { return bond.enslave(slave); };
+        co_return co_await (*found)->regardless(std::move(enslave));
     }
     if (was_up) {
         co_return co_await set_device([ifindex](sys::Netlink &netlink) { return netlink.set_up(ifindex, true); });

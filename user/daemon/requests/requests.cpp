@@ -388,7 +388,14 @@ Task<Result<void>> Daemon::rename(std::string from, std::string to) {
     auto rename = [ifindex = (*found)->ifindex(), to](Hands::Tools &tools) {
         return tools.netlink.set_name(ifindex, to);
     };
-    XB_CO_TRY_VOID(co_await hands_->call("rename a bond", std::move(rename)));
+    XB_CO_TRY_VOID(co_await (*found)->intend_name(to));
+    auto done = co_await hands_->call("rename a bond", std::move(rename));
+    if (!done) {
+        if (auto still = bond(from)) {
+            (*still)->drop_name(to);
+        }
+        co_return done;
+    }
     co_return co_await follow_name(from);
 }
 

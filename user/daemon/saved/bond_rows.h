@@ -102,10 +102,23 @@ inline constexpr auto rows<SavedChain> =
 
 template <>
 inline constexpr auto rows<SavedPort> =
-    std::tuple{field("name", &SavedPort::name),      field("ifindex", &SavedPort::ifindex),
-               field("own", &SavedPort::own),        field("mac", &SavedPort::mac),
-               field("vlan", &SavedPort::vlan),      field("xdp", &SavedPort::xdp, up_to(XdpPolicy::off)),
-               field("promisc", &SavedPort::promisc)};
+    std::tuple{field("name", &SavedPort::name), field("ifindex", &SavedPort::ifindex), field("own", &SavedPort::own),
+               field("mac", &SavedPort::mac), field("vlan", &SavedPort::vlan),
+               field("xdp", &SavedPort::xdp, up_to(XdpPolicy::off)), field("promisc", &SavedPort::promisc),
+               // Not of earlier revisions, to which it is still a port.
+               unsaved(&SavedPort::ending)};
+
+template <> struct Besides<SavedPort> {
+    static constexpr const char *key = "ending";
+    static void write_into(json &j, const SavedPort &port) {
+        if (port.ending) {
+            j[key] = true;
+        }
+    }
+    static void read_from(const json &j, SavedPort &port) {
+        port.ending = j.contains(key) && saved::read<bool>(j.at(key));
+    }
+};
 
 template <>
 inline constexpr auto rows<Abode> =

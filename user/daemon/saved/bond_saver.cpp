@@ -2,6 +2,7 @@
 #include "user/daemon/saved/bond_saver.h"
 
 #include <spdlog/spdlog.h>
+#include <utility>
 
 #include "user/sys/event_loop.h"
 
@@ -20,7 +21,7 @@ FileSaver::Text BondSaver::give(const SavedBondFile &file) {
 }
 
 Task<Result<void>> BondSaver::whole(SavedBondFile file) {
-    if (is_on_disk(file)) {
+    if (is_on_disk(file) || files_ == nullptr) {
         co_return Result<void>();
     }
     auto done = co_await files_->whole(path_, give(file), sys::Durable::yes);
@@ -28,6 +29,9 @@ Task<Result<void>> BondSaver::whole(SavedBondFile file) {
         done = co_await files_->whole(path_, give(file), sys::Durable::yes);
     }
     on_disk_ = done && given_ && given_->bond == file.bond; // unless more was given meanwhile
+    if (!done) {
+        given_.reset(); // the same may be given again
+    }
     co_return done;
 }
 
@@ -35,24 +39,32 @@ Result<void> BondSaver::now(const SavedBondFile &file) {
     if (is_on_disk(file)) {
         return {};
     }
-    XB_TRY_VOID(files_->now(path_, give(file), sys::Durable::yes));
-    on_disk_ = true;
-    return {};
+    auto done = files_->now(path_, give(file), sys::Durable::yes);
+    on_disk_ = done.has_value();
+    if (!done) { // as above
+        given_.reset();
+    }
+    return done;
 }
 
 void BondSaver::soon(const SavedBondFile &file, sys::Durable durable) {
-    if (given_ == file) {
+    if (given_ == file || files_ == nullptr) { // what hands still tell of a bond that has ended
         return;
     }
     files_->soon(path_, give(file), durable, [path = path_](const Error &error) {
-        spdlog::error("{}: not saved: {}", path.string(), error.message);
+        spdlog::error("{}: not saved, tried again until it is: {}", path.string(), error.message);
     });
 }
 
-void BondSaver::forget() {
+Task<Result<void>> BondSaver::forget() {
     given_.reset();
     on_disk_ = moved_ = false;
-    files_->remove(path_);
+    auto &files = *std::exchange(files_, nullptr);
+    auto done = co_await files.removed(path_);
+    if (!done) { // as above
+        done = co_await files.removed(path_);
+    }
+    co_return done;
 }
 
 std::optional<Time> BondSaver::deadline() const { return moved_ ? std::optional(saved_at_ + interval) : std::nullopt; }

@@ -19,8 +19,8 @@ public:
     // Before a device is changed, and for an answer that says so. Where only LACP has moved, what is on disk will do.
     Task<Result<void>> whole(SavedBondFile);
     Result<void> now(const SavedBondFile &);        // while no loop runs
-    void soon(const SavedBondFile &, sys::Durable); // by the disk
-    void forget();                                  // by the disk
+    void soon(const SavedBondFile &, sys::Durable); // by the disk, which is asked until it has taken it
+    Task<Result<void>> forget();                    // likewise; an error: not yet
 
     // When what LACP moved since is to be saved; none: nothing has been moved.
     void lacp_is(const std::optional<lacp::SystemState> &state) {

@@ -3,31 +3,45 @@
 
 #include <atomic>
 #include <mutex>
+#include <system_error>
 #include <utility>
 
 namespace xbond::daemon {
+namespace {
+
+constexpr Ms pause(2000); // until the disk is asked again
+
+} // namespace
 
 struct FileSaver::File {
     std::mutex lock;                      // held while it is written, which may take long
     std::atomic<std::uint64_t> given = 0; // writes that were asked for
     std::uint64_t written = 0;            // the latest of them that is on disk, or was overtaken
 
-    // Only what nothing later has overtaken.
     Result<void> write(std::uint64_t turn, const std::filesystem::path &path, const Text &text, sys::Durable durable) {
         const std::lock_guard held(lock);
-        if (turn <= written || turn < given) {
+        if (turn < written) {
             return {};
         }
         written = turn;
         return sys::replace_file(path, text(), durable);
     }
-    void remove(std::uint64_t turn, const std::filesystem::path &path) {
+    // Only what nothing later has overtaken.
+    Result<void> write_latest(std::uint64_t turn, const std::filesystem::path &path, const Text &text,
+                              sys::Durable durable) {
+        return turn < given ? Result<void>() : write(turn, path, text, durable);
+    }
+    Result<void> remove(std::uint64_t turn, const std::filesystem::path &path) {
         const std::lock_guard held(lock);
-        if (turn >= given) { // no bond of that name has come since
-            written = turn;
-            std::error_code ignored;
-            std::filesystem::remove(path, ignored);
+        if (turn < given) { // a bond of that name has come since
+            return {};
         }
+        written = turn;
+        std::error_code error, none;
+        std::filesystem::remove(path, error);
+        const bool is_there = std::filesystem::exists(std::filesystem::symlink_status(path, none));
+        return error && is_there ? fail(error.value(), "cannot remove " + path.string() + ": " + error.message())
+                                 : Result<void>();
     }
 };
 
@@ -39,18 +53,49 @@ std::shared_ptr<FileSaver::File> FileSaver::file(const std::filesystem::path &pa
     return file;
 }
 
-void FileSaver::soon(const std::filesystem::path &path, Text text, sys::Durable durable, Failed failed) {
-    auto target = file(path);
+void FileSaver::make(Attempt attempt) {
+    auto refused = alive_.guard([this](Attempt next, const Error &error) {
+        if (const auto failed = std::exchange(next.failed, nullptr)) {
+            failed(error);
+        }
+        make_later(std::move(next));
+    });
     disk_.run(
-        [target, turn = ++target->given, path, text = std::move(text), durable,
-         failed = std::move(failed)]() -> sys::Worker::Then {
-            const auto done = target->write(turn, path, text, durable);
+        [attempt = std::move(attempt), refused]() mutable -> sys::Worker::Then {
+            const auto done = attempt.job();
             if (done) {
                 return {};
             }
-            return [failed, error = done.error()] { failed(error); };
+            return [refused, attempt, error = done.error()]() mutable { refused(std::move(attempt), error); };
         },
         "state file");
+}
+
+void FileSaver::make_later(Attempt attempt) {
+    refused_.push_back(std::move(attempt));
+    if (again_) {
+        return;
+    }
+    again_ = loop_.at(
+        sys::now() + pause,
+        [this] {
+            again_ = {};
+            for (auto &next : std::exchange(refused_, {})) {
+                if (next.turn == next.file->given) {
+                    make(std::move(next));
+                }
+            }
+        },
+        "state files again");
+}
+
+void FileSaver::soon(const std::filesystem::path &path, Text text, sys::Durable durable, Failed failed) {
+    const auto target = file(path);
+    const auto turn = ++target->given;
+    auto job = [target, turn, path, text = std::move(text), durable] {
+        return target->write_latest(turn, path, text, durable);
+    };
+    make({target, turn, std::move(job), std::move(failed)});
 }
 
 Task<Result<void>> FileSaver::whole(std::filesystem::path path, Text text, sys::Durable durable) {
@@ -66,24 +111,22 @@ Result<void> FileSaver::now(const std::filesystem::path &path, const Text &text,
     return target->write(++target->given, path, text, durable);
 }
 
-void FileSaver::remove(const std::filesystem::path &path) {
+void FileSaver::remove(const std::filesystem::path &path, Failed failed) {
     const auto target = file(path);
-    disk_.run(
-        [target, turn = ++target->given, path]() -> sys::Worker::Then {
-            target->remove(turn, path);
-            return {};
-        },
-        "state file");
+    const auto turn = ++target->given;
+    auto job = [target, turn, path] { return target->remove(turn, path); };
+    make({target, turn, std::move(job), std::move(failed)});
 }
 
 Task<Result<void>> FileSaver::removed(std::filesystem::path path) {
     const auto target = file(path);
-    auto remove = [target, turn = ++target->given, path] {
-        target->remove(turn, path);
-        return true;
-    };
-    (void)co_await call_by(disk_, "state file", std::move(remove));
-    co_return Result<void>();
+    const auto turn = ++target->given;
+    auto remove = [target, turn, path] { return target->remove(turn, path); };
+    auto done = co_await call_by(disk_, "state file", remove);
+    if (!done) {
+        make_later({target, turn, std::move(remove), nullptr});
+    }
+    co_return done;
 }
 
 } // namespace xbond::daemon

@@ -30,6 +30,7 @@ struct SavedPort { // a device whose frames go through the bond
     std::uint16_t vlan = 0;
     XdpPolicy xdp = XdpPolicy::automatic;
     bool promisc = false; // made so by us
+    bool ending = false;  // it is to be a port no longer
 
     bool operator==(const SavedPort &) const = default;
 };
