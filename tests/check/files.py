@@ -27,6 +27,8 @@ BUILT = re.compile(r"(^|/)build/|\.(o|a|so|skel\.h|pyc)$|(^|/)vmlinux\.h$")
 OUTSIDE = re.compile(  # documents that a clone does not contain; spec.py knows the numbers of rules
     r"\.\./shared\b|\b(?:design|peers|(?:\w+-)?behaviou?r)\.md\b|\b(?:LACP|behaviou?r) reference\b"
     r"|\breferences?,?\s+(?:sections?\s+)?\d+(?:\.\d+)*")
+TITLE = re.compile(r'\b(?:TEST_CASE|SECTION)\(\s*((?:"(?:[^"\\]|\\.)*"\s*)+)')
+TITLE_INDENT = 72  # Catch2 2 wraps a title behind its first ": "; where no column is left it never ends to print one
 VMLINUX = re.compile(r'#\s*include\s*["<][^">]*vmlinux\.h')
 
 
@@ -58,6 +60,10 @@ def check_source(name, text):
     if name.startswith("tests/") and not name.startswith(MAY_SLEEP):
         for m in SLEEP.finditer(PACE.sub("", text)):
             yield f"line {text.count(chr(10), 0, m.start()) + 1}: fixed sleep: wait for a condition with a deadline"
+    for m in TITLE.finditer(text):
+        title = "".join(re.findall(r'"((?:[^"\\]|\\.)*)"', m.group(1)))
+        if title.find(": ") > TITLE_INDENT:
+            yield f"line {text.count(chr(10), 0, m.start()) + 1}: ': ' of a title behind column {TITLE_INDENT}: its failure fills the disk"
 
 
 def check(root, path):

@@ -160,6 +160,10 @@ class Files(unittest.TestCase):
         self.expect("bpf/a.bpf.c", GPL, "license section")
         self.expect("bpf/a.bpf.c", GPL + 'char _license[] SEC("license") = "GPL";\n', None)
 
+    def test_title_that_cannot_be_printed(self):
+        self.expect("tests/a.cpp", MIT + f'TEST_CASE("{"a" * 72}: b") {{\n', None)
+        self.expect("tests/a.cpp", MIT + f'TEST_CASE("{"a" * 50}"\n    "{"a" * 23}: b") {{\n', "fills the disk")
+
     def test_vmlinux(self):
         self.expect("bpf/a.h", GPL + '#include "vmlinux.h"\n', "includes vmlinux.h")
         self.expect("bpf/vmlinux.h", GPL, "is a build product")

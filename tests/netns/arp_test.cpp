@@ -125,7 +125,7 @@ TEST_CASE("P14 a route by a gateway hides neither the bond's own subnet nor anot
     CHECK(wires.total(probe_to(ip(198, 51, 100, 9))) == 0);
 }
 
-TEST_CASE("P14 without carrier the bond's route may go, and the default route take its place: the search goes on") {
+TEST_CASE("P14 without carrier the bond's route may go, and the default route take its place, the search goes on") {
     Lab lab(Kind::wires, 2);
     add_default_route(lab);
     probe_with(lab, 2, "mode active-backup primary e0 arp_ip_target 10.99.0.9");

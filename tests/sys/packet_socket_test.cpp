@@ -1,15 +1,19 @@
 // SPDX-License-Identifier: MIT
 #include <algorithm>
 #include <arpa/inet.h>
+#include <atomic>
 #include <catch2/catch.hpp>
+#include <chrono>
 #include <linux/if_packet.h>
 #include <net/ethernet.h>
+#include <net/if.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
+#include <thread>
 
 #include "tests/sys/lab.h"
 #include "user/core/wire/announce.h"
-#include "user/sys/device_filter.h"
+#include "user/sys/device/filter.h"
 #include "user/sys/packet_socket.h"
 #include "user/sys/sysctl.h"
 
@@ -78,22 +82,21 @@ TEST_CASE("device filter: flags are counted once, and stay when the controller g
     using Counts = std::pair<std::uint32_t, std::uint32_t>;
     bool promisc = false, allmulti = false;
     {
-        const auto filter = DeviceFilter::open();
-        REQUIRE(filter);
-        REQUIRE(filter->set_promisc("x0", true, promisc));
-        REQUIRE(filter->set_promisc("x0", true, promisc));
-        REQUIRE(filter->set_allmulti("x0", true, allmulti));
+        auto controller = Netlink::open();
+        REQUIRE(controller);
+        REQUIRE(set_promisc(*controller, pair.x0, true, promisc));
+        REQUIRE(set_promisc(*controller, pair.x0, true, promisc));
+        REQUIRE(set_allmulti(*controller, pair.x0, true, allmulti));
         CHECK(counts() == Counts{1, 1});
         CHECK((promisc && allmulti));
     }
     CHECK(counts() == Counts{1, 1});
-    const auto filter = DeviceFilter::open();
-    REQUIRE(filter->set_allmulti("x0", false, allmulti));
+    REQUIRE(set_allmulti(*netlink, pair.x0, false, allmulti));
     CHECK(counts() == Counts{1, 0});
-    REQUIRE(filter->set_promisc("x0", false, promisc));
+    REQUIRE(set_promisc(*netlink, pair.x0, false, promisc));
     CHECK(counts() == Counts{0, 0});
     CHECK_FALSE((promisc || allmulti));
-    CHECK(filter->set_promisc("nope", true, promisc).error().code == ENODEV);
+    CHECK(set_promisc(*netlink, 77777, true, promisc).error().code == ENODEV);
 }
 
 TEST_CASE("device filter: a flag that somebody else has set is neither ours nor taken away") {
@@ -103,17 +106,46 @@ TEST_CASE("device filter: a flag that somebody else has set is neither ours nor 
     }
     auto netlink = Netlink::open();
     REQUIRE(netlink);
-    make_pair(*netlink, false);
-    const auto filter = DeviceFilter::open();
+    const auto pair = make_pair(*netlink, false);
     REQUIRE(shell("ip link set x0 promisc on"));
     bool own = false;
-    REQUIRE(filter->set_promisc("x0", true, own));
+    REQUIRE(set_promisc(*netlink, pair.x0, true, own));
     CHECK_FALSE(own);
-    REQUIRE(filter->set_promisc("x0", false, own));
+    REQUIRE(set_promisc(*netlink, pair.x0, false, own));
     CHECK(netlink->link("x0")->promiscuity == 1);
     REQUIRE(shell("ip link set x0 promisc off"));
-    REQUIRE(filter->set_promisc("x0", true, own)); // needed, and nobody else's any more
+    REQUIRE(set_promisc(*netlink, pair.x0, true, own)); // needed, and nobody else's any more
     CHECK(own);
+}
+
+TEST_CASE("device filter: who sets a device down meanwhile finds it down afterwards") {
+    const PrivateNetns ns;
+    if (!ns) {
+        return;
+    }
+    auto netlink = Netlink::open();
+    REQUIRE(netlink);
+    const auto pair = make_pair(*netlink, true);
+    std::atomic<bool> stop = false;
+    std::thread controller([&] { // a thread has the namespace of its maker
+        auto own = Netlink::open();
+        bool promisc = false;
+        while (!stop && own) {
+            (void)set_promisc(*own, pair.x0, true, promisc);
+            (void)set_promisc(*own, pair.x0, false, promisc);
+        }
+    });
+    int up_again = 0;
+    for (int n = 0; n < 300; ++n) {
+        REQUIRE(netlink->set_up(pair.x0, false));
+        const auto until = std::chrono::steady_clock::now() + std::chrono::microseconds(500);
+        while (std::chrono::steady_clock::now() < until) {}
+        up_again += (netlink->link(pair.x0)->flags & IFF_UP) != 0 ? 1 : 0;
+        REQUIRE(netlink->set_up(pair.x0, true));
+    }
+    stop = true;
+    controller.join();
+    CHECK(up_again == 0);
 }
 
 TEST_CASE("device filter: the administrative multicast list is diffed against what the device has") {

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "tests/sys/lab.h"
-#include "user/sys/device_filter.h"
+#include "user/sys/device/filter.h"
 #include "user/sys/event_loop.h"
 #include "user/sys/packet_socket.h"
 #include "user/sys/slow_socket.h"
@@ -271,6 +271,8 @@ TEST_CASE("slow socket: subscribes the slave to the group as long as it lives (X
         return;
     }
     const auto filter = DeviceFilter::open();
+    auto netlink = Netlink::open();
+    REQUIRE(netlink);
     CHECK(subscriptions() == 0);
     {
         const auto socket = listening(lab.pair.x0);
@@ -278,9 +280,9 @@ TEST_CASE("slow socket: subscribes the slave to the group as long as it lives (X
         CHECK(subscriptions() == 1);
         bool promisc = false;
         std::vector<MacAddr> own;
-        REQUIRE(filter->set_promisc("x0", true, promisc));
+        REQUIRE(set_promisc(*netlink, lab.pair.x0, true, promisc));
         REQUIRE(filter->set_multicast("x0", std::array{slow_group}, own)); // the bond's list may name it too
-        REQUIRE(filter->set_promisc("x0", false, promisc));
+        REQUIRE(set_promisc(*netlink, lab.pair.x0, false, promisc));
         REQUIRE(filter->set_multicast("x0", {}, own));
         CHECK(subscriptions() == 1);
         lab.send(frame(1));

@@ -13,7 +13,7 @@
 
 #include "loader/hook/hook.h"
 #include "loader/xdp/drivers.h"
-#include "user/sys/ethtool.h"
+#include "user/sys/device/ethtool.h"
 #include "user/sys/netlink.h"
 #include "user/sys/sysctl.h"
 
@@ -42,7 +42,7 @@ std::vector<Nic> nics() {
         return out;
     }
     for (auto *i = list; i->if_index != 0; ++i) {
-        const std::string name = i->if_name, driver = ethtool->driver(name);
+        const std::string name = i->if_name, driver = ethtool->driver(i->if_index);
         if (name != "lo") {
             const auto &rule = loader::xdp_rule(driver);
             out.push_back({name, driver, rule.native, std::string(rule.reason)});

@@ -69,14 +69,16 @@ private:
     Task<std::optional<std::string>> look_at(By, SavedBonds::Unreadable);
     Task<loader::PinnedDevices> pinned_devices(By, std::string name);
     Task<std::optional<std::string>> nobodys(By, std::string name, std::string why);
-    void tear_down_elsewhere();
     Task<Result<void>> try_again();
     void try_again_later();
     Task<Result<void>> end_left_alone(std::string name);
     Result<void> refuse_left_alone(const std::string &name) const;
     Result<void> may_be_slave(std::uint32_t bond, std::uint32_t ifindex) const;
     Task<Result<void>> start_serving(std::optional<api::Config>, std::optional<gid_t> writers);
+    // teardown.cpp
+    void tear_down_elsewhere();
     Task<Result<void>> destroy_all();
+    void remove_leftovers();
     // apply_config.cpp
     using Devices = std::map<std::string, sys::LinkInfo>; // by name; those that exist
     using BondStep = std::function<Task<Result<void>>(BondController &)>;
@@ -128,7 +130,6 @@ private:
     Task<Result<void>> take_in();
     Task<bool> take_in(const api::BondConfig &, const Devices &);
 
-    void remove_leftovers();
     void take_leave();
     Result<void> list_links();
     void read_netlink();

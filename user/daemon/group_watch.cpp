@@ -5,7 +5,7 @@
 #include <charconv>
 #include <utility>
 
-#include "user/sys/device_filter.h"
+#include "user/sys/device/filter.h"
 
 namespace xbond::daemon {
 

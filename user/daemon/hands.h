@@ -12,8 +12,8 @@
 #include <utility>
 
 #include "user/daemon/task.h"
-#include "user/sys/device_filter.h"
-#include "user/sys/ethtool.h"
+#include "user/sys/device/ethtool.h"
+#include "user/sys/device/filter.h"
 #include "user/sys/netlink.h"
 #include "user/sys/worker.h"
 

@@ -18,7 +18,7 @@
 #include "user/core/bond/transition.h"
 #include "user/daemon/hands.h"
 #include "user/daemon/saved/file_saver.h"
-#include "user/sys/ethtool.h"
+#include "user/sys/device/ethtool.h"
 #include "user/sys/event_loop.h"
 #include "user/sys/netlink.h"
 #include "user/sys/packet_socket.h"

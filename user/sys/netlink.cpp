@@ -17,152 +17,19 @@
 
 #include "user/sys/io.h"
 #include "user/sys/netlink_parse.h"
+#include "user/sys/netlink_request.h"
 
 namespace xbond::sys {
 namespace {
 
-constexpr int event_buffer_bytes = 8 << 20;      // some ten thousand link events before an overrun
-constexpr std::size_t datagram_bytes = 64 << 10; // the kernel fills at most 32 kB per dump datagram
-constexpr int dump_attempts = 16;                // a dump is repeated when the list changed under it
+constexpr int event_buffer_bytes = 8 << 20; // some ten thousand link events before an overrun
 
 // Of kernels since 6.14, newer than the headers here.
 constexpr int group_ipv4_joins = 37, group_ipv6_joins = 38; // RTNLGRP_IPV4_MCADDR, RTNLGRP_IPV6_MCADDR
 
-using Buffer = std::array<std::uint8_t, datagram_bytes>;
-
-// A request under construction. Names are checked before they are put, so that it always fits.
-class Request {
-public:
-    Request(std::uint16_t type, std::uint16_t flags) : header_(mnl_nlmsg_put_header(buffer_.data())) {
-        header_->nlmsg_type = type;
-        header_->nlmsg_flags = static_cast<std::uint16_t>(NLM_F_REQUEST | flags);
-    }
-    Request(const Request &) = delete;
-    Request &operator=(const Request &) = delete;
-
-    template <typename T> T *extra() { return static_cast<T *>(mnl_nlmsg_put_extra_header(header_, sizeof(T))); }
-    void u8(std::uint16_t type, std::uint8_t v) { mnl_attr_put_u8(header_, type, v); }
-    void u32(std::uint16_t type, std::uint32_t v) { mnl_attr_put_u32(header_, type, v); }
-    void text(std::uint16_t type, std::string_view v) { mnl_attr_put_strz(header_, type, std::string(v).c_str()); }
-    void mac(std::uint16_t type, MacAddr v) { mnl_attr_put(header_, type, v.bytes.size(), v.bytes.data()); }
-    nlattr *begin(std::uint16_t type) { return mnl_attr_nest_start(header_, type); }
-    void end(nlattr *nest) { mnl_attr_nest_end(header_, nest); }
-
-    nlmsghdr *header() { return header_; }
-
-private:
-    alignas(nlmsghdr) std::array<std::uint8_t, 1024> buffer_{};
-    nlmsghdr *header_;
-};
-
-Result<Fd> open_socket(int flags) {
-    Fd fd(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | flags, NETLINK_ROUTE));
-    if (!fd) {
-        return fail_errno("cannot open a netlink socket");
-    }
-    sockaddr_nl address{};
-    address.nl_family = AF_NETLINK;
-    if (::bind(fd.get(), reinterpret_cast<sockaddr *>(&address), sizeof address) != 0) {
-        return fail_errno("cannot bind a netlink socket");
-    }
-    return fd;
-}
-
-// One datagram from the kernel; what other processes send to the port is passed over. EMSGSIZE: it was cut off.
-Result<Bytes> receive(int fd, Buffer &buffer) {
-    for (;;) {
-        sockaddr_nl from{};
-        iovec iov{buffer.data(), buffer.size()};
-        msghdr msg{};
-        msg.msg_name = &from;
-        msg.msg_namelen = sizeof from;
-        msg.msg_iov = &iov;
-        msg.msg_iovlen = 1;
-        const ssize_t n = ::recvmsg(fd, &msg, 0);
-        if (n < 0 && errno == EINTR) {
-            continue;
-        }
-        if (n < 0) {
-            return fail_errno("netlink receive");
-        }
-        if (from.nl_pid != 0) {
-            continue;
-        }
-        if ((msg.msg_flags & MSG_TRUNC) != 0) {
-            return fail_errno("netlink receive", EMSGSIZE);
-        }
-        return Bytes(buffer.data(), static_cast<std::size_t>(n));
-    }
-}
-
-std::string failure(std::string_view what, const NetlinkAck &ack) {
-    std::string text = std::string(what) + ": " + errno_text(ack.code);
-    return ack.text.empty() ? text : text + " (" + ack.text + ")";
-}
-
-// Sends and waits for the acknowledgement (or the end of the dump); messages in between go to `each`.
-// True when the kernel says that a dump was interrupted by a change.
-Result<bool> talk(int fd, Request &request, std::uint32_t seq, const std::string &what,
-                  const std::function<void(const NetlinkMessage &)> &each) {
-    request.header()->nlmsg_seq = seq;
-    if (::send(fd, request.header(), request.header()->nlmsg_len, 0) < 0) {
-        return fail_errno(what);
-    }
-    bool interrupted = false;
-    alignas(nlmsghdr) Buffer buffer;
-    for (;;) {
-        auto datagram = receive(fd, buffer);
-        if (!datagram) {
-            const int code = datagram.error().code;
-            return fail_errno(what + ": no answer from the kernel", code == EAGAIN ? ETIMEDOUT : code);
-        }
-        while (const auto m = take_message(*datagram)) {
-            if (m->seq != seq) {
-                continue; // left over from a request that failed
-            }
-            interrupted |= (m->flags & NLM_F_DUMP_INTR) != 0;
-            if (const auto ack = parse_ack(*m)) {
-                if (ack->code != 0) {
-                    return fail(ack->code, failure(what, *ack));
-                }
-                return interrupted;
-            }
-            each(*m);
-        }
-    }
-}
-
-Result<void> change(int fd, Request &request, std::uint32_t seq, const std::string &what) {
-    XB_TRY(done, talk(fd, request, seq, what, [](const NetlinkMessage &) {}));
-    return {};
-}
-
-template <typename T>
-Result<std::vector<T>> dump(int fd, std::uint32_t &seq, const std::string &what,
-                            const std::function<void(Request &)> &fill, std::uint16_t type, std::uint16_t reply,
-                            std::optional<T> (*parse)(Bytes)) {
-    for (int attempt = 0; attempt < dump_attempts; ++attempt) {
-        Request request(type, NLM_F_DUMP);
-        fill(request);
-        std::vector<T> list;
-        auto interrupted = talk(fd, request, ++seq, what, [&](const NetlinkMessage &m) {
-            if (auto item = m.type == reply ? parse(m.payload) : std::nullopt) {
-                list.push_back(std::move(*item));
-            }
-        });
-        if (!interrupted) {
-            return tl::make_unexpected(interrupted.error());
-        }
-        if (!*interrupted) {
-            return list;
-        }
-    }
-    return fail(EAGAIN, what + ": the list kept changing while it was read");
-}
-
 std::string interface(std::uint32_t ifindex) { return "interface " + std::to_string(ifindex); }
 
-ifinfomsg *put_link(Request &request, std::uint32_t ifindex) {
+ifinfomsg *put_link(NetlinkRequest &request, std::uint32_t ifindex) {
     auto *link = request.extra<ifinfomsg>();
     link->ifi_family = AF_UNSPEC;
     link->ifi_index = static_cast<int>(ifindex);
@@ -176,7 +43,7 @@ Result<void> check_name(std::string_view name) {
     return {};
 }
 
-Result<LinkInfo> get_link(int fd, Request &request, std::uint32_t seq, const std::string &what) {
+Result<LinkInfo> get_link(int fd, NetlinkRequest &request, std::uint32_t seq, const std::string &what) {
     request.u32(IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
     std::optional<LinkInfo> link;
     auto done = talk(fd, request, seq, what, [&](const NetlinkMessage &m) {
@@ -194,7 +61,7 @@ Result<LinkInfo> get_link(int fd, Request &request, std::uint32_t seq, const std
 }
 
 Result<RouteInfo> get_route(int fd, std::uint32_t seq, std::uint8_t family, Bytes destination) {
-    Request request(RTM_GETROUTE, NLM_F_ACK);
+    NetlinkRequest request(RTM_GETROUTE, NLM_F_ACK);
     auto *route = request.extra<rtmsg>();
     route->rtm_family = family;
     route->rtm_dst_len = static_cast<std::uint8_t>(8 * destination.size());
@@ -218,8 +85,8 @@ Result<RouteInfo> get_route(int fd, std::uint32_t seq, std::uint8_t family, Byte
 
 Result<Netlink> Netlink::open() {
     Netlink nl;
-    auto requests = open_socket(0);
-    auto events = open_socket(SOCK_NONBLOCK);
+    auto requests = open_netlink_socket(0);
+    auto events = open_netlink_socket(SOCK_NONBLOCK);
     if (!requests || !events) {
         return tl::make_unexpected(requests ? events.error() : requests.error());
     }
@@ -253,9 +120,9 @@ Result<Netlink> Netlink::open() {
 int Netlink::event_fd() const { return events_.get(); }
 
 void Netlink::drain(const std::function<void(NetlinkEvent &&)> &handle) {
-    Buffer buffer;
+    Datagram buffer;
     for (;;) {
-        const auto datagram = receive(events_.get(), buffer);
+        const auto datagram = receive_datagram(events_.get(), buffer);
         if (datagram) {
             for (auto &event : parse_events(*datagram)) {
                 handle(std::move(event));
@@ -269,7 +136,7 @@ void Netlink::drain(const std::function<void(NetlinkEvent &&)> &handle) {
 }
 
 Result<std::vector<LinkInfo>> Netlink::links() {
-    const auto fill = [](Request &request) {
+    const auto fill = [](NetlinkRequest &request) {
         put_link(request, 0);
         request.u32(IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
     };
@@ -278,7 +145,7 @@ Result<std::vector<LinkInfo>> Netlink::links() {
 
 // The kernel leaves out other kinds; one that does not know the kind leaves out none.
 Result<std::vector<LinkInfo>> Netlink::links(std::string_view kind) {
-    const auto fill = [kind](Request &request) {
+    const auto fill = [kind](NetlinkRequest &request) {
         put_link(request, 0);
         request.u32(IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
         auto *info = request.begin(IFLA_LINKINFO);
@@ -293,13 +160,13 @@ Result<std::vector<LinkInfo>> Netlink::links(std::string_view kind) {
 }
 
 Result<std::vector<AddressInfo>> Netlink::addresses() {
-    const auto fill = [](Request &request) { request.extra<ifaddrmsg>(); };
+    const auto fill = [](NetlinkRequest &request) { request.extra<ifaddrmsg>(); };
     return dump<AddressInfo>(requests_.get(), seq_, "list the addresses", fill, RTM_GETADDR, RTM_NEWADDR,
                              parse_address);
 }
 
 Result<std::vector<BridgeVlans>> Netlink::bridge_vlans() {
-    const auto fill = [](Request &request) {
+    const auto fill = [](NetlinkRequest &request) {
         put_link(request, 0)->ifi_family = AF_BRIDGE;
         request.u32(IFLA_EXT_MASK, RTEXT_FILTER_BRVLAN_COMPRESSED);
     };
@@ -308,7 +175,7 @@ Result<std::vector<BridgeVlans>> Netlink::bridge_vlans() {
 }
 
 Result<std::vector<MacAddr>> Netlink::unicast_filter(std::uint32_t ifindex) {
-    const auto fill = [ifindex](Request &request) {
+    const auto fill = [ifindex](NetlinkRequest &request) {
         auto *neighbour = request.extra<ndmsg>();
         neighbour->ndm_family = AF_BRIDGE;
         neighbour->ndm_ifindex = static_cast<int>(ifindex);
@@ -328,7 +195,7 @@ Result<std::vector<MacAddr>> Netlink::unicast_filter(std::uint32_t ifindex) {
 }
 
 Result<std::vector<FilterInfo>> Netlink::filters(std::uint32_t ifindex, Side side) {
-    const auto fill = [&](Request &request) {
+    const auto fill = [&](NetlinkRequest &request) {
         auto *message = request.extra<tcmsg>();
         message->tcm_ifindex = static_cast<int>(ifindex);
         message->tcm_parent = TC_H_MAKE(TC_H_CLSACT, side == Side::ingress ? TC_H_MIN_INGRESS : TC_H_MIN_EGRESS);
@@ -346,7 +213,7 @@ Result<RouteInfo> Netlink::route(const Ipv4Addr &to) { return get_route(requests
 Result<RouteInfo> Netlink::route(const Ipv6Addr &to) { return get_route(requests_.get(), ++seq_, AF_INET6, to); }
 
 Result<LinkInfo> Netlink::link(std::uint32_t ifindex) {
-    Request request(RTM_GETLINK, NLM_F_ACK);
+    NetlinkRequest request(RTM_GETLINK, NLM_F_ACK);
     put_link(request, ifindex);
     return get_link(requests_.get(), request, ++seq_, "read " + interface(ifindex));
 }
@@ -355,7 +222,7 @@ Result<LinkInfo> Netlink::link(std::string_view name) {
     if (name.empty() || name.size() >= ALTIFNAMSIZ) {
         return fail_errno("interface \"" + std::string(name) + "\"", ENODEV);
     }
-    Request request(RTM_GETLINK, NLM_F_ACK);
+    NetlinkRequest request(RTM_GETLINK, NLM_F_ACK);
     put_link(request, 0);
     request.text(name.size() < IFNAMSIZ ? IFLA_IFNAME : IFLA_ALT_IFNAME, name);
     return get_link(requests_.get(), request, ++seq_, "interface \"" + std::string(name) + "\"");
@@ -366,7 +233,7 @@ Result<void> Netlink::create_veth(std::string_view name, std::string_view peer, 
     for (const auto n : {name, peer}) {
         XB_TRY_VOID(check_name(n));
     }
-    Request request(RTM_NEWLINK, NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL);
+    NetlinkRequest request(RTM_NEWLINK, NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL);
     const auto put_end = [&](std::string_view end_name) {
         put_link(request, 0);
         request.text(IFLA_IFNAME, end_name);
@@ -390,7 +257,7 @@ Result<void> Netlink::create_veth(std::string_view name, std::string_view peer, 
     request.end(data);
     request.end(info);
     const std::string what = "create veth pair " + std::string(name) + " and " + std::string(peer);
-    XB_TRY_VOID(change(requests_.get(), request, ++seq_, what));
+    XB_TRY_VOID(request_change(requests_.get(), request, ++seq_, what));
     // The kernel ignores the address mode in the creating request. The peer is still down: it has no address yet.
     auto quiet = link(peer).and_then([&](const LinkInfo &l) { return set_addrgenmode_none(l.ifindex); });
     if (!quiet) {
@@ -402,7 +269,7 @@ Result<void> Netlink::create_veth(std::string_view name, std::string_view peer, 
 Result<void> Netlink::create_vlan(std::string_view name, std::uint32_t below, std::uint16_t proto, std::uint16_t id,
                                   std::uint32_t group) {
     XB_TRY_VOID(check_name(name));
-    Request request(RTM_NEWLINK, NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL);
+    NetlinkRequest request(RTM_NEWLINK, NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL);
     put_link(request, 0);
     request.text(IFLA_IFNAME, name);
     request.u32(IFLA_LINK, below);
@@ -416,18 +283,18 @@ Result<void> Netlink::create_vlan(std::string_view name, std::uint32_t below, st
     mnl_attr_put(request.header(), IFLA_VLAN_FLAGS, sizeof flags, &flags);
     request.end(data);
     request.end(info);
-    XB_TRY_VOID(change(requests_.get(), request, ++seq_, "create VLAN device " + std::string(name)));
+    XB_TRY_VOID(request_change(requests_.get(), request, ++seq_, "create VLAN device " + std::string(name)));
     return link(name).and_then([&](const LinkInfo &made) { return set_addrgenmode_none(made.ifindex); });
 }
 
 Result<void> Netlink::delete_link(std::uint32_t ifindex) {
-    Request request(RTM_DELLINK, NLM_F_ACK);
+    NetlinkRequest request(RTM_DELLINK, NLM_F_ACK);
     put_link(request, ifindex);
-    return change(requests_.get(), request, ++seq_, "delete " + interface(ifindex));
+    return request_change(requests_.get(), request, ++seq_, "delete " + interface(ifindex));
 }
 
 Result<void> Netlink::change_link(std::uint32_t ifindex, const LinkChange &to) {
-    Request request(RTM_NEWLINK, NLM_F_ACK);
+    NetlinkRequest request(RTM_NEWLINK, NLM_F_ACK);
     auto *link = put_link(request, ifindex);
     link->ifi_flags = to.flags;
     link->ifi_change = to.mask;
@@ -448,53 +315,54 @@ Result<void> Netlink::change_link(std::uint32_t ifindex, const LinkChange &to) {
             request.u32(static_cast<std::uint16_t>(type), *number);
         }
     }
-    return change(requests_.get(), request, ++seq_, "change " + interface(ifindex));
+    return request_change(requests_.get(), request, ++seq_, "change " + interface(ifindex));
 }
 
 Result<void> Netlink::set_up(std::uint32_t ifindex, bool up) {
-    Request request(RTM_NEWLINK, NLM_F_ACK);
+    NetlinkRequest request(RTM_NEWLINK, NLM_F_ACK);
     auto *link = put_link(request, ifindex);
     link->ifi_flags = up ? IFF_UP : 0;
     link->ifi_change = IFF_UP;
-    return change(requests_.get(), request, ++seq_, "set " + interface(ifindex) + (up ? " up" : " down"));
+    return request_change(requests_.get(), request, ++seq_, "set " + interface(ifindex) + (up ? " up" : " down"));
 }
 
 Result<void> Netlink::set_mac(std::uint32_t ifindex, MacAddr mac) {
-    Request request(RTM_NEWLINK, NLM_F_ACK);
+    NetlinkRequest request(RTM_NEWLINK, NLM_F_ACK);
     put_link(request, ifindex);
     request.mac(IFLA_ADDRESS, mac);
-    return change(requests_.get(), request, ++seq_, "set the address of " + interface(ifindex));
+    return request_change(requests_.get(), request, ++seq_, "set the address of " + interface(ifindex));
 }
 
 Result<void> Netlink::set_mtu(std::uint32_t ifindex, std::uint32_t mtu) {
-    Request request(RTM_NEWLINK, NLM_F_ACK);
+    NetlinkRequest request(RTM_NEWLINK, NLM_F_ACK);
     put_link(request, ifindex);
     request.u32(IFLA_MTU, mtu);
-    return change(requests_.get(), request, ++seq_,
-                  "set the MTU of " + interface(ifindex) + " to " + std::to_string(mtu));
+    return request_change(requests_.get(), request, ++seq_,
+                          "set the MTU of " + interface(ifindex) + " to " + std::to_string(mtu));
 }
 
 Result<void> Netlink::set_alias(std::uint32_t ifindex, std::string_view alias, std::uint32_t group) {
     if (alias.size() >= IFALIASZ) {
         return fail(EINVAL, "alias of " + interface(ifindex) + ": longer than " + std::to_string(IFALIASZ - 1));
     }
-    Request request(RTM_NEWLINK, NLM_F_ACK);
+    NetlinkRequest request(RTM_NEWLINK, NLM_F_ACK);
     put_link(request, ifindex);
     request.text(IFLA_IFALIAS, alias);
     request.u32(IFLA_GROUP, group);
-    return change(requests_.get(), request, ++seq_, "set the alias of " + interface(ifindex));
+    return request_change(requests_.get(), request, ++seq_, "set the alias of " + interface(ifindex));
 }
 
 Result<void> Netlink::set_name(std::uint32_t ifindex, std::string_view name) {
     XB_TRY_VOID(check_name(name));
-    Request request(RTM_NEWLINK, NLM_F_ACK);
+    NetlinkRequest request(RTM_NEWLINK, NLM_F_ACK);
     put_link(request, ifindex);
     request.text(IFLA_IFNAME, name);
-    return change(requests_.get(), request, ++seq_, "rename " + interface(ifindex) + " to " + std::string(name));
+    return request_change(requests_.get(), request, ++seq_,
+                          "rename " + interface(ifindex) + " to " + std::string(name));
 }
 
 Result<std::int32_t> Netlink::nsid_of(int netns_fd) {
-    Request request(RTM_GETNSID, NLM_F_ACK);
+    NetlinkRequest request(RTM_GETNSID, NLM_F_ACK);
     request.extra<rtgenmsg>()->rtgen_family = AF_UNSPEC;
     request.u32(NETNSA_FD, static_cast<std::uint32_t>(netns_fd));
     std::int32_t id = -1;
@@ -509,18 +377,19 @@ Result<std::int32_t> Netlink::nsid_of(int netns_fd) {
 
 Result<void> Netlink::move(std::uint32_t ifindex, int netns_fd, std::string_view name, std::uint32_t new_ifindex) {
     XB_TRY_VOID(check_name(name));
-    Request request(RTM_NEWLINK, NLM_F_ACK);
+    NetlinkRequest request(RTM_NEWLINK, NLM_F_ACK);
     put_link(request, ifindex);
     request.text(IFLA_IFNAME, name);
     request.u32(IFLA_NET_NS_FD, static_cast<std::uint32_t>(netns_fd));
     if (new_ifindex != 0) {
         request.u32(IFLA_NEW_IFINDEX, new_ifindex);
     }
-    return change(requests_.get(), request, ++seq_, "move " + interface(ifindex) + " to another network namespace");
+    return request_change(requests_.get(), request, ++seq_,
+                          "move " + interface(ifindex) + " to another network namespace");
 }
 
 Result<void> Netlink::set_arp_ignore(std::uint32_t ifindex, std::uint32_t value) {
-    Request request(RTM_NEWLINK, NLM_F_ACK);
+    NetlinkRequest request(RTM_NEWLINK, NLM_F_ACK);
     put_link(request, ifindex);
     auto *families = request.begin(IFLA_AF_SPEC);
     auto *inet = request.begin(AF_INET);
@@ -529,7 +398,7 @@ Result<void> Netlink::set_arp_ignore(std::uint32_t ifindex, std::uint32_t value)
     request.end(settings);
     request.end(inet);
     request.end(families);
-    return change(requests_.get(), request, ++seq_, "set arp_ignore of " + interface(ifindex));
+    return request_change(requests_.get(), request, ++seq_, "set arp_ignore of " + interface(ifindex));
 }
 
 Result<void> Netlink::set_addrgenmode_none(std::uint32_t ifindex) {
@@ -537,14 +406,14 @@ Result<void> Netlink::set_addrgenmode_none(std::uint32_t ifindex) {
 }
 
 Result<void> Netlink::set_addrgenmode(std::uint32_t ifindex, std::uint8_t mode) {
-    Request request(RTM_NEWLINK, NLM_F_ACK);
+    NetlinkRequest request(RTM_NEWLINK, NLM_F_ACK);
     put_link(request, ifindex);
     auto *families = request.begin(IFLA_AF_SPEC);
     auto *inet6 = request.begin(AF_INET6);
     request.u8(IFLA_INET6_ADDR_GEN_MODE, mode);
     request.end(inet6);
     request.end(families);
-    auto done = change(requests_.get(), request, ++seq_, "set addrgenmode of " + interface(ifindex));
+    auto done = request_change(requests_.get(), request, ++seq_, "set addrgenmode of " + interface(ifindex));
     if (!done && done.error().code == EAFNOSUPPORT) {
         return {}; // no IPv6 on this kernel or device: no address either
     }

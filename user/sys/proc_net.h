@@ -8,7 +8,7 @@
 #include <string>
 #include <string_view>
 
-#include "user/sys/device_filter.h"
+#include "user/sys/device/filter.h"
 #include "user/sys/packet_socket.h"
 #include "xbond/types.h"
 

@@ -13,7 +13,7 @@
 
 #include "tests/netns/frames.h"
 #include "tests/netns/lab.h"
-#include "user/sys/device_filter.h"
+#include "user/sys/device/filter.h"
 #include "user/sys/io.h"
 #include "user/sys/proc_net.h"
 

@@ -286,7 +286,7 @@ TEST_CASE("802.3ad release and link del say farewell, SIGTERM does not") {
 }
 
 TEST_CASE(
-    "802.3ad slaves that swap their names, also while the controller stands still: the partner sees nothing of it") {
+    "802.3ad slaves that swap their names, also while the controller stands still, the partner sees nothing of it") {
     LacpHost left, right;
     for (const std::string n : {"0", "1"}) {
         left.ns().veth("e" + n, right.ns(), "e" + n);

@@ -229,10 +229,13 @@ Task<Result<void>> BondController::set_address(MacAddr mac) {
     co_return co_await keep(); // its device has it
 }
 
-// What settle() gave to hands is done, and what waited for it.
+// What settle() gave to hands is done, and what waited for it: addresses may come in more than one go.
 Task<Result<void>> BondController::addresses_set() {
-    auto nothing = [](Hands::Tools &) { return Result<void>(); };
-    co_return co_await host_.hands.call("addresses", std::move(nothing));
+    do {
+        auto nothing = [](Hands::Tools &) { return Result<void>(); };
+        XB_CO_TRY_VOID(co_await host_.hands.call("addresses", std::move(nothing)));
+    } while (setting_ > 0);
+    co_return Result<void>();
 }
 
 // Somebody has set the device's address or MTU. What it is when this comes to its turn counts: it may have been set

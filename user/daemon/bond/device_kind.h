@@ -8,7 +8,7 @@
 #include <string>
 #include <string_view>
 
-#include "user/sys/ethtool.h"
+#include "user/sys/device/ethtool.h"
 #include "user/sys/netlink.h"
 
 namespace xbond::daemon {

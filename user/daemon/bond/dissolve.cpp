@@ -9,7 +9,7 @@
 
 #include "loader/datapath.h"
 #include "user/daemon/bond/bond_device.h"
-#include "user/sys/device_filter.h"
+#include "user/sys/device/filter.h"
 
 namespace xbond::daemon {
 namespace {
@@ -56,12 +56,11 @@ SlaveOriginal original_of(const sys::LinkInfo &link, const loader::PinnedDevices
 }
 
 // A port hears only its own again, unless somebody else has it hear all.
-void quiet_ports(const Links &links, std::span<const SavedPort> ports) {
-    const auto filter = sys::DeviceFilter::open();
+void quiet_ports(sys::Netlink &netlink, const Links &links, std::span<const SavedPort> ports) {
     for (const auto &port : ports) {
         const auto link = links.find(port.ifindex);
-        if (bool ours = port.promisc; filter && link != links.end() && link->second.mac == port.own) {
-            (void)filter->set_promisc(link->second.name, false, ours);
+        if (bool ours = port.promisc; link != links.end() && link->second.mac == port.own) {
+            (void)sys::set_promisc(netlink, port.ifindex, false, ours);
         }
     }
 }
@@ -101,7 +100,7 @@ Result<void> dissolve(sys::Netlink &netlink, const std::filesystem::path &pin_di
         }
     }
     loader::remove_pins(pin_dir, devices);
-    quiet_ports(*links, saved.ports);
+    quiet_ports(netlink, *links, saved.ports);
     for (const auto ifindex : slaves) {
         const auto original = original_of(links->at(ifindex), pinned, saved.slaves);
         keep_first(restore(netlink, original, original.mac));

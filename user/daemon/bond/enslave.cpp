@@ -73,7 +73,7 @@ Result<void> run_chained(loader::DataPath &path, Hands::Tools &tools, SlotId slo
     if (!path.chained()) {
         return {};
     }
-    if (auto set = path.set_xdp(slot, original.ifindex, policy, tools.ethtool.driver(original.name)); !set) {
+    if (auto set = path.set_xdp(slot, original.ifindex, policy, tools.ethtool.driver(original.ifindex)); !set) {
         return fail(set.error().code,
                     "the bond's chained XDP program cannot run on " + original.name + ": " + set.error().message);
     }
@@ -118,7 +118,7 @@ Task<Result<void>> BondController::open_slave(SlaveOriginal original, core::Ensl
         path->end_rivals();
         path->look_at_ports(); // before frames from XDP go to a slave that takes none
         const auto truth = tools.netlink.link(original.ifindex);
-        Opened opened{truth ? truth->flags : 0, observe(tools.ethtool, plan.slot, original.name)};
+        Opened opened{truth ? truth->flags : 0, observe(tools.ethtool, plan.slot, original.ifindex)};
         return opened;
     };
     XB_CO_TRY(opened, co_await host_.hands.call("open a slave", std::move(open)));

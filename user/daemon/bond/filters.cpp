@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "user/daemon/upper_devices.h"
+#include "user/sys/device/name.h"
 #include "user/sys/sysctl.h"
 
 namespace xbond::daemon {
@@ -69,17 +70,12 @@ bool forwards(const FilterPlan &plan) {
            });
 }
 
-std::string name_now(std::uint32_t ifindex) {
-    std::array<char, IF_NAMESIZE> name{};
-    return ::if_indextoname(ifindex, name.data()) != nullptr ? name.data() : "";
-}
-
 // True: what is to be turned off has been noted, and is to be done when that is on disk.
 bool switch_nics(Hands::Tools &tools, const FilterPlan &plan, AddedFilters &book) {
     NicWish wish{.vlans = {}, .forwards = forwards(plan)};
     bool noted = false;
     for (const auto &slave : plan.slaves) {
-        KernelNic nic(tools.netlink, tools.ethtool, slave.ifindex, name_now(slave.ifindex));
+        KernelNic nic(tools.netlink, tools.ethtool, slave.ifindex);
         wish.vlans = slave.vlans;
         noted |= switch_nic(nic, wish, book[slave.ifindex].nic) == Round::noted;
     }
@@ -87,11 +83,11 @@ bool switch_nics(Hands::Tools &tools, const FilterPlan &plan, AddedFilters &book
 }
 
 // `others_above`: devices with addresses of their own, wherever they live.
-void apply(const sys::DeviceFilter &filter, const FilterPlan &plan, bool others_above, AddedFilters &book) {
+void apply(Hands::Tools &tools, const FilterPlan &plan, bool others_above, AddedFilters &book) {
     const auto lists = sys::multicast_lists();
-    const auto groups = sys::multicast_list(plan.bond != 0 ? name_now(plan.bond) : "", lists);
+    const auto groups = sys::multicast_list(plan.bond != 0 ? sys::name_now(plan.bond) : "", lists);
     for (const auto &slave : plan.slaves) {
-        const std::string name = name_now(slave.ifindex);
+        const std::string name = sys::name_now(slave.ifindex);
         auto &added = book[slave.ifindex];
         auto multicast = slave.multicast;
         if (slave.carries_groups) {
@@ -100,9 +96,9 @@ void apply(const sys::DeviceFilter &filter, const FilterPlan &plan, bool others_
         // Failures are of no consequence: a slave may be going at this moment.
         const bool promisc = slave.promisc || (slave.carries_groups && others_above) ||
                              added.nic.vlans == NicSwitches::Vlans::promiscuous;
-        for (const auto &done : {filter.set_promisc(name, promisc, added.promisc),
-                                 filter.set_allmulti(name, slave.allmulti, added.allmulti),
-                                 filter.set_multicast(name, multicast, added.multicast, lists)}) {
+        for (const auto &done : {sys::set_promisc(tools.netlink, slave.ifindex, promisc, added.promisc),
+                                 sys::set_allmulti(tools.netlink, slave.ifindex, slave.allmulti, added.allmulti),
+                                 tools.filter.set_multicast(name, multicast, added.multicast, lists)}) {
             if (!done) {
                 spdlog::debug("{}", done.error().message);
             }
@@ -250,7 +246,7 @@ FilterSync::Outcome FilterSync::carry_out(Hands::Tools &tools, const FilterPlan 
         outcome.unicast = tools.netlink.unicast_filter(plan.bond).value_or(outcome.unicast);
     }
     outcome.noted = nics && switch_nics(tools, plan, book);
-    apply(tools.filter, plan, !outcome.unicast.empty(), book);
+    apply(tools, plan, !outcome.unicast.empty(), book);
     outcome.now = book;
     return outcome;
 }

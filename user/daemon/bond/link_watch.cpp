@@ -5,15 +5,6 @@
 #include <utility>
 
 namespace xbond::daemon {
-namespace {
-
-// The name that a device has at this moment; empty: it has gone. Takes no lock that anybody holds for long.
-std::string name_now(std::uint32_t ifindex) {
-    std::array<char, IF_NAMESIZE> name{};
-    return ::if_indextoname(ifindex, name.data()) != nullptr ? name.data() : "";
-}
-
-} // namespace
 
 // By the device's number: a rename is no event of its link.
 LinkWatch::State LinkWatch::state_of(const core::Slave &slave, const Result<std::uint32_t> &carriers) {
@@ -24,9 +15,8 @@ LinkWatch::State LinkWatch::state_of(const core::Slave &slave, const Result<std:
         return {.running = carrier || up, .carrier = carrier};
     }
     // A kernel without a carrier check: the driver is asked.
-    const std::string name = name_now(slave.ifindex);
-    const bool running = host_.ethtool.running(name).value_or(up);
-    return {.running = running, .carrier = running && host_.ethtool.carrier(name).value_or(false)};
+    const bool running = host_.ethtool.running(slave.ifindex).value_or(up);
+    return {.running = running, .carrier = running && host_.ethtool.carrier(slave.ifindex).value_or(false)};
 }
 
 core::LinksObserved LinkWatch::look(std::span<const core::Slave> slaves, Ask ask_driver) {
@@ -41,7 +31,7 @@ core::LinksObserved LinkWatch::look(std::span<const core::Slave> slaves, Ask ask
 core::LinkObservation LinkWatch::look(const core::Slave &slave, Ask ask_driver, const Result<std::uint32_t> &carriers) {
     auto &facts = facts_.at(slave.slot);
     if (facts.ifindex != slave.ifindex) {
-        facts = {.ifindex = slave.ifindex, .asked = false, .answer = {}, .driver = {}};
+        facts = {.ifindex = slave.ifindex, .asked = false, .again = false, .answer = {}, .driver = {}};
     }
     core::LinkObservation seen;
     seen.slot = slave.slot;
@@ -59,7 +49,8 @@ core::LinkObservation LinkWatch::look(const core::Slave &slave, Ask ask_driver, 
     }
     // A link that waits for its speed, or for a delay to be over, is asked about again.
     if (ask_driver == Ask::always || !slave.up() || slave.link != core::Link::up || facts.driver.empty()) {
-        ask(slave);
+        facts.again = facts.asked && ask_driver == Ask::always;
+        ask(slave.slot, slave.ifindex);
     }
     seen.carrier = slave.up();
     seen.speed = slave.up() ? slave.speed : core::speed_unknown;
@@ -67,26 +58,29 @@ core::LinkObservation LinkWatch::look(const core::Slave &slave, Ask ask_driver, 
     return seen;
 }
 
-void LinkWatch::ask(const core::Slave &slave) {
-    auto &facts = facts_.at(slave.slot);
+void LinkWatch::ask(SlotId slot, std::uint32_t ifindex) {
+    auto &facts = facts_.at(slot);
     if (std::exchange(facts.asked, true)) {
         return;
     }
-    auto back = alive_.guard(
-        [this, slot = slave.slot, ifindex = slave.ifindex](sys::SpeedDuplex rate, const std::string &driver) {
-            auto &place = facts_.at(slot);
-            if (place.ifindex == ifindex) {
-                place.asked = false;
-                place.answer = rate;
-                place.driver = driver;
-                answered_(slot);
-            }
-        });
+    auto back = alive_.guard([this, slot, ifindex](sys::SpeedDuplex rate, const std::string &driver) {
+        auto &place = facts_.at(slot);
+        if (place.ifindex != ifindex) {
+            return;
+        }
+        place.asked = false;
+        place.driver = driver;
+        if (std::exchange(place.again, false)) {
+            ask(slot, ifindex);
+            return;
+        }
+        place.answer = rate;
+        answered_(slot);
+    });
     host_.hands.run(
-        [ifindex = slave.ifindex, back](Hands::Tools &tools) -> Hands::Then {
-            const std::string name = name_now(ifindex);
-            auto driver = tools.ethtool.driver(name);
-            return [back, rate = tools.ethtool.speed(name), driver = driver.empty() ? "?" : driver]() mutable {
+        [ifindex, back](Hands::Tools &tools) -> Hands::Then {
+            auto driver = tools.ethtool.driver(ifindex);
+            return [back, rate = tools.ethtool.speed(ifindex), driver = driver.empty() ? "?" : driver]() mutable {
                 back(rate, driver);
             };
         },

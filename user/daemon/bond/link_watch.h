@@ -34,8 +34,8 @@ public:
 
 private:
     struct Facts {
-        std::uint32_t ifindex = 0; // of which device; the answer of another one is dropped
-        bool asked = false;
+        std::uint32_t ifindex = 0;              // of which device; the answer of another one is dropped
+        bool asked = false, again = false;      // again: the answer may be of before what has been heard since
         std::optional<sys::SpeedDuplex> answer; // not looked at yet
         std::string driver;
     };
@@ -45,7 +45,7 @@ private:
     };
     core::LinkObservation look(const core::Slave &, Ask, const Result<std::uint32_t> &carriers);
     State state_of(const core::Slave &, const Result<std::uint32_t> &carriers);
-    void ask(const core::Slave &);
+    void ask(SlotId, std::uint32_t ifindex);
 
     Host &host_;
     loader::DataPath &path_;

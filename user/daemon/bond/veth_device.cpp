@@ -75,11 +75,7 @@ public:
     // A veth takes what XDP sends to its peer only while NAPI runs on it, which GRO starts. Packets of the stack go on
     // as before: the kernel keeps those of a device that segments itself out of it.
     Result<void> take_redirected(const sys::Ethtool &ethtool, DeviceEnds ends) const override {
-        std::array<char, IF_NAMESIZE> peer{};
-        if (::if_indextoname(ends.peer, peer.data()) == nullptr) {
-            return fail(ENODEV, "the other end has gone");
-        }
-        return ethtool.set_gro(peer.data(), true);
+        return ethtool.set_gro(ends.peer, true);
     }
 
     bool carrier(const sys::LinkInfo & /*bond*/, const sys::LinkInfo &peer) const override {

@@ -8,10 +8,8 @@
 namespace xbond::daemon {
 
 SlaveXdp::Job SlaveXdp::job(const core::DesiredSlave &slave, Wanted wanted) const {
-    const auto *link = host_.links.find(slave.ifindex);
-    return [path = path_, slot = slave.slot, ifindex = slave.ifindex, wanted,
-            name = link == nullptr ? std::string() : link->name](Hands::Tools &tools) {
-        const std::string driver = name.empty() ? std::string() : tools.ethtool.driver(name);
+    return [path = path_, slot = slave.slot, ifindex = slave.ifindex, wanted](Hands::Tools &tools) {
+        const auto driver = tools.ethtool.driver(ifindex);
         return path->set_xdp({slot, ifindex, wanted.policy, driver, wanted.needed, wanted.ports});
     };
 }
@@ -19,17 +17,15 @@ SlaveXdp::Job SlaveXdp::job(const core::DesiredSlave &slave, Wanted wanted) cons
 SlaveXdp::Places SlaveXdp::places_of(const std::vector<core::DesiredSlave> &slaves, Wanted wanted) const {
     Places places;
     for (const auto &slave : slaves) {
-        const auto *link = host_.links.find(slave.ifindex);
         places.slaves.push_back({slave.slot, slave.ifindex, wanted.policy, "", wanted.needed, wanted.ports});
-        places.names.push_back(link == nullptr ? std::string() : link->name);
     }
     return places;
 }
 
 std::vector<loader::DataPath::XdpSlave> SlaveXdp::Places::with_drivers(const sys::Ethtool &ethtool) const {
     auto all = slaves;
-    for (std::size_t i = 0; i < all.size(); ++i) {
-        all[i].driver = names[i].empty() ? std::string() : ethtool.driver(names[i]);
+    for (auto &slave : all) {
+        slave.driver = ethtool.driver(slave.ifindex);
     }
     return all;
 }

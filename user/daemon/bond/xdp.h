@@ -54,7 +54,6 @@ private:
     Job job(const core::DesiredSlave &, Wanted) const;
     struct Places {
         std::vector<loader::DataPath::XdpSlave> slaves;
-        std::vector<std::string> names; // by which hands ask for the drivers
 
         std::vector<loader::DataPath::XdpSlave> with_drivers(const sys::Ethtool &) const;
     };

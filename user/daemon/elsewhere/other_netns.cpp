@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "common/netns_cookie.h"
-#include "user/sys/device_filter.h"
+#include "user/sys/device/filter.h"
 #include "user/sys/netns.h"
 #include "user/sys/sysctl.h"
 

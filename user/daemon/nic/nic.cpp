@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "user/sys/device/name.h"
+
 namespace xbond::daemon {
 namespace {
 
@@ -32,10 +34,10 @@ void remove_own_vlans(sys::Netlink &netlink, const std::function<bool(std::uint3
 }
 
 Result<std::vector<sys::Offload>> KernelNic::offloads(std::span<const std::string_view> names) {
-    return ethtool_.offloads(name_, names);
+    return ethtool_.offloads(ifindex_, names);
 }
 
-Result<void> KernelNic::set_offload(std::string_view name, bool on) { return ethtool_.set_offload(name_, name, on); }
+Result<void> KernelNic::set_offload(std::string_view name, bool on) { return ethtool_.set_offload(ifindex_, name, on); }
 
 Result<std::uint32_t> KernelNic::add_vlan(const wire::VlanTag &tag) {
     const auto name = vlan_name(ifindex_, tag);
@@ -55,7 +57,8 @@ Result<std::uint32_t> KernelNic::add_vlan(const wire::VlanTag &tag) {
     if (!is_own_vlan(*there)) {
         return 0U;
     }
-    (void)netlink_.set_alias(there->ifindex, "xbond: makes " + name_ + " let in a VLAN of its bond", vlan_group);
+    (void)netlink_.set_alias(there->ifindex, "xbond: makes " + sys::name_now(ifindex_) + " let in a VLAN of its bond",
+                             vlan_group);
     return there->ifindex;
 }
 

@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "user/core/wire/frame.h"
-#include "user/sys/ethtool.h"
+#include "user/sys/device/ethtool.h"
 #include "user/sys/netlink.h"
 
 namespace xbond::daemon {
@@ -30,8 +30,8 @@ public:
 
 class KernelNic final : public Nic {
 public:
-    KernelNic(sys::Netlink &netlink, const sys::Ethtool &ethtool, std::uint32_t ifindex, std::string name)
-        : netlink_(netlink), ethtool_(ethtool), ifindex_(ifindex), name_(std::move(name)) {}
+    KernelNic(sys::Netlink &netlink, const sys::Ethtool &ethtool, std::uint32_t ifindex)
+        : netlink_(netlink), ethtool_(ethtool), ifindex_(ifindex) {}
 
     Result<std::vector<sys::Offload>> offloads(std::span<const std::string_view> names) override;
     Result<void> set_offload(std::string_view name, bool on) override;
@@ -43,7 +43,6 @@ private:
     sys::Netlink &netlink_;
     const sys::Ethtool &ethtool_;
     std::uint32_t ifindex_;
-    std::string name_;
 };
 
 // Whether a link is one that add_vlan() has made: by its mark, whoever made it.

@@ -7,7 +7,8 @@
 #include <net/if.h>
 #include <spdlog/spdlog.h>
 
-#include "user/sys/device_filter.h"
+#include "user/sys/device/filter.h"
+#include "user/sys/device/name.h"
 #include "user/sys/sysctl.h"
 
 namespace xbond::daemon {
@@ -63,13 +64,13 @@ template <typename Call> auto twice(Call call) {
 } // namespace
 
 std::string keep_quiet(sys::Netlink &netlink, std::uint32_t ifindex) {
-    std::array<char, IF_NAMESIZE> name{};
+    const std::string name = sys::name_now(ifindex);
     std::string open;
-    if (::if_indextoname(ifindex, name.data()) == nullptr) {
+    if (name.empty()) {
         return open;
     }
     for (const auto &sysctl : quiet_sysctls) {
-        const auto path = for_interface(sysctl.path, name.data());
+        const auto path = for_interface(sysctl.path, name);
         const auto now = sys::read_sysctl(path);
         if (!now || *now == sysctl.value) { // not there: no IPv6 in this kernel
             continue;
@@ -165,13 +166,13 @@ namespace {
 // Failures are of no consequence: what is left lets in too much, not too little.
 void remove_filters(sys::Netlink &netlink, const sys::LinkInfo &link, SlaveFilters added) {
     if (const auto ethtool = sys::Ethtool::open()) {
-        KernelNic nic(netlink, *ethtool, link.ifindex, link.name);
+        KernelNic nic(netlink, *ethtool, link.ifindex);
         restore_nic(nic, added.nic);
         remove_own_vlans(netlink, [&](std::uint32_t below) { return below == link.ifindex; });
     }
+    (void)sys::set_promisc(netlink, link.ifindex, false, added.promisc);
+    (void)sys::set_allmulti(netlink, link.ifindex, false, added.allmulti);
     if (const auto filter = sys::DeviceFilter::open()) {
-        (void)filter->set_promisc(link.name, false, added.promisc);
-        (void)filter->set_allmulti(link.name, false, added.allmulti);
         (void)filter->set_multicast(link.name, {}, added.multicast);
     }
 }
@@ -232,11 +233,11 @@ Result<void> restore_moved(const SlaveOriginal &original, std::uint32_t ifindex_
 
 namespace {
 
-core::LinkObservation observe_carrier(sys::Ethtool &ethtool, SlotId slot, const std::string &name) {
+core::LinkObservation observe_carrier(sys::Ethtool &ethtool, SlotId slot, std::uint32_t ifindex) {
     core::LinkObservation seen;
     seen.slot = slot;
-    seen.running = ethtool.running(name).value_or(false);
-    seen.carrier = seen.running && ethtool.carrier(name).value_or(false);
+    seen.running = ethtool.running(ifindex).value_or(false);
+    seen.carrier = seen.running && ethtool.carrier(ifindex).value_or(false);
     return seen;
 }
 
@@ -259,17 +260,17 @@ core::DeviceFacts facts_of(sys::Netlink &netlink, sys::Ethtool &ethtool, const s
         const auto same = netlink.set_mac(link.ifindex, link.mac);
         facts.can_set_mac = same || same.error().code != EOPNOTSUPP;
     }
-    auto seen = observe(ethtool, no_slot, link.name);
+    auto seen = observe(ethtool, no_slot, link.ifindex);
     facts.carrier = seen.carrier;
     facts.speed = seen.speed;
     facts.duplex = seen.duplex;
     return facts;
 }
 
-core::LinkObservation observe(sys::Ethtool &ethtool, SlotId slot, const std::string &name) {
-    auto seen = observe_carrier(ethtool, slot, name);
+core::LinkObservation observe(sys::Ethtool &ethtool, SlotId slot, std::uint32_t ifindex) {
+    auto seen = observe_carrier(ethtool, slot, ifindex);
     if (seen.carrier) {
-        const auto rate = ethtool.speed(name);
+        const auto rate = ethtool.speed(ifindex);
         seen.speed = rate.speed;
         seen.duplex = rate.duplex;
     }

@@ -12,7 +12,7 @@
 
 #include "user/core/bond/bond.h"
 #include "user/daemon/nic/switches.h"
-#include "user/sys/ethtool.h"
+#include "user/sys/device/ethtool.h"
 #include "user/sys/netlink.h"
 
 namespace xbond::daemon {
@@ -69,6 +69,6 @@ Result<void> restore_moved(const SlaveOriginal &, std::uint32_t ifindex_there, c
 core::DeviceFacts facts_of(sys::Netlink &, sys::Ethtool &, const sys::LinkInfo &);
 
 // Everything of a device's link, asked of the driver.
-core::LinkObservation observe(sys::Ethtool &, SlotId, const std::string &name);
+core::LinkObservation observe(sys::Ethtool &, SlotId, std::uint32_t ifindex);
 
 } // namespace xbond::daemon

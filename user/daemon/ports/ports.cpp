@@ -22,10 +22,10 @@ loader::Port as_asked(const SavedPort &saved, const MacAddr &own) {
 bool hears_all(const sys::LinkInfo &link) { return link.kind == "veth"; }
 
 // What was in the way of the first attempt may have passed: nobody takes it off later.
-void end_port(sys::DeviceFilter &filter, loader::DataPath &path, SavedPort port) {
+void end_port(sys::Netlink &netlink, loader::DataPath &path, SavedPort port) {
     path.end_port(port.ifindex);
-    if (!filter.set_promisc(port.name, false, port.promisc)) {
-        (void)filter.set_promisc(port.name, false, port.promisc);
+    if (!sys::set_promisc(netlink, port.ifindex, false, port.promisc)) {
+        (void)sys::set_promisc(netlink, port.ifindex, false, port.promisc);
     }
 }
 
@@ -33,9 +33,7 @@ void end_port(sys::DeviceFilter &filter, loader::DataPath &path, SavedPort port)
 Result<void> end_moved(loader::DataPath &path, SavedPort port, std::uint32_t ifindex_there) {
     path.end_moved_port(port.ifindex, ifindex_there);
     XB_TRY(netlink, sys::Netlink::open());
-    XB_TRY(link, netlink->link(ifindex_there));
-    XB_TRY(filter, sys::DeviceFilter::open());
-    return filter->set_promisc(link->name, false, port.promisc);
+    return sys::set_promisc(*netlink, ifindex_there, false, port.promisc);
 }
 
 } // namespace
@@ -84,7 +82,7 @@ Task<Result<void>> Ports::add() {
         XB_TRY(xdp, path->set_port(as_asked(wanted, link->mac)));
         made.xdp = std::move(*xdp);
         if (!hears_all(*link)) {
-            if (auto done = tools.filter.set_promisc(link->name, true, made.promisc); !done) {
+            if (auto done = sys::set_promisc(tools.netlink, link->ifindex, true, made.promisc); !done) {
                 if (is_new) {
                     path->end_port(wanted.ifindex);
                 }
@@ -122,7 +120,7 @@ Task<Result<void>> Ports::remove() {
     path_->forget_port(gone.ifindex);
     changed_();
     auto job = [path = path_, gone](Hands::Tools &tools) {
-        end_port(tools.filter, *path, gone);
+        end_port(tools.netlink, *path, gone);
         return Result<void>();
     };
     co_return co_await host_.hands.call("end a port", std::move(job));
@@ -167,7 +165,7 @@ void Ports::end_soon(const SavedPort &port) {
     });
     host_.hands.run(
         [path = path_, port, done](Hands::Tools &tools) -> Hands::Then {
-            end_port(tools.filter, *path, port);
+            end_port(tools.netlink, *path, port);
             return done;
         },
         "end a port");
@@ -187,7 +185,7 @@ void Ports::set_soon(const Port &port) {
         [path = path_, asked = as_asked(port.saved, port.own), saved = port.saved,
          done](Hands::Tools &tools) -> Hands::Then {
             if (bool ours = saved.promisc) {
-                (void)tools.filter.set_promisc(saved.name, true, ours);
+                (void)sys::set_promisc(tools.netlink, saved.ifindex, true, ours);
             }
             return [done, outcome = path->set_port(asked)]() mutable { done(outcome); };
         },
@@ -286,7 +284,7 @@ void Ports::announce_on(std::uint32_t slave) const {
 std::function<void(Hands::Tools &)> Ports::ender() const {
     return [path = path_, all = saved()](Hands::Tools &tools) {
         for (const auto &port : all) {
-            end_port(tools.filter, *path, port);
+            end_port(tools.netlink, *path, port);
         }
     };
 }

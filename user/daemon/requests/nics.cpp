@@ -18,7 +18,7 @@ std::string path_of(const sys::Ethtool &ethtool, const sys::LinkInfo &link) {
             return line.substr(key.size());
         }
     }
-    const auto bus = ethtool.bus(link.name);
+    const auto bus = ethtool.bus(link.ifindex);
     const bool pci = bus.size() == 12 && bus[4] == ':' && bus[7] == ':' && bus[10] == '.';
     return pci ? "pci-" + bus : "";
 }
@@ -37,7 +37,7 @@ std::vector<FoundNic> list_nics(Hands::Tools &tools, bool details) {
     for (auto &link : links ? *links : std::vector<sys::LinkInfo>{}) {
         api::Nic nic{link.name, link.altnames, link.perm_mac.value_or(link.mac), "", "", stands_on_others(link)};
         if (details && !nic.virtual_above) {
-            nic.driver = tools.ethtool.driver(link.name);
+            nic.driver = tools.ethtool.driver(link.ifindex);
             nic.path = path_of(tools.ethtool, link);
         }
         out.push_back({std::move(link), std::move(nic), {}});

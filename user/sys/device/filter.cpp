@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "user/sys/device_filter.h"
+#include "user/sys/device/filter.h"
 
 #include <algorithm>
 #include <cstring>
@@ -19,7 +19,31 @@ ifreq request_for(std::string_view ifname) {
     return request;
 }
 
+Result<void> set_flag(Netlink &netlink, std::uint32_t ifindex, std::uint32_t flag, bool wanted, bool &own) {
+    if (!wanted && !own) {
+        return {};
+    }
+    XB_TRY(link, netlink.link(ifindex));
+    if (((link->flags & flag) != 0) != wanted) {
+        LinkChange change;
+        change.mask = flag;
+        change.flags = wanted ? flag : 0;
+        XB_TRY_VOID(netlink.change_link(ifindex, change));
+        own = wanted;
+    }
+    own = own && wanted;
+    return {};
+}
+
 } // namespace
+
+Result<void> set_promisc(Netlink &netlink, std::uint32_t ifindex, bool wanted, bool &own) {
+    return set_flag(netlink, ifindex, IFF_PROMISC, wanted, own);
+}
+
+Result<void> set_allmulti(Netlink &netlink, std::uint32_t ifindex, bool wanted, bool &own) {
+    return set_flag(netlink, ifindex, IFF_ALLMULTI, wanted, own);
+}
 
 Result<DeviceFilter> DeviceFilter::open() {
     DeviceFilter filter;
@@ -28,33 +52,6 @@ Result<DeviceFilter> DeviceFilter::open() {
         return fail_errno("cannot open a socket");
     }
     return filter;
-}
-
-Result<void> DeviceFilter::set_flag(std::string_view ifname, short flag, bool wanted, bool &own) const {
-    if (!wanted && !own) {
-        return {};
-    }
-    auto request = request_for(ifname);
-    if (::ioctl(fd_.get(), SIOCGIFFLAGS, &request) != 0) {
-        return fail_errno("cannot read the flags of " + std::string(ifname));
-    }
-    if (((request.ifr_flags & flag) != 0) != wanted) {
-        request.ifr_flags = static_cast<short>(wanted ? request.ifr_flags | flag : request.ifr_flags & ~flag);
-        if (::ioctl(fd_.get(), SIOCSIFFLAGS, &request) != 0) {
-            return fail_errno("cannot set the flags of " + std::string(ifname));
-        }
-        own = wanted;
-    }
-    own = own && wanted;
-    return {};
-}
-
-Result<void> DeviceFilter::set_promisc(std::string_view ifname, bool wanted, bool &own) const {
-    return set_flag(ifname, IFF_PROMISC, wanted, own);
-}
-
-Result<void> DeviceFilter::set_allmulti(std::string_view ifname, bool wanted, bool &own) const {
-    return set_flag(ifname, IFF_ALLMULTI, wanted, own);
 }
 
 Result<void> DeviceFilter::set_multicast(std::string_view ifname, std::span<const MacAddr> wanted,

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "common/fd.h"
+#include "user/sys/netlink.h"
 #include "xbond/result.h"
 #include "xbond/types.h"
 
@@ -30,21 +31,21 @@ std::string multicast_text(); // as the kernel prints it; empty: it could not be
 MulticastLists multicast_lists();
 std::vector<MulticastEntry> multicast_list(std::string_view ifname, const MulticastLists & = multicast_lists());
 
+// `own`: whether it was set by us. IFF_PROMISC, as `ip link set promisc`, and IFF_ALLMULTI. No other flag is written:
+// somebody may be setting the device down at this moment.
+Result<void> set_promisc(Netlink &, std::uint32_t ifindex, bool wanted, bool &own);
+Result<void> set_allmulti(Netlink &, std::uint32_t ifindex, bool wanted, bool &own);
+
 class DeviceFilter {
 public:
     static Result<DeviceFilter> open();
 
-    // `own`: whether it was set by us. IFF_PROMISC, as `ip link set promisc`, and IFF_ALLMULTI.
-    Result<void> set_promisc(std::string_view ifname, bool wanted, bool &own) const;
-    Result<void> set_allmulti(std::string_view ifname, bool wanted, bool &own) const;
     // The device's administrative list (`ip maddr`) gets what is wanted, and loses what is our `own` and is not;
     // addresses joined by sockets are not in it.
     Result<void> set_multicast(std::string_view ifname, std::span<const MacAddr> wanted, std::vector<MacAddr> &own,
                                const MulticastLists &present = multicast_lists()) const;
 
 private:
-    Result<void> set_flag(std::string_view ifname, short flag, bool wanted, bool &own) const;
-
     Fd fd_;
 };
 
