@@ -65,6 +65,18 @@ int empty_program() {
     return bpf_prog_load(BPF_PROG_TYPE_SCHED_CLS, "empty", "GPL", code, std::size(code), nullptr);
 }
 
+// As a program does that knows one device: r0 = redirect_map(map, 0, 0).
+int plain_redirect(int map) {
+    const bpf_insn code[] = {
+        {.code = BPF_LD | BPF_IMM | BPF_DW, .dst_reg = 1, .src_reg = BPF_PSEUDO_MAP_FD, .imm = map},
+        {},
+        {.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 2},
+        {.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 3},
+        {.code = BPF_JMP | BPF_CALL, .imm = BPF_FUNC_redirect_map},
+        {.code = BPF_JMP | BPF_EXIT}};
+    return bpf_prog_load(BPF_PROG_TYPE_XDP, "plain", "GPL", code, std::size(code), nullptr);
+}
+
 // Every program set under measurement; the objects stay loaded until the end.
 class Cases {
 public:
@@ -81,6 +93,7 @@ public:
         add_failover();
         add_receive();
         add_monitor();
+        add_ports();
     }
     const std::vector<Case> &list() const { return list_; }
 
@@ -203,6 +216,32 @@ private:
         list_.push_back({"rx/suppressed", rx, flood, backup});
         list_.push_back({"xdp/pass", xdp, udp(), active, true});
         list_.push_back({"xdp/drop", xdp, flood, backup, true});
+    }
+
+    // What xb_fwd costs a port's frame over a program that redirects all to one slave through a DEVMAP: what the kernel
+    // does for the redirect then is the same for both, and not in these.
+    void add_ports() {
+        const std::uint32_t port = ifindex("bond0p");
+        for (const Set &s :
+             {Set{"active-backup", XB_MODE_ACTIVEBACKUP, 0, 1}, Set{"balance-rr", XB_MODE_ROUNDROBIN, 0, 1},
+              Set{"balance-xor/layer3+4", XB_MODE_XOR, XB_POLICY_LAYER34, 1}}) {
+            DataPath &set = load(s.mode, s.policy, s.per_slave, best_carrier());
+            set.bank().how =
+                XB_HOW_TOLD | s.mode << XB_HOW_MODE | s.policy << XB_HOW_POLICY | s.per_slave << XB_HOW_PER_SLAVE;
+            auto &entry = set.ports().port[port % XB_PORTS];
+            entry.ifindex = port;
+            set.ports().n = XB_PORTS;
+            set.ports().flags = XB_PORTS_XDP;
+            for (std::uint32_t slot = 0; slot < 2; ++slot) {
+                const std::uint32_t slave = set.table().slot[slot].ifindex;
+                (void)bpf_map_update_elem(set.map_fd(XB_MAP_OUT), &slot, &slave, BPF_ANY);
+            }
+            (void)set.fwd(udp(), port); // loads it
+            list_.push_back({std::string("fwd/") + s.name, set.program_fd("xb_fwd"), udp(), port, true});
+            if (s.mode == XB_MODE_ACTIVEBACKUP) {
+                list_.push_back({"fwd/plain-devmap", plain_redirect(set.map_fd(XB_MAP_OUT)), udp(), port, true});
+            }
+        }
     }
 
     // What arp_validate costs: the same frames into a data path that validates and into one that does not.

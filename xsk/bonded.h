@@ -8,6 +8,7 @@
 #ifndef XBOND_XSK_BONDED_H
 #define XBOND_XSK_BONDED_H
 
+#include <poll.h>
 #include <sys/types.h>
 
 #include "xsk/internal.h"
@@ -38,6 +39,8 @@ struct xbond_xsk {
 	uint64_t retry_at, quarantine_until;
 	uint32_t calls;
 	int next_rx, epoll;
+	bool watched; /* the caller has the epoll: it watches the sockets */
+	struct pollfd polled[MAX_PORTS + 1];
 	struct xbond_xsk_stats stats;
 };
 
@@ -63,6 +66,7 @@ static inline uint32_t take_free(struct xbond_xsk *xsk, enum place place)
 void say(const struct xbond_xsk *xsk, const char *line);
 /* Gives a port frames to receive into, up to its share. */
 void fill(struct xbond_xsk *xsk, int port);
+int watch_port(const struct xbond_xsk *xsk, const struct port *port);
 /* Sockets where the bond has slaves now. The last failure, or 0. */
 int follow(struct xbond_xsk *xsk);
 /* What is due: queues to be tried again, frames to be taken back, slaves that have come or gone. */

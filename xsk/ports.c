@@ -68,10 +68,16 @@ static int give_to_rules(const struct xbond_xsk *xsk, const struct port *port)
 	return 0;
 }
 
+int watch_port(const struct xbond_xsk *xsk, const struct port *port)
+{
+	struct epoll_event event = { .events = EPOLLIN };
+
+	return epoll_ctl(xsk->epoll, EPOLL_CTL_ADD, port->fd, &event);
+}
+
 static int add_port(struct xbond_xsk *xsk, const struct xbond_slave *slave, uint32_t queue)
 {
 	struct port *port = calloc(1, sizeof(*port));
-	struct epoll_event event = { .events = EPOLLIN };
 	char line[128], name[IF_NAMESIZE] = "?";
 	int code;
 
@@ -83,7 +89,7 @@ static int add_port(struct xbond_xsk *xsk, const struct xbond_slave *slave, uint
 	port->slot = slave->slot;
 	port->queue = queue;
 	code = port_open(port, &xsk->memory, xsk->options.ring_size, xsk->options.flags, xsk->ports, xsk->n_ports);
-	if (code == 0 && epoll_ctl(xsk->epoll, EPOLL_CTL_ADD, port->fd, &event) != 0)
+	if (code == 0 && xsk->watched && watch_port(xsk, port) != 0)
 		code = failed(errno, "cannot watch a socket: %s", strerror(errno));
 	if (code != 0) {
 		port_close(port);

@@ -9,15 +9,45 @@
 
 #include "xsk/internal.h"
 
+#define TAG_AT 12 /* behind the addresses */
+#define TAG_BYTES 4
+
+/* An outer VLAN tag lies in the frame; the text sees it as in an skb, whose metadata have it, and the frame as if it were
+ * not there: a flow takes the slave that it takes from a VLAN device, and from XDP. */
 struct xb_frame {
 	const uint8_t *bytes;
-	uint32_t size;
+	uint32_t size;  /* without the tag */
+	uint32_t shift; /* TAG_BYTES with a tag, or 0 */
+	uint8_t header[XB_L2_LEN]; /* with a tag: without it */
 };
 
+static struct xb_frame frame_of(const void *bytes, size_t size)
+{
+	struct xb_frame frame;
+
+	frame.bytes = bytes;
+	frame.size = (uint32_t)size;
+	frame.shift = 0;
+	if (size >= XB_L2_LEN + TAG_BYTES) {
+		const uint32_t type = xb_half(frame.bytes + TAG_AT);
+
+		if (type == XB_BE16(XB_ETH_VLAN) || type == XB_BE16(XB_ETH_QINQ)) {
+			frame.shift = TAG_BYTES;
+			frame.size -= TAG_BYTES;
+			memcpy(frame.header, frame.bytes, TAG_AT);
+			memcpy(frame.header + TAG_AT, frame.bytes + TAG_AT + TAG_BYTES, XB_L2_LEN - TAG_AT);
+		}
+	}
+	return frame;
+}
+
+/* Of the Ethernet header nobody asks for a part, and nobody copies it. */
 static inline const void *xb_at(const struct xb_frame *frame, uint32_t off, uint32_t len, void *buf)
 {
 	(void)buf;
-	return off <= frame->size && len <= frame->size - off ? frame->bytes + off : NULL;
+	if (off > frame->size || len > frame->size - off)
+		return NULL;
+	return off < XB_L2_LEN && frame->shift ? frame->header + off : frame->bytes + off + frame->shift;
 }
 
 static inline const void *xb_copy(const struct xb_frame *frame, uint32_t off, uint32_t len, void *buf)
@@ -27,6 +57,7 @@ static inline const void *xb_copy(const struct xb_frame *frame, uint32_t off, ui
 	return at ? memcpy(buf, at, len) : NULL;
 }
 
+/* Its addresses; what is behind them may be a tag. */
 static inline const uint8_t *xb_frame_eth(const struct xb_frame *frame)
 {
 	return frame->size >= XB_L2_LEN ? frame->bytes : NULL;
@@ -34,14 +65,12 @@ static inline const uint8_t *xb_frame_eth(const struct xb_frame *frame)
 
 static inline uint32_t xb_frame_protocol(const struct xb_frame *frame)
 {
-	return frame->size >= XB_L2_LEN ? xb_half(frame->bytes + 12) : 0;
+	return frame->size >= XB_L2_LEN ? xb_half(frame->bytes + TAG_AT + frame->shift) : 0;
 }
 
-/* No accelerated tag: it lies in the frame. */
 static inline uint32_t xb_frame_tci(const struct xb_frame *frame)
 {
-	(void)frame;
-	return 0;
+	return frame->shift ? (uint32_t)(frame->bytes[14] << 8 | frame->bytes[15]) : 0;
 }
 
 struct xb_links { /* bits of slots */
@@ -71,7 +100,7 @@ static inline void xb_link_lost(struct xb_links *links, uint32_t id)
 
 API uint32_t xbond_hash(uint32_t policy, const void *frame, size_t size)
 {
-	const struct xb_frame it = { frame, (uint32_t)size };
+	const struct xb_frame it = frame_of(frame, size);
 
 	return xb_flow_hash(&it, policy);
 }
@@ -202,7 +231,7 @@ uint32_t state_senders(const struct xbond_state *state)
 
 void state_select(struct xbond_state *state, const void *bytes, size_t size, struct selection *out)
 {
-	const struct xb_frame frame = { bytes, (uint32_t)size };
+	const struct xb_frame frame = frame_of(bytes, size);
 	const struct xb_bank *bank = &state->copy.bank;
 	struct xb_links links = links_of(state);
 	uint32_t id, other;

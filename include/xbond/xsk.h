@@ -135,7 +135,8 @@ int xbond_xsk_open(struct xbond_xsk **xsk, const char *bond, const struct xbond_
 void xbond_xsk_close(struct xbond_xsk *xsk);
 struct xbond_state *xbond_xsk_state(struct xbond_xsk *xsk);
 
-/* Readable when frames or news wait; with xbond_xsk_wait() both are one. */
+/* Readable when frames or news wait, for poll loops of one's own. From then on the kernel wakes it for each frame that
+ * leaves, which costs time: who only waits here calls xbond_xsk_wait() alone. */
 int xbond_xsk_fd(const struct xbond_xsk *xsk);
 /* Until there is something to receive, or the time is over (-1: no end). 1, or 0. Takes news of the bond in: slaves that
  * come and go, another xbondd. -ENODEV: the bond has gone. */

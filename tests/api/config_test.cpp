@@ -16,7 +16,8 @@ const std::string good = R"({
     "bond0": {
       "updelay": 200, "mode": "active-backup", "miimon": 50, "primary": "eth1", "all_slaves_active": true,
       "address": "52:54:00:aa:bb:01", "mtu": 9000,
-      "slaves": ["eth0", {"name": "eth1", "prio": -10, "queue_id": 2}]
+      "slaves": ["eth0", {"name": "eth1", "prio": -10, "queue_id": 2}],
+      "ports": ["veth7", {"name": "veth8", "mac": "02:00:00:00:00:08", "vlan": 20, "xdp": "off"}]
     },
     "bond1": {"mode": 2, "xmit_hash_policy": "layer3+4", "up": false}
   }
@@ -115,6 +116,39 @@ TEST_CASE("config: at most 32 slaves, and queue_id 0 for all of them") {
         }
     }
     check_refused({bond("\"slaves\":[" + slaves + "]"), "at most 32 slaves"});
+}
+
+TEST_CASE("config: ports with the words of port add; none named is not the same as none wanted") {
+    const auto c = parse_config(good, "f");
+    REQUIRE(c);
+    REQUIRE(c->bonds[0].ports);
+    CHECK(c->bonds[0].ports->at(0) == PortConfig{.name = "veth7"});
+    CHECK(c->bonds[0].ports->at(1).words() == "veth8 mac 02:00:00:00:00:08 vlan 20 xdp off");
+    CHECK_FALSE(c->bonds[1].ports);
+    CHECK(parse_config(bond(R"("ports":[])"), "f")->bonds[0].ports->empty());
+    std::string many;
+    for (int i = 0; i < 65; ++i) {
+        many += (i ? ",\"v" : "\"v") + std::to_string(i) + "\"";
+    }
+    for (const Bad &bad : std::vector<Bad>{
+             {bond(R"("ports":"v")"), "bonds.bond0.ports: expected a list of at most 64 ports"},
+             {bond("\"ports\":[" + many + "]"), "expected a list of at most 64 ports"},
+             {bond(R"("ports":[7])"), "bonds.bond0.ports[0]: expected a JSON object"},
+             {bond(R"("ports":[{"vlan":7}])"), "bonds.bond0.ports[0].name: missing"},
+             {bond(R"("ports":[{"name":"v","vlan":4095}])"), "ports[0].vlan: expected a number 1..4094"},
+             {bond(R"("ports":[{"name":"v","xdp":"fast"}])"), "ports[0].xdp: expected auto, native, generic or off"},
+             {bond(R"("ports":[{"name":"v","mac":"01:00:5e:00:00:01"}])"), "no unicast address", EADDRNOTAVAIL},
+             {bond(R"("ports":[{"name":"v","prio":1}])"), "unknown key \"prio\"; known here: name, mac, vlan, xdp"},
+             {bond(R"("ports":["a b"])"), "bonds.bond0.ports[0]: "},
+             {bond(R"("ports":["v","v"])"), "v is a port of bond0 and also a port of bond0"},
+             {bond(R"("slaves":["v"],"ports":["v"])"), "v is a port of bond0 and also a slave of bond0"},
+             {bond(R"("ports":["bond0p"])"), "also the other end of bond0's pair"},
+             {bond(R"("ports":[{"name":"v","mac":"02:00:00:00:00:08"},{"name":"w","mac":"02:00:00:00:00:08"}])"),
+              "ports[1]: mac 02:00:00:00:00:08 is already that of v"},
+             {bond(R"("address":"02:00:00:00:00:08","ports":[{"name":"v","mac":"02:00:00:00:00:08"}])"),
+              "ports[0]: mac 02:00:00:00:00:08 is already that of the bond"}}) {
+        check_refused(bad);
+    }
 }
 
 TEST_CASE("config: 3,000 broken files each give an error or a config that is sound") {

@@ -106,8 +106,10 @@ def unstripped(dest):
 def uncompiled(dest, clang):
     include, doc = dest / "usr/include", dest / "usr/share/doc/xbond"
     with tempfile.TemporaryDirectory(prefix="xbond-installed-") as work:
-        for example in sorted((doc / "examples").glob("*.c")):
-            if example.name.endswith(".bpf.c"):
+        for example in sorted([*(doc / "examples").glob("*.c"), *(doc / "examples").glob("*.cpp")]):
+            if example.name.endswith(".cpp"):
+                command = ["c++", "-std=c++17", "-Wall", "-Werror", f"-I{include}"]
+            elif example.name.endswith(".bpf.c"):
                 command = [clang, "-target", "bpf", "-mcpu=v3", "-O2", "-g", f"-I{include}/xbond/bpf"]
                 multiarch = run("cc", "-print-multiarch")[1].strip()
                 command += [f"-I/usr/include/{multiarch}"] if multiarch else []

@@ -132,6 +132,16 @@ TEST_CASE("export: an option that ip does not know is in no command, and is name
     }
 }
 
+TEST_CASE("export: ports are nobody else's, and are named") {
+    const auto file = file_of(R"({"bond0":{"slaves":["e0"],"ports":["veth7",{"name":"veth8","vlan":20}]}})");
+    for (const std::string format : {"iproute2", "networkd", "netplan"}) {
+        const auto out = exported(file, format);
+        INFO(format);
+        CHECK(out.text.find("veth") == std::string::npos);
+        CHECK(std::ranges::count_if(out.notes, [](const auto &n) { return n.starts_with("bond0: port veth"); }) == 2);
+    }
+}
+
 TEST_CASE("export: what import makes of every case of the corpus comes back from networkd and netplan the same") {
     int compared = 0;
     for (const auto &entry : std::filesystem::directory_iterator(XB_TEST_DATA "/import")) {

@@ -5,7 +5,9 @@
 #include <nlohmann/json.hpp>
 
 #include "tests/show/view_builder.h"
+#include "user/show/metrics.h"
 #include "user/show/render.h"
+#include "user/show/top.h"
 
 using namespace xbond;
 using nlohmann::ordered_json;
@@ -116,6 +118,17 @@ TEST_CASE("ports: how each sends and receives, in JSON and for people, and every
         CHECK(show::ports_text(show::ports_json(status_json(shown))).find(word) != std::string::npos);
     }
     CHECK(status_text(status_json(shown)).find("3 learned") != std::string::npos);
+    const auto page = show::metrics_text(status_json(shown));
+    const auto labels = R"({bond=")" + bond.name + R"(",port="veth8"})";
+    CHECK(page.find("xbond_port_rx_packets_total" + labels + " 5\n") != std::string::npos);
+    CHECK(page.find("xbond_port_dropped_total" + labels + " 1\n") != std::string::npos);
+    auto earlier = status_json(shown), later = earlier;
+    later["now_ns"] = earlier["now_ns"].get<std::int64_t>() + 1'000'000'000;
+    later["bonds"][0]["ports"][1]["counters"]["rx_packets"] = 2505;
+    const auto top = show::top_text(earlier, later, {200, 50});
+    const auto row = top.substr(top.find("  veth8"));
+    CHECK(row.substr(0, row.find('\n')).find("2.50k") != std::string::npos);
+    CHECK(row.substr(0, row.find('\n')).ends_with("vlan 20"));
 }
 
 TEST_CASE("XDP on the slaves: whose program is chained, and how it sits, in JSON and for people") {

@@ -5,9 +5,11 @@
 #include <map>
 
 #include "user/api/json_reader.h"
+#include "user/api/port_words.h"
 #include "user/api/protocol.h"
 #include "user/core/bond/slave_options.h"
 #include "user/core/options/option_table.h"
+#include "xbond/abi.h"
 
 namespace xbond::api {
 
@@ -61,6 +63,7 @@ private:
         out.mtu = in.mtu();
         out.up = in.boolean("up").value_or(true);
         slaves(in, out);
+        ports(in, out);
         options(in, out);
         if (in.error()) {
             return top_.refuse_with(*in.error());
@@ -170,7 +173,52 @@ private:
         out.options.push_back({std::string(row.name), std::to_string(number)});
     }
 
-    // A device has one role: one bond, one bond's other end, or slave of one bond.
+    static void ports(ObjectReader &in, BondConfig &out) {
+        const auto *list = in.any("ports");
+        if (!list) {
+            return;
+        }
+        if (!list->is_array() || list->size() > XB_PORTS) {
+            return in.refuse("ports",
+                             "expected a list of at most " + std::to_string(XB_PORTS) + " ports, got " + shown(*list));
+        }
+        std::map<MacAddr, std::string> owner;
+        auto &ports = out.ports.emplace();
+        for (std::size_t i = 0; i < list->size(); ++i) {
+            const std::string key = "ports[" + std::to_string(i) + "]";
+            PortConfig port;
+            if (!read_port(in, key, (*list)[i], port)) {
+                return;
+            }
+            if (port.mac && (port.mac == out.address || !owner.emplace(*port.mac, port.name).second)) {
+                return in.refuse(key, "mac " + port.mac->str() + " is already that of " +
+                                          (port.mac == out.address ? "the bond" : owner[*port.mac]));
+            }
+            ports.push_back(std::move(port));
+        }
+    }
+
+    static bool read_port(ObjectReader &in, const std::string &key, const ordered_json &value, PortConfig &out) {
+        if (value.is_string()) {
+            out.name = value.get<std::string>();
+        } else {
+            ObjectReader port(value, in.path_of(key));
+            port.require("name");
+            out = read_port_words(port);
+            out.name = port.text("name").value_or("");
+            if (auto ok = port.finish("name, mac, vlan, xdp"); !ok) {
+                in.refuse_with(ok.error());
+                return false;
+            }
+        }
+        if (auto ok = check_any_name(out.name); !ok) {
+            in.refuse(key, ok.error().message);
+            return false;
+        }
+        return true;
+    }
+
+    // A device has one role: one bond, one bond's other end, slave or port of one bond.
     void check_names() {
         std::map<std::string, std::string> role;
         const auto take = [&](const std::string &name, const std::string &as) {
@@ -187,6 +235,9 @@ private:
                 if (s.names_one()) {
                     take(s.mac ? s.mac->str() : s.name, "a slave of " + b.name);
                 }
+            }
+            for (const auto &p : b.ports.value_or(std::vector<PortConfig>())) {
+                take(p.name, "a port of " + b.name);
             }
         }
     }

@@ -7,6 +7,7 @@
 
 #include "user/api/device_words.h"
 #include "user/api/json_reader.h"
+#include "user/api/port_words.h"
 #include "user/core/options/keywords.h"
 #include "user/core/wire/hex.h"
 
@@ -164,16 +165,10 @@ PortAdd read_port_add(ObjectReader &in) {
     PortAdd out;
     out.name = required_ifname(in, "name");
     out.port = required_ifname(in, "port");
-    out.mac = in.unicast_mac("mac");
-    if (const auto vlan = in.number("vlan", 1, 4094)) {
-        out.vlan = static_cast<std::uint16_t>(*vlan);
-    }
-    const auto xdp = in.text("xdp").value_or("auto");
-    if (const auto policy = core::value_of(core::xdp_keywords, xdp)) {
-        out.xdp = static_cast<XdpPolicy>(*policy);
-    } else {
-        in.refuse("xdp", "expected auto, native, generic or off, got " + xdp);
-    }
+    const auto words = read_port_words(in);
+    out.mac = words.mac;
+    out.vlan = words.vlan;
+    out.xdp = words.xdp;
     return out;
 }
 

@@ -151,6 +151,15 @@ struct Nic {
 };
 bool fits(const SlaveConfig &, const Nic &);
 bool glob_fits(std::string_view pattern, std::string_view text); // * ? [a-z] [!a-z]
+struct PortConfig {                                              // as PortAdd
+    std::string name;
+    std::optional<MacAddr> mac{};
+    std::optional<std::uint16_t> vlan{};
+    XdpPolicy xdp = XdpPolicy::automatic;
+
+    bool operator==(const PortConfig &) const = default;
+    std::string words() const; // as `port add` takes them, from the name on
+};
 struct BondConfig {
     std::string name;
     std::vector<core::OptionValue> options;
@@ -158,6 +167,7 @@ struct BondConfig {
     std::optional<std::uint32_t> mtu;
     bool up = true;
     std::vector<SlaveConfig> slaves;
+    std::optional<std::vector<PortConfig>> ports{}; // none: those made by hand stay
 };
 struct Config {
     std::optional<std::string> group; // may write, besides root

@@ -99,10 +99,15 @@ std::string config_page() {
                    "                      \"address\": \"52:54:00:aa:bb:01\", \"mtu\": 9000, \"up\": true,\n"
                    "                      \"slaves\": [\"eth0\", {\"mac\": \"52:54:00:aa:bb:02\", \"prio\": 10},\n"
                    "                                 {\"path\": \"pci-0000:03:00.0\"},\n"
-                   "                                 {\"driver\": \"ixgbe\", \"match\": \"enp*\"}]}}}\n") +
+                   "                                 {\"driver\": \"ixgbe\", \"match\": \"enp*\"}],\n"
+                   "                      \"ports\": [\"veth7\", {\"name\": \"veth8\", \"vlan\": 20,\n"
+                   "                                           \"mac\": \"02:00:00:00:00:08\"}]}}}\n") +
            roff("A slave is known by its name or an alternative name, its permanent MAC address, a glob of names, "
                 "udev's\n"
-                "ID_PATH or its driver.\n") +
+                "ID_PATH or its driver.\n"
+                "A port is a device whose frames go through the bond, by its name, with the words of `xbond port "
+                "add`: mac, vlan,\n"
+                "xdp. Where there is no \"ports\", those that were made by hand stay.\n") +
            options_part() + part("SEE ALSO") + ".BR xbond (8),\n.BR xbondd (8)\n";
 }
 

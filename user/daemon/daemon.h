@@ -87,6 +87,12 @@ private:
         Devices devices;
         std::vector<std::string> notes; // what is waited for, what is left as it is
     };
+    struct MadePort { // a port that is there
+        std::string bond;
+        api::PortConfig port;
+
+        bool operator==(const MadePort &) const = default;
+    };
     Result<std::string> read_config_text();
     Result<api::Config> read_config();
     Task<Result<void>> apply_at_start(api::Config);
@@ -118,6 +124,18 @@ private:
     Change on_bond(const std::string &name, std::string text, BondStep carry_out, BondStep undo);
     core::Options wanted_options(const BondController &, const api::BondConfig &) const;
     const api::BondConfig *applied_bond(const std::string &name) const;
+    // config_ports.cpp
+    std::optional<MadePort> made_port(std::uint32_t ifindex) const;
+    bool names_port(const api::BondConfig *, std::uint32_t ifindex) const;
+    Result<void> may_be_port(const sys::LinkInfo &) const;
+    Result<void> resolve_ports(api::BondConfig &, Wanted &, std::set<std::string> &taken, Missing);
+    Plan plan_port_ends(const api::Config &);
+    Result<Plan> plan_ports(const api::BondConfig &);
+    Task<Result<void>> make_port(api::PortAdd, std::shared_ptr<std::string> slave_of);
+    Task<Result<void>> undo_port(std::string bond, std::uint32_t ifindex, std::optional<MadePort> before,
+                                 std::shared_ptr<std::string> slave_of);
+    Task<Result<void>> end_port(std::string bond, std::uint32_t ifindex);
+    Task<bool> make_ports(api::BondConfig, bool late);
     // applied.cpp
     void remember(api::Config);
     void save_applied();

@@ -79,6 +79,7 @@ public:
                     options += " " + name + " " + value;
                 }
             }
+            ports(bond);
             line("ip link add " + bond.name + (bond.address ? " address " + bond.address->str() : "") +
                  (bond.mtu ? " mtu " + std::to_string(*bond.mtu) : "") + " type bond" + options);
             for (const auto &slave : bond.slaves) {
@@ -101,6 +102,7 @@ public:
 
     Exported networkd() {
         for (const auto &bond : config_.bonds) {
+            ports(bond);
             line("# /etc/systemd/network/10-" + bond.name + ".netdev\n[NetDev]\nName=" + bond.name + "\nKind=bond");
             if (bond.mtu) {
                 line("MTUBytes=" + std::to_string(*bond.mtu));
@@ -140,6 +142,7 @@ public:
         line("  bonds:");
         for (const auto &bond : config_.bonds) {
             std::string list;
+            ports(bond);
             for (std::size_t i = 0; i < bond.slaves.size(); ++i) {
                 if (fits_netplan(bond.slaves[i])) {
                     list += (list.empty() ? "" : ", ") + id(bond, i);
@@ -173,6 +176,11 @@ private:
     void line(const std::string &text) { out_.text += text + "\n"; }
     void left(const api::BondConfig &bond, const std::string &what) {
         out_.notes.push_back(bond.name + ": " + what + " is left out: there is nothing like it");
+    }
+    void ports(const api::BondConfig &bond) {
+        for (const auto &port : bond.ports.value_or(std::vector<api::PortConfig>())) {
+            left(bond, "port " + port.name);
+        }
     }
     static const Key *find(std::string_view option) { return std::ranges::find(keys, option, &Key::option); }
 

@@ -237,6 +237,11 @@ void put_bond(Page &page, const ordered_json &bond) {
     for (const auto &slave : part(bond, "slaves")) {
         put_slave(page, name, slave);
     }
+    for (const auto &port : part(bond, "ports")) {
+        const Labels of_port{{"bond", name}, {"port", text(part(port, "name"))}};
+        page.counters("xbond_port_", "Of a port: rx from it, tx to it.", of_port, part(port, "counters"));
+        page.gauge("xbond_port_addresses", "Addresses known behind the port.", of_port, part(port, "addresses"));
+    }
 }
 
 void put_nodes(Page &page, const ordered_json &bonds) {

@@ -73,7 +73,7 @@ bool healthy(const ordered_json &bond) {
            std::ranges::all_of(bond.at("slaves"), [](const ordered_json &s) { return s.at("link") == "up"; });
 }
 
-// A bond's row and those of its slaves, in the columns of `titles`.
+// A bond's row and those of its slaves and ports, in the columns of `titles`.
 void add_bond(std::vector<Row> &rows, const ordered_json *before, const ordered_json &bond, double seconds) {
     Row row{text(bond.at("name")), text(bond.at("mode")), bond.at("carrier") == true ? "up" : "down",
             text(bond.at("counters").at("failover_tx"))};
@@ -88,6 +88,13 @@ void add_bond(std::vector<Row> &rows, const ordered_json *before, const ordered_
         of_slave.push_back(slave.at("link") == "up" ? lacp_of(slave)
                                                     : text(slave.at("monitor").value("reason", ordered_json(""))));
         rows.push_back(std::move(of_slave));
+    }
+    for (const auto &port : bond.value("ports", ordered_json::array())) {
+        const auto earlier = before == nullptr ? ordered_json() : before->value("ports", ordered_json::array());
+        Row of_port{"  " + text(port.at("name")), "port", "", ""};
+        add_rates(of_port, named(earlier, port.at("name")), port, seconds);
+        of_port.push_back(port.at("vlan").is_null() ? "" : "vlan " + text(port.at("vlan")));
+        rows.push_back(std::move(of_port));
     }
 }
 

@@ -6,6 +6,7 @@
 
 #include "tests/netns/afxdp/application.h"
 #include "tests/netns/frames.h"
+#include "tests/netns/lacp/partner.h"
 
 using namespace xbond::harness;
 using xbond::test::Packet;
@@ -144,9 +145,12 @@ TEST_CASE("broadcast copies to every slave what an application sends") {
     CHECK(wires.wire(1).wait_count(same_as(frame), count));
 }
 
-TEST_CASE("balance-tlb: what an application sends on a slave that is not the active one has that slave's address") {
+namespace {
+
+// On a slave that is not the active one a frame leaves with that slave's address.
+void check_addresses(const std::string &mode) {
     Lab lab(Switch::Kind::wires, 2);
-    lab.make_bond("mode balance-tlb xmit_hash_policy layer3+4");
+    lab.make_bond("mode " + mode + " xmit_hash_policy layer3+4");
     lab.cli().ok("xsk allow bond0 group 0 match udp dst 4789");
     REQUIRE(attached(lab, 2));
     const Sockets sockets(lab.ns(), lab.daemon());
@@ -170,6 +174,44 @@ TEST_CASE("balance-tlb: what an application sends on a slave that is not the act
     CHECK(wait_until([&] { return sent() == count; }));
     CHECK(wires.count(1 - active, from(other)) > 0);
     CHECK(wires.count(active, from(xbond::test::test_mac(1))) > 0);
+}
+
+} // namespace
+
+TEST_CASE("balance-tlb: what an application sends on a slave that is not the active one has that slave's address") {
+    check_addresses("balance-tlb");
+}
+
+TEST_CASE("balance-alb: what an application sends on a slave that is not the active one has that slave's address") {
+    check_addresses("balance-alb");
+}
+
+TEST_CASE("802.3ad: an application sends on ports that distribute, and on no other") {
+    PartnerLab lab(2);
+    REQUIRE(lab.make_bond("lacp_rate fast xmit_hash_policy layer3+4"));
+    lab.host().cli().ok("xsk allow bond0 group 0 match udp dst 4789");
+    const Sockets sockets(lab.host().ns(), lab.host().daemon());
+    REQUIRE(sockets.wait_sockets(2));
+    const Sniffer first(lab.lan(), "p0"), second(lab.lan(), "p1");
+    const auto ours = [](const Frame &frame) { return frame.bytes.size() == 60 && frame.bytes[23] == 17; };
+    const auto send_all = [&] {
+        for (std::uint16_t port = 1000; port < 1000 + count; ++port) {
+            REQUIRE(sockets.send(from_bond(port)));
+        }
+    };
+    send_all();
+    CHECK(wait_until([&] { return first.count(ours) + second.count(ours) == count; }));
+    CHECK(first.count(ours) > 0);
+    CHECK(second.count(ours) > 0);
+
+    constexpr std::uint8_t in_sync = 8, collecting = 16, distributing = 32;
+    lab.partners().set_state(1, 63 & ~(in_sync | collecting | distributing));
+    REQUIRE(lab.host().wait_distributing({"e0"}));
+    const auto before = second.count(ours), total = first.count(ours) + before;
+    send_all();
+    CHECK(wait_until([&] { return first.count(ours) + before == total + count; }));
+    CHECK(second.count(ours) == before);
+    CHECK(sockets.stats().tx_dropped == 0);
 }
 
 TEST_CASE("a slave that joins gets sockets, one that leaves gives them back") {

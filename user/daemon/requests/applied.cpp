@@ -33,6 +33,17 @@ nlohmann::ordered_json json_of(const api::SlaveConfig &slave) {
     return out;
 }
 
+nlohmann::ordered_json json_of(const api::PortConfig &port) {
+    nlohmann::ordered_json out{{"name", port.name}, {"xdp", core::name(port.xdp)}};
+    if (port.mac) {
+        out["mac"] = port.mac->str();
+    }
+    if (port.vlan) {
+        out["vlan"] = *port.vlan;
+    }
+    return out;
+}
+
 nlohmann::ordered_json json_of(const api::Config &config) {
     auto bonds = nlohmann::ordered_json::object();
     for (const auto &bond : config.bonds) {
@@ -50,6 +61,12 @@ nlohmann::ordered_json json_of(const api::Config &config) {
         out["slaves"] = nlohmann::ordered_json::array();
         for (const auto &slave : bond.slaves) {
             out["slaves"].push_back(json_of(slave));
+        }
+        if (bond.ports) {
+            auto &ports = out["ports"] = nlohmann::ordered_json::array();
+            for (const auto &port : *bond.ports) {
+                ports.push_back(json_of(port));
+            }
         }
     }
     return {{"bonds", std::move(bonds)}};
@@ -112,8 +129,11 @@ void Daemon::ended_by_hand(const std::string &bond) {
 }
 
 void Daemon::moved_by_hand(std::uint32_t ifindex, bool released) {
-    if (applied_) {
-        released ? void(let_go_.insert(ifindex)) : void(let_go_.erase(ifindex));
+    if (!applied_) {
+        return;
+    }
+    const bool news = released ? let_go_.insert(ifindex).second : let_go_.erase(ifindex) != 0;
+    if (news) {
         save_applied();
     }
 }
@@ -133,8 +153,9 @@ bool Daemon::may_be_wanted(const sys::LinkInfo &link) const {
         return false;
     }
     return std::ranges::none_of(bonds_, [&](const auto &bond) {
-        return std::ranges::find(bond.second->core().slaves, link.ifindex, &core::Slave::ifindex) !=
-               bond.second->core().slaves.end();
+        return bond.second->ports().has(link.ifindex) ||
+               std::ranges::find(bond.second->core().slaves, link.ifindex, &core::Slave::ifindex) !=
+                   bond.second->core().slaves.end();
     });
 }
 
@@ -167,7 +188,8 @@ Task<Result<void>> Daemon::take_in() {
     std::set<std::string> failed;
     for (const auto &bond : wanted->config.bonds) {
         const bool done = co_await take_in(bond, wanted->devices);
-        if (!done) {
+        const bool ports = co_await make_ports(bond, true);
+        if (!done || !ports) {
             failed.insert(bond.name);
         }
     }

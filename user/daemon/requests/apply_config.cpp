@@ -65,7 +65,7 @@ Result<void> Daemon::resolve_bond(api::BondConfig &bond, Wanted &wanted, std::sp
         std::size_t fitting = 0;
         for (const auto &[link, nic, master] : nics) {
             const bool free = slave.names_one() || (link.master == 0 && (master.empty() || master == bond.name));
-            if (!free || !api::fits(slave, nic)) {
+            if (!free || !api::fits(slave, nic) || (!slave.names_one() && made_port(link.ifindex))) {
                 continue;
             }
             ++fitting;
@@ -130,6 +130,9 @@ Task<Result<Daemon::Wanted>> Daemon::resolve(api::Config config, Missing missing
     }
     // What names one device is served first.
     std::set<std::string> taken;
+    for (auto &bond : wanted.config.bonds) {
+        XB_CO_TRY_VOID(resolve_ports(bond, wanted, taken, missing));
+    }
     auto bonds = wanted.config.bonds;
     constexpr std::array both{true, false};
     for (const bool named : both) {
@@ -161,11 +164,18 @@ Task<Result<Daemon::Wanted>> Daemon::resolve(api::Config config, Missing missing
     co_return wanted;
 }
 
-// The bonds that the file describes, then the end of those that an earlier one described and this one does not.
+// The bonds that the file describes, with their ports, then the end of those that an earlier one described and this one
+// does not.
 Task<Result<Plan>> Daemon::plan(const Wanted &wanted) {
-    XB_CO_TRY(plan, plan_all(wanted.config, wanted.devices));
-    auto ends = plan_ends(wanted.config);
-    std::move(ends.begin(), ends.end(), std::back_inserter(*plan));
+    Plan plan = plan_port_ends(wanted.config);
+    const auto add = [&plan](Plan part) { std::move(part.begin(), part.end(), std::back_inserter(plan)); };
+    XB_CO_TRY(bonds, plan_all(wanted.config, wanted.devices));
+    add(std::move(*bonds));
+    for (const auto &bond : wanted.config.bonds) {
+        XB_CO_TRY(ports, plan_ports(bond));
+        add(std::move(*ports));
+    }
+    add(plan_ends(wanted.config));
     co_return plan;
 }
 
@@ -218,6 +228,7 @@ Task<Result<void>> Daemon::apply_at_start(api::Config config) {
     for (const auto &note : wanted->notes) {
         spdlog::warn("{}", note);
     }
+    (void)co_await carry_out(*loop_, plan_port_ends(wanted->config));
     for (const auto &bond : wanted->config.bonds) {
         auto changes = plan_bond(bond, wanted->devices);
         Result<void> done;
@@ -228,6 +239,10 @@ Task<Result<void>> Daemon::apply_at_start(api::Config config) {
         }
         if (!done) {
             spdlog::error("{}", done.error().message);
+            unmade_.insert(bond.name);
+        }
+        const bool ports = co_await make_ports(bond, false);
+        if (!ports) {
             unmade_.insert(bond.name);
         }
     }

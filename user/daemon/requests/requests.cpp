@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <iterator>
 #include <net/if.h>
-#include <net/if_arp.h>
 #include <nlohmann/json.hpp>
 #include <type_traits>
 
@@ -130,6 +129,9 @@ Task<std::string> Daemon::change(api::Request request, Passed passed) {
         done = co_await xdp_detach(detach->name);
     } else if (const auto *port = std::get_if<api::PortAdd>(&request)) {
         done = co_await port_add(*port);
+        if (const auto *link = host_->links.find(port->port); done && link != nullptr) {
+            moved_by_hand(link->ifindex, false);
+        }
     } else if (const auto *old = std::get_if<api::PortDel>(&request)) {
         done = co_await port_del(*old);
     }
@@ -255,15 +257,7 @@ Task<Result<void>> Daemon::port_add(api::PortAdd request) {
     if (const auto *owner = bond_of_slave(link->name)) {
         co_return fail(EBUSY, link->name + " is a slave of " + owner->name());
     }
-    if (link->arp_type != ARPHRD_ETHER || host_->is_bond_device(link->ifindex)) {
-        co_return fail(EINVAL,
-                       link->name + " cannot be a port: " +
-                           (link->arp_type != ARPHRD_ETHER ? "it is no Ethernet device" : "it is a bond's own"));
-    }
-    if (link->master != 0) {
-        const auto *master = host_->links.find(link->master);
-        co_return fail(EBUSY, link->name + " is a port of " + (master == nullptr ? "something else" : master->name));
-    }
+    XB_CO_TRY_VOID(may_be_port(*link));
     if (!(*target)->ports().has(link->ifindex)) {
         XB_CO_TRY_VOID(may_be_slave((*target)->ifindex(), link->ifindex));
     }
@@ -275,7 +269,12 @@ Task<Result<void>> Daemon::port_add(api::PortAdd request) {
 
 Task<Result<void>> Daemon::port_del(api::PortDel request) {
     XB_CO_TRY(target, bond(request.name));
-    co_return co_await (*target)->remove_port(request.port);
+    XB_CO_TRY_VOID(co_await (*target)->remove_port(request.port));
+    const auto *link = host_->links.find(request.port);
+    if (link != nullptr && names_port(applied_bond(request.name), link->ifindex)) {
+        moved_by_hand(link->ifindex, true);
+    }
+    co_return Result<void>();
 }
 
 // What can be refused without trying is refused first; what a device refuses takes back what was done before it.
