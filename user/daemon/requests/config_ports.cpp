@@ -159,11 +159,16 @@ Task<Result<void>> Daemon::make_port(api::PortAdd request, std::shared_ptr<std::
 Task<Result<void>> Daemon::undo_port(std::string bond, std::uint32_t ifindex, std::optional<MadePort> before,
                                      std::shared_ptr<std::string> slave_of) {
     if (!before || before->bond != bond) {
-        XB_CO_TRY_VOID(co_await end_port(bond, ifindex));
+        XB_CO_TRY(found, this->bond(bond));
+        BondStep end = [this, bond, ifindex](BondController &) { return end_port(bond, ifindex); };
+        XB_CO_TRY_VOID(co_await (*found)->regardless(std::move(end)));
     }
     if (before) {
-        auto request = request_for(before->bond, before->port);
-        co_return co_await port_add(std::move(request));
+        XB_CO_TRY(found, this->bond(before->bond));
+        BondStep back = [this, request = request_for(before->bond, before->port)](BondController &) {
+            return port_add(request);
+        };
+        co_return co_await (*found)->regardless(std::move(back));
     }
     const auto *link = host_->links.find(ifindex);
     if (link != nullptr && !slave_of->empty()) {
