@@ -16,7 +16,7 @@ namespace {
 constexpr std::size_t frames = 4000, flows = 16, number_at = 42;
 
 // The generator's number in a frame; none: another's.
-std::optional<std::uint64_t> number_of(const Frame &frame) {
+std::optional<std::uint64_t> generated(const Frame &frame) {
     if (frame.bytes.size() < number_at + 8 || frame.bytes[23] != 17 || frame.bytes[36] != 0x12 ||
         frame.bytes[37] != 0xb7) {
         return std::nullopt;
@@ -43,7 +43,7 @@ TEST_CASE("the load generator's frames are on the wires, every one once, each fl
     INFO(done.err);
     CHECK(done.exit_code == 0);
     CHECK(done.out.ends_with(std::to_string(frames) + " sent, 0 dropped, 0 by another slave\n"));
-    const auto is_ours = [](const Frame &frame) { return number_of(frame).has_value(); };
+    const auto is_ours = [](const Frame &frame) { return generated(frame).has_value(); };
     CHECK(wait_until([&] { return wires.count(0, is_ours) + wires.count(1, is_ours) == frames; }));
     CHECK(wires.count(0, is_ours) > 0);
     CHECK(wires.count(1, is_ours) > 0);
@@ -52,7 +52,7 @@ TEST_CASE("the load generator's frames are on the wires, every one once, each fl
     std::size_t elsewhere = 0;
     for (int wire = 0; wire < 2; ++wire) {
         for (const auto &frame : wires.wire(wire).frames()) {
-            if (const auto number = number_of(frame)) {
+            if (const auto number = generated(frame)) {
                 numbers.insert(*number);
                 elsewhere += state.choice(frame.bytes) == "e" + std::to_string(wire) ? 0 : 1;
             }
