@@ -8,6 +8,7 @@
 #include "lib/application.h"
 #include "lib/arp.h"
 #include "lib/devmaps.h" /* not used here, nor events: every object of a set holds the maps of events and stats */
+#include "lib/enter.h"
 #include "lib/events.h"
 #include "lib/parse.h"
 #include "lib/lacp/slow_proto.h"
@@ -120,6 +121,14 @@ static __always_inline int xb_to_port(struct xdp_md *ctx, __u32 id, __u32 flags)
 	return verdict;
 }
 
+/* The monitors see what xb_rx will not. */
+static __always_inline int xb_to_bond(struct xdp_md *ctx, __u32 id, __u32 flags)
+{
+	if (flags & XB_SLOT_HEAR)
+		xb_xdp_stamp(ctx, id);
+	return xb_xdp_enter(ctx, id);
+}
+
 /* Behind what is the controller's and the slave's own: applications first, then ports, then the chained program, which
  * may drop the frame or send it elsewhere: xb_rx would never see it, so what counts for the monitors counts here. */
 static __always_inline int xb_to_others(struct xdp_md *ctx, __u32 id, __u32 flags)
@@ -141,7 +150,7 @@ static __always_inline int xb_to_others(struct xdp_md *ctx, __u32 id, __u32 flag
 			return verdict;
 	}
 	if (!xb_the_table.chained)
-		return XDP_PASS;
+		return flags & XB_SLOT_BY_XDP ? xb_to_bond(ctx, id, flags) : XDP_PASS;
 	if (flags & XB_SLOT_HEAR)
 		xb_xdp_stamp(ctx, id);
 	bpf_tail_call(ctx, &xb_chain, 0);
@@ -175,7 +184,9 @@ int xb_xdp(struct xdp_md *ctx)
 	/* Unicast to a backup still reaches packet sockets on the slave (R5). */
 	if (!(flags & (XB_SLOT_SUPPRESS | XB_SLOT_SUPPRESS_FLOOD)) || !(flags & XB_SLOT_EARLY_DROP) || !(eth->h_dest[0] & 1) ||
 	    xb_is_link_local(eth))
-		return (xb_rules.n | table->chained | (bank->flags & XB_BANK_PORTS)) ? xb_to_others(ctx, id, flags) : XDP_PASS;
+		return (xb_rules.n | table->chained | (bank->flags & XB_BANK_PORTS) | (flags & XB_SLOT_BY_XDP)) ?
+			       xb_to_others(ctx, id, flags) :
+			       XDP_PASS;
 	if (flags & XB_SLOT_HEAR)
 		xb_xdp_stamp(ctx, id);
 	counters = xb_counters_of(id);

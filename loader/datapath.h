@@ -7,6 +7,7 @@
 //   xb_own4 xb_own6 xb_watch xb_xsk
 //   xb_chain xb_chain_frags xb_out xb_all          for other people's XDP programs
 //   xb_ports xb_port_macs xb_port_stats xb_port_out    ports
+//   xb_enter                                       `receive xdp`
 //   xb_view xb_view_timer xb_xsk_rules xb_xsk_apps    made when they are needed
 //   xb_tx xb_rx xb_learn xb_look xb_watch_arm xb_port    the programs in use
 //   xb_chained                                     somebody's program behind xb_xdp
@@ -42,6 +43,11 @@ namespace xbond::loader {
 struct XdpState {
     enum class Attached { none, native, generic } attached = Attached::none;
     std::string why;
+    // `receive xdp`: whether xb_xdp may give the bond what is for it (XB_SLOT_BY_XDP), and what decided.
+    bool receives = false, unsummed = false; // the latter as XB_SLOT_UNSUMMED
+    std::string receives_why;
+
+    bool operator==(const XdpState &) const = default;
 };
 
 // Somebody's XDP program behind xb_xdp, as the kernel tells of it.
@@ -129,8 +135,10 @@ public:
         std::uint32_t ifindex = 0;
         XdpPolicy policy = XdpPolicy::automatic;
         std::string driver;
-        bool needed = false; // applications have rules
-        bool ports = false;  // the bond has ports: native, where the driver takes it
+        bool needed = false;         // applications have rules
+        bool ports = false;          // the bond has ports: native, where the driver takes it
+        bool receive = false;        // xb_xdp is to give frames to the bond: likewise
+        std::string receive_refused; // why it must not all the same, as far as the device is concerned
     };
     // Attaches, switches or removes xb_xdp; a policy that the driver refuses is an error, except automatic. With rules
     // or a chained program automatic means wherever the device takes it: native, or generic where it has no native XDP.

@@ -84,6 +84,8 @@ struct DataPath::Impl {
     std::optional<ChainedProgram> chained;
     void adopt_chained();
     Result<XdpState> set_xdp(const XdpSlave &slave);
+    std::string cannot_receive(const XdpSlave &slave) const; // xdp/receive.cpp, as the next
+    void let_receive(const XdpSlave &slave, XdpState &state);
     Result<void> fill_chain(int prog_fd, bool frags);
     Result<std::vector<XdpState>> set_xdp_on_all(std::span<const XdpSlave> slaves);
 
@@ -94,7 +96,8 @@ private:
     Result<XdpState> set_port_xdp(const Port &port);
     void write_port(std::uint32_t number, const Port &port, bool unsummed);
     void forget_addresses(std::uint32_t number);
-    Result<void> place_xdp(std::uint32_t ifindex, XdpState::Attached wanted, bool needed, bool ports);
+    Result<void> place_xdp(const XdpSlave &slave, XdpState::Attached wanted);
+    Result<XdpState> attach_wanted(const XdpSlave &slave);
     Result<void> make_chain_map(bool frags);
     Result<void> open_maps();
     Result<void> add_missing_maps();

@@ -208,7 +208,7 @@ Result<void> DataPath::Impl::add_missing_maps() {
     if (maps.fd(XB_MAP_PORTS) < 0) {
         XB_TRY_VOID(make_missing(ObjectKind::rx));
     }
-    if (!features.af_xdp || maps.fd(XB_MAP_PORT_OUT) >= 0) {
+    if (!features.af_xdp || (maps.fd(XB_MAP_PORT_OUT) >= 0 && maps.fd(XB_MAP_ENTER) >= 0)) {
         return {};
     }
     return make_missing(ObjectKind::xdp);

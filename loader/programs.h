@@ -20,11 +20,11 @@ namespace xbond::loader {
 // The maps of abi.h; a map that no object has made yet has no descriptor.
 class Maps {
 public:
-    static constexpr std::array<std::string_view, 21> names{
+    static constexpr std::array<std::string_view, 22> names{
         XB_MAP_TABLE,     XB_MAP_STAMPS,     XB_MAP_LB,          XB_MAP_STATS, XB_MAP_EVENTS,     XB_MAP_OWN4,
         XB_MAP_OWN6,      XB_MAP_WATCH,      XB_MAP_XSK,         XB_MAP_VIEW,  XB_MAP_VIEW_TIMER, XB_MAP_XSK_RULES,
         XB_MAP_XSK_APPS,  XB_MAP_CHAIN,      XB_MAP_CHAIN_FRAGS, XB_MAP_OUT,   XB_MAP_ALL,        XB_MAP_PORTS,
-        XB_MAP_PORT_MACS, XB_MAP_PORT_STATS, XB_MAP_PORT_OUT};
+        XB_MAP_PORT_MACS, XB_MAP_PORT_STATS, XB_MAP_PORT_OUT,    XB_MAP_ENTER};
 
     int fd(std::string_view name) const; // -1: not made
     void add(std::string_view name, Fd fd);

@@ -50,6 +50,8 @@
 #define XB_MAP_PORT_STATS "xb_port_stats" /* PERCPU_ARRAY[XB_PORTS] of xb_port_counters */
 #define XB_MAP_PORT_OUT "xb_port_out"     /* DEVMAP_HASH[XB_PORTS]: the ports that take frames from XDP */
 
+#define XB_MAP_ENTER "xb_enter" /* DEVMAP_HASH[1], key 0: the pair's other end, through which xb_xdp gives frames to the bond */
+
 #define XB_MAP_XSK_RULES "xb_xsk_rules" /* ARRAY[1] of xb_xsk_rules, BPF_F_MMAPABLE, as the table a section of its own */
 #define XB_XSK_RULES_SECTION ".data." XB_MAP_XSK_RULES
 #define XB_MAP_XSK_APPS "xb_xsk_apps" /* ARRAY_OF_MAPS[XB_XSK_RULES]: of each rule an XSKMAP with the keys of xb_xsk */
@@ -104,6 +106,8 @@ enum {
 	XB_SLOT_BACKUP = 1 << 7,     /* the slave is in state backup: rules (b) and (c) of `arp.valid` */
 	XB_SLOT_SUPPRESS_FLOOD = 1 << 8, /* mode 6: as XB_SLOT_SUPPRESS, but multicast and broadcast only */
 	XB_SLOT_ELSEWHERE = 1 << 9, /* the bond's device is in another network namespace: no frame takes xb_rx's short way */
+	XB_SLOT_BY_XDP = 1 << 10, /* xb_xdp gives unicast IP for the bond to it: it runs natively and sees tags, and xb_enter is set */
+	XB_SLOT_UNSUMMED = 1 << 11, /* with that: a veth, as XB_PORT_UNSUMMED */
 	XB_SLOT_HEAR = XB_SLOT_HEAR_ANY | XB_SLOT_HEAR_ARP | XB_SLOT_HEAR_VALID,
 };
 

@@ -41,10 +41,11 @@ std::vector<XdpState> wanted_xdp(const DataPath::XdpSlave &slave, bool chained) 
         return {{Attached::native, why},
                 {Attached::generic, why + "; driver " + slave.driver + " takes no native XDP"}};
     }
-    if (slave.ports) {
-        return {
-            {Attached::native, "xdp auto, for the bond's ports"},
-            {Attached::none, "xdp auto, driver " + slave.driver + " takes no native XDP: frames for ports pass TC"}};
+    if (slave.ports || slave.receive) {
+        const std::string what = slave.ports ? "the bond's ports" : "receive xdp";
+        return {{Attached::native, "xdp auto, for " + what},
+                {Attached::none, "xdp auto, driver " + slave.driver + " takes no native XDP: frames for " +
+                                     (slave.ports ? "ports" : "the bond") + " pass TC"}};
     }
     const XdpDriverRule &rule = xdp_rule(slave.driver);
     return {{rule.native ? Attached::native : Attached::none,
@@ -114,13 +115,14 @@ Result<void> DataPath::Impl::fill_chain(int prog_fd, bool frags) {
     return {};
 }
 
-// `needed`, `ports`: a program of a revision that knows no rules, or no ports, will not do.
-Result<void> DataPath::Impl::place_xdp(std::uint32_t ifindex, Attached wanted, bool needed, bool ports) {
+// A program of a revision that knows no rules, or no ports, will not do where there are some.
+Result<void> DataPath::Impl::place_xdp(const XdpSlave &slave, Attached wanted) {
+    const std::uint32_t ifindex = slave.ifindex;
     const IsOurs ours = [this](std::uint32_t id) { return is_ours(id); };
     const bool frags = chained && chained->frags;
     const auto serves = [&](std::uint32_t prog_id) {
-        return (!chained || uses(prog_id, chain_map(frags))) && (!needed || uses(prog_id, XB_MAP_XSK_RULES)) &&
-               (!ports || uses(prog_id, XB_MAP_PORT_OUT));
+        return (!chained || uses(prog_id, chain_map(frags))) && (!slave.needed || uses(prog_id, XB_MAP_XSK_RULES)) &&
+               (!slave.ports || uses(prog_id, XB_MAP_PORT_OUT)) && (!slave.receive || uses(prog_id, XB_MAP_ENTER));
     };
     const OnDevice before = find_xdp(ifindex, ours);
     const bool stays = before.attached == wanted;
@@ -144,15 +146,24 @@ Result<void> DataPath::Impl::place_xdp(std::uint32_t ifindex, Attached wanted, b
 }
 
 Result<XdpState> DataPath::Impl::set_xdp(const XdpSlave &slave) {
+    XdpSlave asked = slave;
+    asked.receive = slave.receive && cannot_receive(slave).empty(); // else xb_xdp is not attached for that
+    XB_TRY(state, attach_wanted(asked));
+    let_receive(slave, *state);
+    return *state;
+}
+
+Result<XdpState> DataPath::Impl::attach_wanted(const XdpSlave &slave) {
+    const bool if_native = slave.ports || slave.receive;
     Error refused;
     const bool needed = slave.needed || chained;
     for (const XdpState &state : wanted_xdp(slave, chained.has_value())) {
-        auto placed = place_xdp(slave.ifindex, state.attached, slave.needed, slave.ports);
+        auto placed = place_xdp(slave, state.attached);
         if (placed) {
             return state;
         }
         refused = std::move(placed.error());
-        if (slave.policy == XdpPolicy::automatic && !needed && (!slave.ports || refused.code == EBUSY)) {
+        if (slave.policy == XdpPolicy::automatic && !needed && (!if_native || refused.code == EBUSY)) {
             return XdpState{Attached::none, state.why + "; refused: " + refused.message};
         }
         if (refused.code == EBUSY) { // somebody else's program is there, whatever the mode

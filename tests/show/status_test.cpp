@@ -54,9 +54,10 @@ TEST_CASE("status JSON: every key of the schema, in its order") {
     CHECK(bond["datapath"].dump() ==
           R"({"hook":"tcx","carrier_check":"kfunc","watch_ms":1,"watch_runs":0,"visibility":"fast"})");
     CHECK(bond["table"].dump() == R"({"pick":["v0"]})");
-    CHECK(keys(bond["slaves"][0]) == "name ifindex slot state active primary link running carrier suppressed monitor "
-                                     "delay_ticks failures mac perm_mac "
-                                     "speed duplex prio queue_id mtu saved_mtu driver xdp nic fallback counters ");
+    CHECK(keys(bond["slaves"][0]) ==
+          "name ifindex slot state active primary link running carrier suppressed monitor "
+          "delay_ticks failures mac perm_mac "
+          "speed duplex prio queue_id mtu saved_mtu driver xdp nic receive fallback counters ");
 }
 
 TEST_CASE("status JSON: the schema document names every key") {

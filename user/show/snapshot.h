@@ -40,7 +40,9 @@ struct SlaveView {
     std::string driver;
     std::string xdp; // "none", "native", "generic"
     std::string xdp_why;
-    bool xdp_chained = false; // the bond's chained program runs here
+    bool xdp_chained = false;     // the bond's chained program runs here
+    bool receives_by_xdp = false; // what is for the bond, else by TC
+    std::string receives_why;     // with `receive xdp`: why it does not
     NicView nic;
     core::DesiredSlave published; // fallback, suppression
     std::uint32_t saved_mtu = 0;

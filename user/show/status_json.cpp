@@ -118,6 +118,7 @@ ordered_json slave_json(const BondView &bond, const SlaveView &view) {
                      {"driver", view.driver},
                      {"xdp", {{"attached", view.xdp}, {"why", view.xdp_why}, {"chained", view.xdp_chained}}},
                      {"nic", {{"vlans", view.nic.vlans}, {"offloads_off", view.nic.off}, {"why", view.nic.why}}},
+                     {"receive", {{"by", view.receives_by_xdp ? "xdp" : "tc"}, {"why", view.receives_why}}},
                      {"fallback", name_or_null(bond, view.published.fallback)},
                      {"counters", counters_json(view.counters, false)}};
     if (bond.lacp) {

@@ -81,6 +81,19 @@ std::string nic_table(const ordered_json &bond) {
     return rows.empty() ? "" : "  NICs\n" + table(rows);
 }
 
+// Where it was asked for, and is not the same everywhere.
+std::string receive_table(const ordered_json &bond) {
+    std::vector<std::vector<std::string>> rows;
+    if (bond.at("options").value("receive", std::string("auto")) == "xdp") {
+        for (const auto &s : bond.at("slaves")) {
+            const auto receive = s.value("receive", ordered_json::object());
+            rows.push_back({show(s.at("name")), "by " + receive.value("by", std::string("tc")),
+                            receive.value("why", std::string())});
+        }
+    }
+    return rows.empty() ? "" : "  Received frames\n" + table(rows);
+}
+
 // "12.3 ms", from milliseconds
 std::string millis(const ordered_json &ms) {
     if (ms.is_null()) {
@@ -190,7 +203,8 @@ std::string bond_text(const ordered_json &bond, std::int64_t now) {
            show(c.at("tx_dropped")) + " dropped; rx " + show(c.at("rx_packets")) + " packets " +
            show(c.at("rx_bytes")) + " bytes\n";
     const std::string ports = bond.contains("ports") ? ports_table(bond.at("ports")) : "";
-    return out + slave_table(bond) + ports + nic_table(bond) + monitor_table(bond) + history_text(bond, now);
+    return out + slave_table(bond) + ports + receive_table(bond) + nic_table(bond) + monitor_table(bond) +
+           history_text(bond, now);
 }
 
 } // namespace

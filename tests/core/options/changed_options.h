@@ -45,7 +45,8 @@ inline core::Options changed_options() {
             .visibility = Visibility::full,
             .carrier_watch_ms = 0,
             .lacp_channel = core::LacpChannel::af_packet,
-            .xsk_allow = "group quant match udp dst 4789"};
+            .xsk_allow = "group quant match udp dst 4789",
+            .receive = core::ReceivePath::xdp};
 }
 
 } // namespace xbond::test

@@ -189,6 +189,12 @@ TEST_CASE("encode: where the bond's device is in another network namespace no fr
     CHECK(flags_of(plain_slave(), {.elsewhere = true}) == XB_SLOT_ELSEWHERE);
 }
 
+TEST_CASE("encode: xb_xdp is told which slaves' frames it gives to the bond, and where checksums are missing") {
+    CHECK(flags_of(plain_slave(), {.by_xdp = only(3)}) == XB_SLOT_BY_XDP);
+    CHECK(flags_of(plain_slave(), {.by_xdp = only(3), .unsummed = only(3)}) == (XB_SLOT_BY_XDP | XB_SLOT_UNSUMMED));
+    CHECK(flags_of(plain_slave(), {.by_xdp = only(2)}) == 0);
+}
+
 TEST_CASE("encode: suppression of everything covers that of multicast and broadcast") {
     DesiredSlave slave = plain_slave();
     slave.suppress = slave.suppress_flood = true;

@@ -181,7 +181,7 @@ TEST_CASE("saved options: keys and forms stay those of the revisions before") {
           R"("downdelay_ticks":6,"fail_over_mac":2,"lacp_active":false,"lacp_channel":2,"lacp_fast":true,)"
           R"("lacp_strict":true,"lp_interval_s":7,"max_ports":5,"miimon_ms":50,"min_links":2,"mode":4,"monitors":2,)"
           R"("ns_ip6_targets":[[254,128,0,0,0,0,0,0,0,0,0,0,0,0,0,1]],"num_peer_notif":9,"packets_per_slave":3,)"
-          R"("peer_notif_delay_ticks":8,"primary":"v1","primary_reselect":2,"resend_igmp":10,"tlb_dynamic_lb":false,)"
+          R"("peer_notif_delay_ticks":8,"primary":"v1","primary_reselect":2,"receive":2,"resend_igmp":10,"tlb_dynamic_lb":false,)"
           R"("updelay_ticks":4,"visibility":2,"xdp":3,"xmit_hash_policy":5,)"
           R"("xsk_allow":"group quant match udp dst 4789"})");
 }

@@ -96,6 +96,7 @@ Desired desired(const BondState &bond) {
                     .xdp = bond.options.xdp,
                     .xsk_allow = bond.options.xsk_allow,
                     .visibility = bond.options.visibility,
+                    .receive = bond.options.receive,
                     .carrier_watch_ms = bond.admin_up && !bond.slaves.empty() ? bond.options.carrier_watch_ms : 0,
                     .broadcast_neighbor = bond.options.broadcast_neighbor,
                     .lease_ms = policy(bond).traits().lacp ? bond.options.controller_lease_ms : 0,

@@ -61,6 +61,7 @@ struct Desired {
     XdpPolicy xdp = XdpPolicy::automatic;
     std::string xsk_allow; // rules of what AF_XDP sockets of applications get
     Visibility visibility = Visibility::automatic;
+    ReceivePath receive = ReceivePath::automatic;
     std::uint32_t carrier_watch_ms = 1; // 0 also while the bond is down or has no slave
     bool broadcast_neighbor = false;    // ARP and neighbour discovery go to every position of `pick`
     std::uint32_t lease_ms = 0;         // sends no longer than this without the controller; 0: for ever

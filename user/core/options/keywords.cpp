@@ -41,6 +41,7 @@ std::string_view name(Monitors value) { return enum_word(monitors_keywords, valu
 std::string_view name(XdpPolicy value) { return enum_word(xdp_keywords, value); }
 std::string_view name(Visibility value) { return enum_word(visibility_keywords, value); }
 std::string_view name(LacpChannel value) { return enum_word(lacp_channel_keywords, value); }
+std::string_view name(ReceivePath value) { return enum_word(receive_keywords, value); }
 
 std::optional<Mode> parse_mode(std::string_view text) { return parse_enum<Mode>(mode_keywords, text); }
 std::optional<HashPolicy> parse_policy(std::string_view text) { return parse_enum<HashPolicy>(policy_keywords, text); }

@@ -42,6 +42,7 @@ inline constexpr std::array xdp_keywords{Keyword{"auto", 0}, Keyword{"native", 1
                                          Keyword{"off", 3}};
 inline constexpr std::array visibility_keywords{Keyword{"auto", 0}, Keyword{"fast", 1}, Keyword{"full", 2}};
 inline constexpr std::array lacp_channel_keywords{Keyword{"auto", 0}, Keyword{"af_xdp", 1}, Keyword{"af_packet", 2}};
+inline constexpr std::array receive_keywords{Keyword{"auto", 0}, Keyword{"tc", 1}, Keyword{"xdp", 2}};
 inline constexpr std::array lacp_rate_keywords{Keyword{"slow", 0}, Keyword{"fast", 1}};
 inline constexpr std::array ad_select_keywords = [] {
     std::array<Keyword, lacp::ad_select_names.size()> words{};

@@ -321,6 +321,11 @@ constexpr OptionRow rows[] = {
     row("xsk_allow", "rules `group GROUP match WORDS`, separated by `;`; +RULE adds one, -RULE removes one", "", always,
         younger(kept<&Options::xsk_allow>("xsk_allow", set_xsk_rules)), {},
         "which frames members of a group may take by AF_XDP sockets on the bond: see `xbond help xsk`"),
+    row("receive", {one_of<receive_keywords>, receive_keywords}, "auto", always,
+        younger(kept<&Options::receive>("receive")), {},
+        "how frames come from the slaves to the bond; xdp: what is for it is redirected by slaves with native XDP, "
+        "which "
+        "pays for small packets; auto: tc"),
 };
 
 } // namespace

@@ -32,6 +32,9 @@ enum class Monitors : std::uint8_t { exclusive, any, all };
 // How LACPDUs of the slaves come in. auto: by AF_PACKET, which leaves the slaves' queues to applications.
 enum class LacpChannel : std::uint8_t { automatic, af_xdp, af_packet };
 
+// How frames for the bond come from a slave. auto: by TC.
+enum class ReceivePath : std::uint8_t { automatic, tc, xdp };
+
 // Values as a user reads them back. Delays are kept as tick counts like the kernel does: ms = ticks * miimon.
 struct Options {
     Mode mode = Mode::round_robin;
@@ -75,6 +78,7 @@ struct Options {
     std::uint32_t carrier_watch_ms = 1;
     LacpChannel lacp_channel = LacpChannel::automatic; // of mode 4
     std::string xsk_allow;                             // as xsk_rules.h writes them
+    ReceivePath receive = ReceivePath::automatic;
 
     std::uint32_t updelay_ms() const { return updelay_ticks * miimon_ms; }
     std::uint32_t downdelay_ms() const { return downdelay_ticks * miimon_ms; }
@@ -103,6 +107,7 @@ std::string_view name(Monitors);
 std::string_view name(XdpPolicy);
 std::string_view name(Visibility);
 std::string_view name(LacpChannel);
+std::string_view name(ReceivePath);
 std::optional<Mode> parse_mode(std::string_view); // word or number
 std::optional<HashPolicy> parse_policy(std::string_view);
 

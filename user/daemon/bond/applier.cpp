@@ -74,7 +74,10 @@ BankFacts Applier::facts_for(const core::Desired &desired) const {
                     .own = own_.value_or(OwnAddresses{}),
                     .bridges = {},
                     .ports = ports_,
-                    .elsewhere = !device_.is_here()};
+                    .elsewhere = !device_.is_here(),
+                    .by_xdp = {},
+                    .unsummed = {}};
+    receive_facts(desired, facts);
     for (const auto &slave : desired.slaves) {
         facts.captured.set(slave.slot, somebody_captures(slave.ifindex));
     }
@@ -82,6 +85,33 @@ BankFacts Applier::facts_for(const core::Desired &desired) const {
         facts.bridges = bridge_addresses(device_.links(host_), device_.ifindex());
     }
     return facts;
+}
+
+// The pair takes frames from XDP while both its ends are up; TC reaches the bond's device without the other one. Until
+// hands have looked it stays as an earlier controller left it.
+void Applier::receive_facts(const core::Desired &desired, BankFacts &facts) const {
+    const auto *peer = host_.links.find(device_.peer());
+    if (desired.receive != core::ReceivePath::xdp || !desired.carrier || !device_.is_here() || xdp_.chained() ||
+        peer == nullptr || (peer->flags & IFF_UP) == 0) {
+        return;
+    }
+    for (const auto &slave : desired.slaves) {
+        const unsigned before = path_->published().slot[slave.slot].flags;
+        const bool known = xdp_.knows(slave.slot);
+        const auto &state = xdp_.state(slave.slot);
+        facts.by_xdp.set(slave.slot, known ? state.receives : (before & XB_SLOT_BY_XDP) != 0);
+        facts.unsummed.set(slave.slot, known ? state.unsummed : (before & XB_SLOT_UNSUMMED) != 0);
+    }
+}
+
+std::string Applier::why_not_by_xdp(SlotId slot) const {
+    if (!device_.is_here()) {
+        return "the bond's device is in another network namespace";
+    }
+    if (xdp_.knows(slot) && !xdp_.state(slot).receives) {
+        return xdp_.state(slot).receives_why;
+    }
+    return wanted_ && !wanted_->carrier ? "the bond has no carrier" : "the slave is being looked at";
 }
 
 void Applier::set_own_addresses(OwnAddresses own) {
@@ -162,7 +192,7 @@ void Applier::sync_devices(const core::Desired &desired) {
     set_watch(desired);
     applications_.follow(desired);
     for (const auto &slave : desired.slaves) {
-        xdp_.set_soon(slave, wanted_xdp(desired.xdp), news_);
+        xdp_.set_soon(slave, wanted_xdp(desired.xdp, desired.receive), news_);
     }
     filters_.carry_out(plan_filters(host_, device_, desired, ports_));
 }

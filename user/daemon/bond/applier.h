@@ -33,7 +33,7 @@ public:
           path_(path),
           device_(device),
           news_(std::move(news)),
-          xdp_(host, path),
+          xdp_(host, path, device),
           applications_(host, path),
           filters_(host, std::move(added), news_),
           lease_(host, *path),
@@ -48,14 +48,24 @@ public:
     // Bond carrier, carrier watch, XDP, promiscuity and multicast lists. Failures are logged: the bond goes on.
     void sync_devices(const core::Desired &);
     // Tries an XDP policy on every slave; on refusal all are put back and the driver's error is returned.
-    Task<Result<void>> try_xdp(const core::Desired &desired, XdpPolicy policy) {
-        return xdp_.set_all(desired.slaves, wanted_xdp(policy));
+    Task<Result<void>> try_xdp(const core::Desired &desired, XdpPolicy policy, core::ReceivePath receive) {
+        return xdp_.set_all(desired.slaves, wanted_xdp(policy, receive));
     }
 
     SlaveXdp &slave_xdp() { return xdp_; }
     const SlaveXdp &slave_xdp() const { return xdp_; }
 
-    SlaveXdp::Wanted wanted_xdp(XdpPolicy policy) const { return {policy, applications_.has_rules(), ports_}; }
+    SlaveXdp::Wanted wanted_xdp(XdpPolicy policy, core::ReceivePath receive) const {
+        return {policy, applications_.has_rules(), ports_, receive == core::ReceivePath::xdp};
+    }
+    // Others may have changed what `receive xdp` rests on, on a slave's device or (0) anywhere; nothing without it.
+    void look_at_receive(std::uint32_t only = 0) {
+        if (wanted_ && wanted_->receive == core::ReceivePath::xdp) {
+            xdp_.look_again(wanted_->slaves, only, news_);
+        }
+    }
+    bool by_xdp(SlotId slot) const { return facts_ && facts_->by_xdp.test(slot); } // as published
+    std::string why_not_by_xdp(SlotId) const;                                      // although asked for
     // Whether the bond has ports; takes effect with the next publish() or refresh(), and sync_devices().
     void set_ports(bool any) { ports_ = any; }
     bool ports() const { return ports_; }
@@ -95,6 +105,7 @@ private:
     };
     bool others_above() const;
     BankFacts facts_for(const core::Desired &) const;
+    void receive_facts(const core::Desired &, BankFacts &) const;
     void set_carrier(bool on);
     void set_watch(const core::Desired &);
 

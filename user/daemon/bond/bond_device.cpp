@@ -185,6 +185,10 @@ void BondDevice::take_redirected_soon(Hands &hands) const {
         "redirected frames");
 }
 
+Result<void> BondDevice::take_received(const sys::Ethtool &ethtool) const {
+    return kind_->take_received(ethtool, ends_);
+}
+
 void BondDevice::set_carrier_soon(Hands &hands, bool on, std::function<void(const Error &)> failed) {
     if (*carrier_ == on) {
         return;

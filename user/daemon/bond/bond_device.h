@@ -62,6 +62,7 @@ public:
 
     // -- for hands, with their netlink --
     Result<void> set_carrier(sys::Netlink &, bool on) const;
+    Result<void> take_received(const sys::Ethtool &) const; // see DeviceKind; only while it is here
     // By a netlink socket where the device is.
     Result<void> at_device(sys::Netlink &home, const std::function<Result<void>(sys::Netlink &)> &) const;
     Result<sys::LinkInfo> look(sys::Netlink &home) const;

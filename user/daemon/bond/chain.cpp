@@ -31,7 +31,7 @@ Task<Result<void>> BondController::chain(SavedChain wanted, bool frags, std::sha
     auto done = co_await on_record();
     if (done) {
         const auto desired = core::desired(bond_);
-        const auto xdp = applier_.wanted_xdp(desired.xdp);
+        const auto xdp = applier_.wanted_xdp(desired.xdp, desired.receive);
         const std::string old_pin = before ? before->pin : "";
         done = co_await applier_.slave_xdp().chain(desired.slaves, xdp, std::move(program), frags, old_pin);
     }
@@ -40,6 +40,7 @@ Task<Result<void>> BondController::chain(SavedChain wanted, bool frags, std::sha
         (void)co_await keep();
         co_return done;
     }
+    settle(); // frames for the bond come by TC as long as there is one
     spdlog::info("{}: XDP program '{}' of {} is chained", name(), chain_->program, chain_->file);
     co_return Result<void>();
 }
@@ -49,8 +50,9 @@ Task<Result<void>> BondController::unchain() {
         co_return fail(ENOENT, name() + " has no chained XDP program");
     }
     const auto desired = core::desired(bond_);
-    const auto xdp = applier_.wanted_xdp(desired.xdp);
+    const auto xdp = applier_.wanted_xdp(desired.xdp, desired.receive);
     (void)co_await applier_.slave_xdp().unchain(desired.slaves, xdp, chain_->pin);
+    settle();
     spdlog::info("{}: XDP program '{}' is chained no longer", name(), chain_->program);
     chain_.reset();
     co_return co_await keep(); // its pins tell that there is none

@@ -163,8 +163,8 @@ Task<Result<void>> BondController::set_options(std::vector<core::OptionValue> op
         co_return fail(EBUSY, "xdp off: XDP program '" + chain_->program + "' is chained: 'xbond xdp detach " + name() +
                                   "' first");
     }
-    if (after.xdp != before.xdp) {
-        XB_CO_TRY_VOID(co_await applier_.try_xdp(before, after.xdp));
+    if (after.xdp != before.xdp || after.receive != before.receive) {
+        XB_CO_TRY_VOID(co_await applier_.try_xdp(before, after.xdp, after.receive));
     }
     auto done = co_await reprogram(after.programs);
     if (done) {
@@ -183,7 +183,7 @@ Task<Result<void>> BondController::set_options(std::vector<core::OptionValue> op
         }
         (void)co_await reprogram(before.programs);
     }
-    (void)co_await applier_.try_xdp(before, before.xdp);
+    (void)co_await applier_.try_xdp(before, before.xdp, before.receive);
     co_return done;
 }
 

@@ -228,6 +228,7 @@ void BondController::own_device_changed(const sys::LinkInfo &link) {
     }
     // Promiscuity or an XDP program may have changed: visibility and the slaves' filters follow.
     applier_.look_at_onlookers();
+    applier_.look_at_receive();
     synced_devices_.reset();
     settle();
 }
@@ -248,6 +249,8 @@ void BondController::on_link_changed(const sys::LinkInfo &told) {
     addresses_stale_ = true; // what is stacked on the bond may have changed
     if (told.ifindex == device_.peer() && ((told.flags & IFF_UP) != 0) != core::desired(bond_).carrier) {
         ask_truth(told.ifindex);
+    } else if (told.ifindex == device_.peer()) {
+        settle(); // received frames may take the way through the pair, or may not
     }
     if (told.ifindex == device_.here()) {
         if (told.name != bond_.name) {
@@ -264,6 +267,7 @@ void BondController::on_link_changed(const sys::LinkInfo &told) {
     }
     applier_.filters().on_flags(told.ifindex, told.flags);
     applier_.filters().look_at_nic(told.ifindex);
+    applier_.look_at_receive(told.ifindex);
     const core::Slave slave = *found;
     if (slave.name != told.name) {
         settle(core::SlaveRenamed{slave.slot, told.name});

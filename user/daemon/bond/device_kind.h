@@ -47,6 +47,10 @@ public:
     // Frames that other devices' XDP programs redirect to the bond come out at the peer, too.
     virtual Result<void> take_redirected(const sys::Ethtool &, DeviceEnds) const = 0;
 
+    // What xb_xdp on a slave redirects to the peer comes out at the bond's device. It stays so: to end it would lose
+    // frames that are on their way.
+    virtual Result<void> take_received(const sys::Ethtool &, DeviceEnds) const = 0;
+
     virtual bool carrier(const sys::LinkInfo &bond, const sys::LinkInfo &peer) const = 0;
     virtual Result<void> set_carrier(sys::Netlink &, DeviceEnds, bool on) const = 0;
 };

@@ -78,6 +78,12 @@ xb_bank_slot encode_slave(const core::DesiredSlave &slave, const MacAddr &bond_m
     if (facts.elsewhere) {
         flags |= XB_SLOT_ELSEWHERE;
     }
+    if (facts.by_xdp.test(slave.slot)) {
+        flags |= XB_SLOT_BY_XDP;
+    }
+    if (facts.unsummed.test(slave.slot)) {
+        flags |= XB_SLOT_UNSUMMED;
+    }
     slot.flags = static_cast<std::uint16_t>(flags);
     return slot;
 }

@@ -32,6 +32,8 @@ struct BankFacts {
     std::vector<Ipv4Addr> bridges; // of bridges above the bond; looked at while the bond balances clients
     bool ports = false;            // the bond has ports
     bool elsewhere = false;        // its device is in another network namespace
+    SlotSet by_xdp;                // xb_xdp gives the bond what is for it
+    SlotSet unsummed;              // and has to make checksums whole
     bool operator==(const BankFacts &) const = default;
 };
 

@@ -292,9 +292,10 @@ void BondController::on_link_gone(std::uint32_t ifindex, std::optional<sys::Else
 Ms BondController::mend_hooks() {
     std::vector<loader::DataPath::XdpSlave> places;
     for (const auto &slave : bond_.slaves) {
-        const auto wanted = applier_.wanted_xdp(bond_.options.xdp);
-        places.push_back({slave.slot, slave.ifindex, wanted.policy, "", wanted.needed, wanted.ports});
+        const auto wanted = applier_.wanted_xdp(bond_.options.xdp, bond_.options.receive);
+        places.push_back({slave.slot, slave.ifindex, wanted.policy, "", wanted.needed, wanted.ports, false, ""});
     }
+    applier_.look_at_receive();
     host_.hands.run(
         [path = path_, bond = name(), slaves = bond_.slaves, places](Hands::Tools &tools) -> Hands::Then {
             for (const auto &what : path->mend_hooks()) {

@@ -77,6 +77,9 @@ public:
     Result<void> take_redirected(const sys::Ethtool &ethtool, DeviceEnds ends) const override {
         return ethtool.set_gro(ends.peer, true);
     }
+    Result<void> take_received(const sys::Ethtool &ethtool, DeviceEnds ends) const override {
+        return ethtool.set_gro(ends.ifindex, true);
+    }
 
     bool carrier(const sys::LinkInfo & /*bond*/, const sys::LinkInfo &peer) const override {
         return (peer.flags & IFF_UP) != 0;

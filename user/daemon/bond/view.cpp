@@ -95,6 +95,10 @@ show::SlaveView BondController::view_of(const core::Slave &slave, const core::De
     s.xdp = xdp.attached == Attached::native ? "native" : xdp.attached == Attached::generic ? "generic" : "none";
     s.xdp_why = xdp.why;
     s.xdp_chained = chain_ && xdp.attached != Attached::none;
+    s.receives_by_xdp = applier_.by_xdp(slave.slot);
+    if (bond_.options.receive == core::ReceivePath::xdp && !s.receives_by_xdp) {
+        s.receives_why = applier_.why_not_by_xdp(slave.slot);
+    }
     if (const auto *nic = applier_.filters().switches(slave.ifindex)) {
         s.nic = {text(nic->vlans), nic->off, nic->why};
     }

@@ -7,25 +7,44 @@
 
 namespace xbond::daemon {
 
+loader::DataPath::XdpSlave SlaveXdp::Place::asked(Hands::Tools &tools) const {
+    auto all = slave;
+    all.driver = tools.ethtool.driver(slave.ifindex);
+    if (all.receive && bond.is_here()) {
+        all.receive_refused = tags->hidden(tools, slave.ifindex, all.driver);
+        if (all.receive_refused.empty()) {
+            if (const auto takes = bond.take_received(tools.ethtool); !takes) {
+                all.receive_refused = takes.error().message;
+            }
+        }
+    }
+    return all;
+}
+
+SlaveXdp::Place SlaveXdp::place_of(const core::DesiredSlave &slave, Wanted wanted) const {
+    return {{slave.slot, slave.ifindex, wanted.policy, "", wanted.needed, wanted.ports, wanted.receive, ""},
+            device_,
+            tags_};
+}
+
 SlaveXdp::Job SlaveXdp::job(const core::DesiredSlave &slave, Wanted wanted) const {
-    return [path = path_, slot = slave.slot, ifindex = slave.ifindex, wanted](Hands::Tools &tools) {
-        const auto driver = tools.ethtool.driver(ifindex);
-        return path->set_xdp({slot, ifindex, wanted.policy, driver, wanted.needed, wanted.ports});
+    return [path = path_, place = place_of(slave, wanted)](Hands::Tools &tools) {
+        return path->set_xdp(place.asked(tools));
     };
 }
 
-SlaveXdp::Places SlaveXdp::places_of(const std::vector<core::DesiredSlave> &slaves, Wanted wanted) const {
-    Places places;
+std::vector<SlaveXdp::Place> SlaveXdp::places_of(const std::vector<core::DesiredSlave> &slaves, Wanted wanted) const {
+    std::vector<Place> places;
     for (const auto &slave : slaves) {
-        places.slaves.push_back({slave.slot, slave.ifindex, wanted.policy, "", wanted.needed, wanted.ports});
+        places.push_back(place_of(slave, wanted));
     }
     return places;
 }
 
-std::vector<loader::DataPath::XdpSlave> SlaveXdp::Places::with_drivers(const sys::Ethtool &ethtool) const {
-    auto all = slaves;
-    for (auto &slave : all) {
-        slave.driver = ethtool.driver(slave.ifindex);
+std::vector<loader::DataPath::XdpSlave> SlaveXdp::asked(const std::vector<Place> &places, Hands::Tools &tools) {
+    std::vector<loader::DataPath::XdpSlave> all;
+    for (const auto &place : places) {
+        all.push_back(place.asked(tools));
     }
     return all;
 }
@@ -36,8 +55,12 @@ void SlaveXdp::keep(const core::DesiredSlave &slave, const Result<loader::XdpSta
         return;
     }
     applied.refused = !outcome;
+    applied.known = true;
     if (outcome) {
         applied.state = *outcome;
+    } else {
+        applied.state.receives = false;
+        applied.state.receives_why = outcome.error().message;
     }
 }
 
@@ -46,6 +69,7 @@ void SlaveXdp::set_soon(const core::DesiredSlave &slave, Wanted wanted, std::fun
     if (applied.ifindex == slave.ifindex && applied.wanted == wanted) {
         return;
     }
+    applied.known = applied.known && applied.ifindex == slave.ifindex;
     applied.ifindex = slave.ifindex;
     applied.wanted = wanted;
     auto done = alive_.guard([this, slave, changed = std::move(changed)](const Result<loader::XdpState> &outcome) {
@@ -60,6 +84,39 @@ void SlaveXdp::set_soon(const core::DesiredSlave &slave, Wanted wanted, std::fun
             return [done, outcome = job(tools)]() mutable { done(outcome); };
         },
         "XDP of a slave");
+}
+
+void SlaveXdp::look_again(const std::vector<core::DesiredSlave> &slaves, std::uint32_t only,
+                          std::function<void()> changed) {
+    for (const auto &slave : slaves) {
+        auto &applied = applied_.at(slave.slot);
+        if ((only != 0 && only != slave.ifindex) || applied.ifindex != slave.ifindex || !applied.wanted ||
+            !applied.wanted->receive || !applied.known || applied.looking) {
+            continue;
+        }
+        applied.looking = true;
+        auto done = alive_.guard([this, slave, wanted = *applied.wanted, changed](Result<loader::XdpState> outcome) {
+            auto &now = applied_.at(slave.slot);
+            now.looking = false;
+            if (now.ifindex != slave.ifindex || now.wanted != wanted || (outcome && *outcome == now.state)) {
+                return;
+            }
+            if (!outcome) { // what is on the device is not known: by TC everything goes
+                outcome = loader::XdpState{.why = outcome.error().message, .receives_why = outcome.error().message};
+            }
+            if (outcome->receives != now.state.receives) {
+                spdlog::warn("slave {}: frames come by {} now{}", slave.ifindex, outcome->receives ? "XDP" : "TC",
+                             outcome->receives ? "" : ": " + outcome->receives_why);
+            }
+            now.state = *outcome;
+            changed();
+        });
+        host_.hands.run(
+            [job = job(slave, *applied.wanted), done](Hands::Tools &tools) -> Hands::Then {
+                return [done, outcome = job(tools)]() mutable { done(outcome); };
+            },
+            "look at XDP of a slave");
+    }
 }
 
 Task<Result<void>> SlaveXdp::set_all(std::vector<core::DesiredSlave> slaves, Wanted wanted) {
@@ -96,7 +153,7 @@ Task<Result<void>> SlaveXdp::chain(std::vector<core::DesiredSlave> slaves, Wante
     const auto places = places_of(slaves, wanted);
     auto job = [path = path_, places, program, frags, pin](Hands::Tools &tools) -> Result<Outcome> {
         const auto before = path->chained();
-        XB_TRY(states, path->chain(program->get(), frags, places.with_drivers(tools.ethtool)));
+        XB_TRY(states, path->chain(program->get(), frags, asked(places, tools)));
         if (before) {
             loader::remove_map_pins(pin, before->map_ids, path->chained()->map_ids);
         }
@@ -114,7 +171,7 @@ Task<Result<void>> SlaveXdp::unchain(std::vector<core::DesiredSlave> slaves, Wan
     const auto places = places_of(slaves, wanted);
     auto job = [path = path_, places, pin](Hands::Tools &tools) {
         const auto before = path->chained();
-        auto states = path->unchain(places.with_drivers(tools.ethtool));
+        auto states = path->unchain(asked(places, tools));
         if (before) {
             loader::remove_map_pins(pin, before->map_ids, {});
         }
