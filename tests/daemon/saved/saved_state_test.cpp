@@ -173,17 +173,18 @@ TEST_CASE("saved options: keys and forms stay those of the revisions before") {
     state.bonds[0].core.options = test::changed_options();
     REQUIRE(save_state(dir.path, state));
     const auto saved = nlohmann::json::parse(slurp(dir.path / "state.json"));
-    CHECK(saved["bonds"][0]["options"].dump() ==
-          R"({"ad_actor_sys_prio":4711,"ad_actor_system":"02:00:00:00:0a:01","ad_select":3,"ad_user_port_key":1023,)"
-          R"("all_slaves_active":true,"arp_all_targets_all":true,"arp_interval_ms":500,)"
-          R"("arp_ip_targets":[[192,0,2,1],[192,0,2,2]],"arp_missed_max":255,"arp_validate":6,)"
-          R"("broadcast_neighbor":true,"carrier_watch_ms":0,"controller_lease_ms":300,"coupled_control":false,)"
-          R"("downdelay_ticks":6,"fail_over_mac":2,"lacp_active":false,"lacp_channel":2,"lacp_fast":true,)"
-          R"("lacp_strict":true,"lp_interval_s":7,"max_ports":5,"miimon_ms":50,"min_links":2,"mode":4,"monitors":2,)"
-          R"("ns_ip6_targets":[[254,128,0,0,0,0,0,0,0,0,0,0,0,0,0,1]],"num_peer_notif":9,"packets_per_slave":3,)"
-          R"("peer_notif_delay_ticks":8,"primary":"v1","primary_reselect":2,"receive":2,"resend_igmp":10,"tlb_dynamic_lb":false,)"
-          R"("updelay_ticks":4,"visibility":2,"xdp":3,"xmit_hash_policy":5,)"
-          R"("xsk_allow":"group quant match udp dst 4789"})");
+    CHECK(
+        saved["bonds"][0]["options"].dump() ==
+        R"({"ad_actor_sys_prio":4711,"ad_actor_system":"02:00:00:00:0a:01","ad_select":3,"ad_user_port_key":1023,)"
+        R"("all_slaves_active":true,"arp_all_targets_all":true,"arp_interval_ms":500,)"
+        R"("arp_ip_targets":[[192,0,2,1],[192,0,2,2]],"arp_missed_max":255,"arp_validate":6,)"
+        R"("broadcast_neighbor":true,"carrier_watch_ms":0,"controller_lease_ms":300,"coupled_control":false,)"
+        R"("downdelay_ticks":6,"fail_over_mac":2,"lacp_active":false,"lacp_channel":2,"lacp_fast":true,)"
+        R"("lacp_strict":true,"lp_interval_s":7,"max_ports":5,"miimon_ms":50,"min_links":2,"mode":4,"monitors":2,)"
+        R"("ns_ip6_targets":[[254,128,0,0,0,0,0,0,0,0,0,0,0,0,0,1]],"num_peer_notif":9,"packets_per_slave":3,)"
+        R"("peer_notif_delay_ticks":8,"primary":"v1","primary_reselect":2,"receive":2,"resend_igmp":10,"tlb_dynamic_lb":false,)"
+        R"("updelay_ticks":4,"visibility":2,"xdp":3,"xmit_hash_policy":5,)"
+        R"("xsk_allow":"group quant match udp dst 4789"})");
 }
 
 TEST_CASE("saved state: what the bond has put on a slave is kept, and not made up where it was not") {
