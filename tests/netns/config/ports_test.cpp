@@ -42,7 +42,8 @@ public:
     // "p0 p1/20": the ports of a bond and their VLANs.
     std::string ports(const std::string &bond = "bond0") const {
         std::vector<std::string> names;
-        for (const auto &port : lab.cli().json("port show " + bond).at(0).at("ports")) {
+        const auto shown = lab.cli().json("port show " + bond); // lives as long as the loop
+        for (const auto &port : shown.at(0).at("ports")) {
             names.push_back(port.at("name").get<std::string>() +
                             (port.at("vlan").is_null() ? "" : "/" + port.at("vlan").dump()));
         }
