@@ -86,8 +86,8 @@ std::string state_of(Lab &lab) {
         for (const auto &port : bond.value("ports", json::array())) {
             text << " port " << port.at("name");
         }
-        if (bond.contains("chained")) {
-            text << " chained " << bond.at("chained").at("program");
+        if (const auto &path = bond.at("datapath"); path.contains("chained")) {
+            text << " chained " << path.at("chained").at("program");
         }
         if (bond.contains("netns")) {
             text << " is " << bond.at("netns").at("state");
