@@ -81,6 +81,7 @@ public:
         for (auto &bond : all.at("bonds")) {
             const auto path = bond.at("datapath");
             bond.erase("datapath"); // programs of a new controller have new numbers
+            bond.erase("ports");    // as they are asked for, below
             text += bond.dump(1) + (path.contains("chained") ? " chained\n" : "\n");
         }
         for (const auto &port : cli().json("port show")) {
