@@ -32,7 +32,8 @@ public:
         }
     }
     nlohmann::json receive(const std::string &slave) const {
-        for (const auto &s : cli().json("status bond0").at("bonds").at(0).at("slaves")) {
+        const auto status = cli().json("status bond0");
+        for (const auto &s : status.at("bonds").at(0).at("slaves")) {
             if (s.at("name") == slave) {
                 return s.at("receive");
             }
