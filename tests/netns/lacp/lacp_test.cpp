@@ -321,7 +321,8 @@ TEST_CASE(
         },
         2500ms, 50ms));
     CHECK(states(left) == own);
-    for (const auto &slave : left.status().at("slaves")) {
+    const auto status = left.status();
+    for (const auto &slave : status.at("slaves")) {
         CHECK(slave.at("failures") == 0);
     }
     CHECK(left.distributing() == Names{"e1", "e0"}); // in their old order, under their new names

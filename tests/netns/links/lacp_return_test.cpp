@@ -11,7 +11,8 @@ namespace {
 std::string busy(const LacpHost &host, const std::string &address) {
     const auto sent = [&] {
         std::map<std::string, std::uint64_t> packets;
-        for (const auto &slave : host.status().at("slaves")) {
+        const auto status = host.status();
+        for (const auto &slave : status.at("slaves")) {
             packets[slave.at("name")] = slave.at("counters").at("tx_packets");
         }
         return packets;

@@ -79,7 +79,8 @@ TEST_CASE("802.3ad: LACPDUs to the partner get lost while the carrier stays: at 
 
     std::optional<UdpEcho> echo(std::in_place, left.ns(), right.ns(), "10.99.0.2", rate);
     const auto sent = [&](const std::string &slave) {
-        for (const auto &s : left.status().at("slaves")) {
+        const auto status = left.status();
+        for (const auto &s : status.at("slaves")) {
             if (s.at("name") == slave) {
                 return s.at("counters").at("tx_packets").get<std::uint64_t>();
             }

@@ -265,7 +265,8 @@ TEST_CASE("device: slaves stay silent whatever is written to all devices") {
     lab.ns().set_sysctl("net.ipv4.conf.e1.arp_ignore", "0");
     CHECK(wait_until([&] { return lab.ns().sysctl("net.ipv4.conf.e1.arp_ignore") == "8"; }));
     for (const auto *slave : {"e0", "e1"}) {
-        for (const auto &address : lab.ns().ip_json("addr show dev " + std::string(slave)).at(0).at("addr_info")) {
+        const auto devices = lab.ns().ip_json("addr show dev " + std::string(slave));
+        for (const auto &address : devices.at(0).at("addr_info")) {
             CHECK(address.at("family") != "inet6");
         }
     }
