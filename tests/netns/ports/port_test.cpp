@@ -235,6 +235,26 @@ TEST_CASE("a port goes on while no controller runs, and is there when one comes 
     CHECK(port.port("p0").at("counters").at("rx_packets") == 3);
 }
 
+TEST_CASE("a port whose address or name is changed while no controller runs is the same port afterwards") {
+    const auto change = GENERATE(as<std::string>{}, "address 02:00:00:00:77:01", "name p9");
+    DYNAMIC_SECTION(change) {
+        PortLab port(2);
+        port.make_bond("mode active-backup");
+        const NetNs &guest = port.add_port();
+        const Wires wires(port.lab, 2);
+        const Injector out(guest, "g0");
+        port.lab.daemon().kill9();
+        port.lab.ns().ip("link set p0 " + change);
+        port.lab.daemon().start();
+        const auto name = change == "name p9" ? "p9" : "p0";
+        CHECK(wait_until([&] { return !port.port(name).is_null() && port.port(name).at("sends_by") == "xdp"; }));
+        out.send(from_guest(1));
+        CHECK(wires.wait_total(same_as(from_guest(1)), 1));
+        port.lab.cli().ok(std::string("port del bond0 ") + name);
+        CHECK_FALSE(port.lab.ns().link(name).contains("xdp"));
+    }
+}
+
 TEST_CASE("a port whose device goes is none any more") {
     PortLab port(2);
     port.make_bond("mode active-backup");

@@ -129,7 +129,8 @@ Task<Result<void>> Ports::remove() {
 void Ports::adopt(const std::vector<SavedPort> &saved) {
     for (SavedPort port : saved) {
         const auto *link = host_.links.find(port.ifindex);
-        if (link == nullptr || link->mac != port.own) {
+        // Another device may have its number by now. Its address, or its name, may have been changed meanwhile.
+        if (link == nullptr || (link->mac != port.own && link->name != port.name)) {
             spdlog::warn("port {} is no longer there", port.name);
             continue;
         }
