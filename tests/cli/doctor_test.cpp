@@ -80,6 +80,20 @@ TEST_CASE("doctor: a slave that hears everything for its VLANs is told of, with 
     CHECK(find(findings, "eth3") == nullptr);
 }
 
+TEST_CASE("doctor: a slave whose frames do not come by XDP is told of with the reason, where that was asked for") {
+    auto facts = healthy();
+    facts.slaves = slave_nics(nlohmann::ordered_json::parse(R"({"bonds":[{"name":"bond0","slaves":[
+        {"name":"eth1","receive":{"by":"tc","why":"its driver has no XDP"}},
+        {"name":"eth2","receive":{"by":"xdp","why":""}}, {"name":"eth3","receive":{"by":"tc","why":""}}]}]})"));
+    const auto findings = assess(facts);
+    CHECK(usable(findings));
+    REQUIRE(find(findings, "eth1"));
+    CHECK(find(findings, "eth1")->severity == Severity::note);
+    CHECK(find(findings, "eth1")->detail == "bond0 has receive xdp, but its frames come by TC: its driver has no XDP");
+    CHECK(find(findings, "eth2") == nullptr);
+    CHECK(find(findings, "eth3") == nullptr);
+}
+
 TEST_CASE("doctor: a bpffs that anybody may write in is told of, with what to do") {
     auto facts = healthy();
     facts.bpffs_is_open = true;

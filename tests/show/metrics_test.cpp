@@ -68,6 +68,7 @@ TEST_CASE("metrics: node_exporter's two names, and what a slave's link and count
     CHECK(has_line(page, "xbond_slave_tx_bytes_total{bond=\"" + name + "\",slave=\"" + slave + "\"} 1000"));
     CHECK(has_line(page, "xbond_bond_tx_dropped_total{bond=\"" + name + "\"} 2"));
     CHECK(has_line(page, "xbond_bond_option{bond=\"" + name + "\",option=\"miimon\"} 100"));
+    CHECK(page.find("received_by=\"tc\"") != std::string::npos);
     CHECK(has_line(page, "# TYPE xbond_slave_link_failures_total counter"));
 }
 

@@ -217,6 +217,10 @@ std::vector<Finding> assess(const DoctorFacts &facts) {
         } else if (slave.vlans == "filter set") {
             out.push_back({Severity::ok, slave.name, "its VLAN filter lets in the VLANs of " + slave.bond, ""});
         }
+        if (!slave.not_by_xdp.empty()) {
+            out.push_back({Severity::note, slave.name,
+                           slave.bond + " has receive xdp, but its frames come by TC: " + slave.not_by_xdp, ""});
+        }
     }
     return out;
 }
@@ -226,8 +230,9 @@ std::vector<SlaveNic> slave_nics(const ordered_json &status) {
     for (const auto &bond : status.value("bonds", ordered_json::array())) {
         for (const auto &slave : bond.value("slaves", ordered_json::array())) {
             const auto nic = slave.value("nic", ordered_json::object());
-            out.push_back(
-                {bond.value("name", ""), slave.value("name", ""), nic.value("vlans", ""), nic.value("why", "")});
+            const auto receive = slave.value("receive", ordered_json::object());
+            out.push_back({bond.value("name", ""), slave.value("name", ""), nic.value("vlans", ""),
+                           nic.value("why", ""), receive.value("why", "")});
         }
     }
     return out;

@@ -23,6 +23,7 @@ struct SlaveNic { // as the daemon says
     std::string bond, name;
     std::string vlans; // how it lets in the bond's VLANs
     std::string why;
+    std::string not_by_xdp; // what keeps `receive xdp` from it; empty: nothing, or it was not asked for
 };
 
 struct KeptFrom { // what is on a device and does not meet the bond's frames, in words

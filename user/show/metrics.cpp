@@ -133,6 +133,7 @@ void put_slave(Page &page, const std::string &bond, const ordered_json &slave) {
         info.emplace_back(key, text(part(slave, key)));
     }
     info.emplace_back("xdp", text(part(part(slave, "xdp"), "attached")));
+    info.emplace_back("received_by", text(part(part(slave, "receive"), "by")));
     info.emplace_back("reason", text(part(part(slave, "monitor"), "reason")));
     page.gauge("xbond_slave_info", "What the slave is; always 1.", info, 1);
     page.gauge("xbond_slave_up", "Its link is up for the bond.", labels, part(slave, "link") == "up");
