@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: MIT
-# Sourced by bench/path, bench/failover, bench/bonds, bench/shares, bench/turns and bench/xsk: options, namespaces with a clean-up, statistics, JSON.
+# Sourced by bench/path, bench/failover, bench/bonds, bench/restart, bench/shares, bench/turns and bench/xsk: options, namespaces with a clean-up, statistics, JSON.
 #   usage: bench/NAME [-b BINDIR] [-o FILE.json] [-q]      default: build/release/bin, JSON only with -o; -q: short run
 # Everything is in two namespaces with unique names, $near (slaves, bonds, xbondd) and $far, and goes with them.
 set -u
