@@ -41,6 +41,13 @@ loses_at_most() { # LIMIT N [ADDRESS NETNS]
     [ "$l" -le "$limit" ] || { echo "lost $l of $1, at most $limit allowed"; return 1; }
 }
 
+nics_of() { # DRIVER: in the order of their PCI slots, which is that of the hubs
+    local d
+    for d in /sys/class/net/eth*; do
+        [ "$(basename "$(readlink "$d/device/driver")")" = "$1" ] && echo "$(readlink -f "$d/device") ${d##*/}"
+    done | sort | sed 's/.* //'
+}
+
 start_daemon() { # extra arguments
     xbondd "$@" >>/out/xbondd.log 2>&1 &
     daemon=$!

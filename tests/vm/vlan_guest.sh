@@ -9,13 +9,6 @@
 set -u
 . /job/guest_lib.sh
 
-nics_of() { # DRIVER: in the order of their PCI slots, which is that of the hubs
-    local d
-    for d in /sys/class/net/eth*; do
-        [ "$(basename "$(readlink "$d/device/driver")")" = "$1" ] && echo "$(readlink -f "$d/device") ${d##*/}"
-    done | sort | sed 's/.* //'
-}
-
 make_peer() { # MODE
     local i
     case $1 in
