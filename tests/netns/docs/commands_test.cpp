@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <regex>
@@ -44,9 +45,9 @@ public:
         write(etc() / "group", "root:x:0:\nquant:x:4711:\n");
         write(etc() / "network/interfaces", "auto bond7\niface bond7 inet static\n  address 192.0.2.7/24\n"
                                             "  bond-mode active-backup\n  bond-slaves eth0 eth1\n");
-        if (::mount((etc() / "group").c_str(), "/etc/group", nullptr, MS_BIND, nullptr) != 0) { // xbondd's
-            throw_errno("mount /etc/group");
-        }
+        // In the test's mount namespace, for xbondd as well.
+        mount_on("/etc/group", (etc() / "group").c_str(), nullptr, MS_BIND);
+        mount_on("/sys/fs/bpf", "bpf", "bpf", 0);
         daemon_.start();
         // Where they are on a machine: the control socket of its namespace. /run is this test's.
         const fs::path own = fs::path("/run/xbond") / std::to_string(host_.ns().inode());
@@ -60,8 +61,12 @@ public:
     }
     Machine(const Machine &) = delete;
     Machine &operator=(const Machine &) = delete;
-    ~Machine() { ::umount2("/etc/group", MNT_DETACH); }
+    ~Machine() {
+        ::umount2("/sys/fs/bpf", MNT_DETACH);
+        ::umount2("/etc/group", MNT_DETACH);
+    }
 
+    // Bash with its own /etc and /usr/local/sbin; the first command that fails ends it.
     CommandResult shell(const std::string &script) const {
         const std::string begin =
             "mount --bind " + etc().string() + " /etc && mount --bind " + (daemon_.dir() / "sbin").string() +
@@ -95,8 +100,10 @@ public:
 private:
     fs::path etc() const { return daemon_.dir() / "etc"; }
     fs::path bin() const { return daemon_.dir() / "bin"; }
-    [[noreturn]] static void throw_errno(const char *what) {
-        throw std::system_error(errno, std::generic_category(), what);
+    static void mount_on(const char *where, const char *what, const char *type, unsigned long flags) {
+        if (::mount(what, where, type, flags, nullptr) != 0) {
+            throw std::system_error(errno, std::generic_category(), std::string("mount ") + where);
+        }
     }
 
     Switch sw_;
@@ -133,18 +140,39 @@ bool same(const std::string &sample, const std::string &printed) {
     return history || !std::getline(there, more);
 }
 
-// What is given in a page as the state of things when its sample was taken.
+void lose_eth1(const Machine &machine) {
+    REQUIRE(machine.wait_up(2));
+    REQUIRE(machine.active_slave() == "eth1");
+    REQUIRE(machine.ns().run({"ping", "-c", "20", "-i", "0.002", "192.0.2.1"}).ok());
+    machine.network().cut("s1");
+    REQUIRE(wait_until([&] { return machine.active_slave() == "eth2" && machine.links_up() == 1; }));
+    REQUIRE(machine.ns().run({"ping", "-c", "20", "-i", "0.002", "192.0.2.1"}).ok());
+}
+
+// What a page takes to be there before a block: the word behind the language, ```sh WORD.
 void bring_about(const Machine &machine, const std::string &state) {
+    static const std::map<std::string, std::string> commands{
+        {"", ""},
+        {"with-bond0", ""},
+        {"with-guests", "for n in 7 8; do ip link add veth$n type veth peer name guest$n; ip link set veth$n up; done"},
+        {"with-blue", "ip netns add blue"},
+        {"with-filter", "cp " XBOND_TEST_FILTER " filter.o"},
+    };
     if (state == "eth1-lost") {
-        REQUIRE(machine.wait_up(2));
-        REQUIRE(machine.active_slave() == "eth1");
-        REQUIRE(machine.ns().run({"ping", "-c", "20", "-i", "0.002", "192.0.2.1"}).ok());
-        machine.network().cut("s1");
-        REQUIRE(wait_until([&] { return machine.active_slave() == "eth2" && machine.links_up() == 1; }));
-        REQUIRE(machine.ns().run({"ping", "-c", "20", "-i", "0.002", "192.0.2.1"}).ok());
+        lose_eth1(machine);
         return;
     }
-    REQUIRE(state.empty());
+    REQUIRE(commands.contains(state));
+    if (!state.empty()) {
+        machine.cli().ok("link add bond0 up type bond mode active-backup miimon 20");
+        machine.cli().ok("link set eth0 master bond0 up");
+        machine.cli().ok("link set eth1 master bond0 up");
+        REQUIRE(machine.wait_up(2));
+    }
+    const auto done =
+        machine.ns().run({"bash", "-e", "-c", "cd " + machine.work().string() + "; " + commands.at(state)});
+    INFO(done.err);
+    REQUIRE(done.ok());
 }
 
 // "$ COMMAND" and what it prints.
@@ -182,6 +210,7 @@ void check_config(const Machine &machine, const docs::Block &block) {
 
 // A line is one command, or more; the first that fails is told.
 void check_commands(const Machine &machine, const docs::Block &block) {
+    bring_about(machine, block.kind);
     const auto done = machine.shell(block.text);
     INFO(done.out << done.err);
     CHECK(done.ok());
@@ -216,7 +245,7 @@ TEST_CASE("docs: the commands of every page do what they are there for, and its 
             }
         }
     }
-    CHECK(run >= 7);
+    CHECK(run >= 11);
 }
 
 TEST_CASE("docs/options.md: every option is taken as it is written there, on the command line and in its file") {
