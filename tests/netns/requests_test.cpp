@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // What requests may cost: the bond nothing that was not asked for, other users nothing, and a failure nothing at all.
 #include <catch2/catch.hpp>
+#include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <sstream>
@@ -51,6 +52,28 @@ TEST_CASE("apply: a dry run prints what apply does, and changes nothing") {
     CHECK(lines_of(lab.cli().ok("apply " + file)) == plan);
     CHECK(lab.cli().ok("apply " + file) == "nothing to change\n");
     CHECK(lab.status().slave("e1").name == "e1");
+}
+
+TEST_CASE("apply: a second time rtnetlink is asked for nothing") {
+    Lab lab(Kind::wires, 2);
+    const auto file =
+        config_file(lab, "config.json",
+                    {{"bond0", {{"mode", "active-backup"}, {"miimon", 50}, {"up", true}, {"slaves", {"e0", "e1"}}}}});
+    lab.cli().ok("apply " + file);
+    REQUIRE(lab.wait_link("e0", "up"));
+    REQUIRE(lab.wait_link("e1", "up"));
+    std::vector<std::unique_ptr<SyscallWatch>> threads;
+    for (const auto &thread :
+         std::filesystem::directory_iterator("/proc/" + std::to_string(lab.daemon().pid()) + "/task")) {
+        threads.push_back(std::make_unique<SyscallWatch>(std::stoi(thread.path().filename())));
+    }
+    CHECK(lab.cli().ok("apply " + file) == "nothing to change\n");
+    std::set<std::string> asked;
+    for (const auto &watch : threads) {
+        asked.merge(watch->could_sleep());
+    }
+    std::erase_if(asked, [](const std::string &call) { return !call.starts_with("netlink"); });
+    CHECK(asked == std::set<std::string>());
 }
 
 TEST_CASE("apply: what fails in the middle leaves everything as it was, devices that were up among it") {

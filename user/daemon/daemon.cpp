@@ -8,6 +8,7 @@
 #include <cstring>
 #include <grp.h>
 #include <nlohmann/json.hpp>
+#include <ranges>
 #include <spdlog/spdlog.h>
 #include <sys/resource.h>
 #include <thread>
@@ -268,6 +269,7 @@ void Daemon::reread_config() {
 void Daemon::read_netlink() {
     netlink_->drain([this](sys::NetlinkEvent &&event) {
         host_->links.update(event);
+        events_lost_ = events_lost_ || std::holds_alternative<sys::Overrun>(event);
         if (resyncing_) {
             resyncing_->push_back(event);
         }
@@ -328,9 +330,7 @@ void Daemon::on_netlink(const sys::NetlinkEvent &event) {
         for (auto &[name, controller] : bonds_) {
             controller->on_traffic_control_changed(control->ifindex);
         }
-    } else if (std::holds_alternative<sys::Overrun>(event)) {
-        events_lost_ = true;
-    } else {
+    } else if (!std::holds_alternative<sys::Overrun>(event)) { // for resync()
         addresses_changed_ = true;
     }
 }
@@ -338,7 +338,7 @@ void Daemon::on_netlink(const sys::NetlinkEvent &event) {
 // After lost messages, by hands. What is told while they read may be newer than what they have read: it counts once
 // more. Lists that kept changing while they were read are read again a little later.
 void Daemon::resync() {
-    if (!std::exchange(events_lost_, false) || resyncing_) {
+    if (resyncing_ || !std::exchange(events_lost_, false)) {
         return;
     }
     resyncing_.emplace();
@@ -370,6 +370,15 @@ void Daemon::on_resync(Result<LinkTable::Dump> dump) {
         controller->on_addresses_changed();
     }
     resync(); // if more was lost meanwhile
+}
+
+std::optional<std::vector<sys::LinkInfo>> Daemon::known_links() {
+    host_->catch_up(); // who has just made a device finds it
+    if (resyncing_ || events_lost_) {
+        return std::nullopt;
+    }
+    const auto all = std::views::values(host_->links.all());
+    return std::vector(all.begin(), all.end());
 }
 
 void Daemon::on_link_gone(const sys::LinkGone &gone) {

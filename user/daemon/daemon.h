@@ -155,6 +155,8 @@ private:
     void catch_up();
     void on_netlink(const sys::NetlinkEvent &);
     void resync();
+    // All of the namespace; nothing while messages are lost: the kernel has to be asked.
+    std::optional<std::vector<sys::LinkInfo>> known_links();
     void on_resync(Result<LinkTable::Dump>);
     void on_link_gone(const sys::LinkGone &);
     Task<Result<void>> device_gone(std::string name, bool was_up);

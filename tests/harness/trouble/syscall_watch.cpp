@@ -135,7 +135,7 @@ SyscallWatch::SyscallWatch(pid_t thread) : thread_(thread), tracer_([this] { run
 
 SyscallWatch::~SyscallWatch() {
     stop_ = true;
-    syscall(SYS_tgkill, thread_, thread_, SIGSTOP); // ends a wait; the tracer lets it go on
+    syscall(SYS_tkill, thread_, SIGSTOP); // ends a wait; the tracer lets it go on
     tracer_.join();
 }
 

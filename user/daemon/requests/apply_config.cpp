@@ -114,7 +114,9 @@ void Daemon::note_bonds(std::vector<FoundNic> &nics) const {
 }
 
 Task<Result<Daemon::Wanted>> Daemon::resolve(api::Config config, Missing missing) {
-    auto look = [details = needs_details(config)](Hands::Tools &tools) { return list_nics(tools, details); };
+    auto look = [links = known_links(), details = needs_details(config)](Hands::Tools &tools) mutable {
+        return list_nics(tools, std::move(links), details);
+    };
     auto nics = co_await hands_->call("look up devices", std::move(look));
     Wanted wanted{std::move(config), {}, {}};
     for (const auto &[link, nic, bond] : nics) {

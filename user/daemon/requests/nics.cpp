@@ -31,10 +31,12 @@ bool stands_on_others(const sys::LinkInfo &link) {
 
 } // namespace
 
-std::vector<FoundNic> list_nics(Hands::Tools &tools, bool details) {
+std::vector<FoundNic> list_nics(Hands::Tools &tools, std::optional<std::vector<sys::LinkInfo>> links, bool details) {
     std::vector<FoundNic> out;
-    auto links = tools.netlink.links();
-    for (auto &link : links ? *links : std::vector<sys::LinkInfo>{}) {
+    if (!links) {
+        links = tools.netlink.links().value_or(std::vector<sys::LinkInfo>());
+    }
+    for (auto &link : *links) {
         api::Nic nic{link.name, link.altnames, link.perm_mac.value_or(link.mac), "", "", stands_on_others(link)};
         if (details && !nic.virtual_above) {
             nic.driver = tools.ethtool.driver(link.ifindex);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,8 +19,8 @@ struct FoundNic {
     std::string bond; // whose slave it is; empty: no bond's
 };
 
-// For hands: asks for RTNL, and with `details`, drivers and paths, each driver.
-std::vector<FoundNic> list_nics(Hands::Tools &, bool details);
+// For hands: without `links` asks the kernel for them, and with `details`, drivers and paths, each driver.
+std::vector<FoundNic> list_nics(Hands::Tools &, std::optional<std::vector<sys::LinkInfo>> links, bool details);
 
 bool needs_details(const api::Config &); // a slave of it is known by its driver or its path
 
