@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Strict reading of JSON that somebody else wrote: requests and config files. Nothing here throws. Heavy header: only
-// for the .cpp files of this directory.
+// Strict reading of JSON that somebody else wrote: requests and config files. Nothing here throws. Heavy header: for
+// .cpp files.
 #pragma once
 
 #include <cstdint>

@@ -18,6 +18,7 @@
 #include "user/daemon/host.h"
 #include "user/daemon/requests/control_server.h"
 #include "user/daemon/requests/plan.h"
+#include "user/daemon/saved/this_boot.h"
 #include "user/daemon/task_queue.h"
 #include "user/daemon/traffic/slow_receiver.h"
 #include "user/show/snapshot.h"
@@ -138,6 +139,7 @@ private:
     Task<bool> make_ports(api::BondConfig, bool late);
     // applied.cpp
     void remember(api::Config);
+    ThisBoot this_boot() const { return {host_->boot_id, host_->netns_cookie}; }
     void save_applied();
     void load_applied();
     void ended_by_hand(const std::string &bond);

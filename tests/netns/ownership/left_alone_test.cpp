@@ -160,6 +160,21 @@ TEST_CASE("left alone: a state file that cannot be read harms its own bond alone
     CHECK(forwards(lab));
 }
 
+TEST_CASE("left alone: what is noted beside the bonds' files may be anything, and keeps no controller from starting") {
+    Lab lab(Kind::wires, 2);
+    lab.make_bond("mode active-backup");
+    for (const std::string &text : {std::string(R"({"boot_id": 5, "netns": "x"})"), std::string("[1"),
+                                    R"({"config": )" + std::string(100000, '[')}) {
+        REQUIRE(lab.daemon().stop() == 0);
+        for (const char *file : {"applied", "unfinished.json"}) {
+            spill(lab.daemon().state_dir() / file, text);
+        }
+        lab.daemon().start();
+        CHECK(has_bond(lab, "bond0"));
+        CHECK(forwards(lab));
+    }
+}
+
 TEST_CASE("left alone: --teardown needs neither state that can be read nor the same options") {
     Lab lab(Kind::wires, 2);
     lab.ns().ip("link set e0 mtu 1400");

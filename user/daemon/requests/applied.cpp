@@ -2,12 +2,12 @@
 // What is remembered of the config that was applied last: which bonds are its, so that they go with it; and which
 // devices are its slaves, so that one that comes late, or comes back, is taken in.
 #include <algorithm>
-#include <fstream>
 #include <nlohmann/json.hpp>
 #include <spdlog/spdlog.h>
 
 #include "user/daemon/daemon.h"
 #include "user/daemon/saved/bond_file.h"
+#include "user/daemon/saved/this_boot.h"
 #include "user/sys/directory.h"
 
 namespace xbond::daemon {
@@ -83,15 +83,12 @@ void Daemon::remember(api::Config config) {
     save_applied();
 }
 
-// Only for this boot and this namespace: devices' numbers mean something there.
 void Daemon::save_applied() {
     const auto path = applied_file(settings_.state_dir);
-    auto text = [dir = settings_.state_dir, config = *applied_, let_go = let_go_, boot = host_->boot_id,
-                 cookie = host_->netns_cookie] {
+    auto text = [dir = settings_.state_dir, config = *applied_, let_go = let_go_, now = this_boot()] {
         (void)sys::make_directories(dir, 0700); // there may be no bond yet
-        nlohmann::ordered_json out{{"boot_id", boot}, {"netns", cookie}, {"let_go", let_go}};
-        out["config"] = json_of(config);
-        return out.dump(1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+        return mark(now, nlohmann::ordered_json::object({{"let_go", let_go}, {"config", json_of(config)}}))
+            .dump(1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
     };
     files_->soon(path, std::move(text), sys::Durable::yes, [path](const Error &error) {
         spdlog::warn("{}: {}: after a restart late slaves are not waited for", path.string(), error.message);
@@ -101,19 +98,17 @@ void Daemon::save_applied() {
 // While no loop runs. What cannot be read is as if nothing had been applied.
 void Daemon::load_applied() {
     const auto path = applied_file(settings_.state_dir);
-    std::ifstream in(path);
-    const auto saved = nlohmann::ordered_json::parse(in, nullptr, false);
-    if (!saved.is_object() || saved.value("boot_id", "") != host_->boot_id ||
-        saved.value("netns", std::uint64_t{0}) != host_->netns_cookie) {
+    const auto saved = read_marked(this_boot(), path);
+    if (!saved) {
         return;
     }
-    auto config = api::parse_config(saved.value("config", nlohmann::ordered_json::object()).dump(), path.string());
+    auto config = api::parse_config(saved->value("config", nlohmann::ordered_json::object()).dump(), path.string());
     if (!config) {
         spdlog::warn("{}", config.error().message);
         return;
     }
     applied_ = std::move(*config);
-    for (const auto &index : saved.value("let_go", nlohmann::ordered_json::array())) {
+    for (const auto &index : saved->value("let_go", nlohmann::ordered_json::array())) {
         if (index.is_number_unsigned()) {
             let_go_.insert(index.get<std::uint32_t>());
         }

@@ -7,12 +7,12 @@
 
 #include "user/daemon/daemon.h"
 #include "user/daemon/saved/bond_file.h"
-#include "user/sys/directory.h"
+#include "user/daemon/saved/this_boot.h"
 
 namespace xbond::daemon {
 namespace {
 
-using nlohmann::json;
+using nlohmann::ordered_json;
 
 // A single one is whole by itself: what it changes is on record before the device is changed.
 bool has_steps(const api::Request &request) {
@@ -27,14 +27,13 @@ bool has_steps(const api::Request &request) {
     return std::holds_alternative<api::LinkDel>(request);
 }
 
-// None: there is none, or it is of another boot or network namespace.
-std::optional<api::Request> read(const std::filesystem::path &path, const std::string &boot, std::uint64_t netns) {
-    const auto text = sys::read_own_file(path);
-    const auto all = text ? json::parse(*text, nullptr, false) : json();
-    if (!all.is_object() || all.value("boot_id", "") != boot || all.value("netns", std::uint64_t{0}) != netns) {
+std::optional<api::Request> read(const ThisBoot &now, const std::filesystem::path &path) {
+    const auto all = read_marked(now, path);
+    const auto line = all ? all->value("request", ordered_json()) : ordered_json();
+    if (!line.is_string()) {
         return std::nullopt;
     }
-    auto request = api::parse_request(all.value("request", ""));
+    auto request = api::parse_request(line.get<std::string>());
     return request ? std::optional(std::move(*request)) : std::nullopt;
 }
 
@@ -49,9 +48,8 @@ Task<Result<void>> Daemon::note_unfinished(const api::Request &request) {
     if (auto *set = std::get_if<api::LinkSet>(&without)) {
         set->netns.reset(); // of which a successor has no descriptor: it finds the device where it is
     }
-    const json all{
-        {"boot_id", host_->boot_id}, {"netns", host_->netns_cookie}, {"request", api::encode_request(without)}};
-    auto text = [text = all.dump(1, ' ', false, json::error_handler_t::replace)] { return text; };
+    const auto all = mark(this_boot(), ordered_json::object({{"request", api::encode_request(without)}}));
+    auto text = [text = all.dump(1, ' ', false, ordered_json::error_handler_t::replace)] { return text; };
     co_return co_await files_->whole(unfinished_file(settings_.state_dir), std::move(text), sys::Durable::no);
 }
 
@@ -63,8 +61,9 @@ Task<Result<void>> Daemon::note_finished(const api::Request &request) {
 }
 
 Task<Result<void>> Daemon::finish_unfinished() {
-    auto look = [path = unfinished_file(settings_.state_dir), boot = host_->boot_id,
-                 netns = host_->netns_cookie](Hands::Tools &) { return read(path, boot, netns); };
+    auto look = [path = unfinished_file(settings_.state_dir), now = this_boot()](Hands::Tools &) {
+        return read(now, path);
+    };
     const auto request = co_await hands_->call("note a change", std::move(look));
     if (request) {
         spdlog::warn("the last controller ended in the middle of '{}': gone through with", api::command(*request));
