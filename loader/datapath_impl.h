@@ -99,6 +99,7 @@ private:
     Result<void> place_xdp(const XdpSlave &slave, XdpState::Attached wanted);
     Result<XdpState> attach_wanted(const XdpSlave &slave);
     Result<void> make_chain_map(bool frags);
+    Result<void> renew_chain_map(bool frags);
     Result<void> open_maps();
     Result<void> add_missing_maps();
     Result<void> adopt_programs();

@@ -14,6 +14,7 @@
 #include "loader/blueprint.h"
 #include "loader/bpf_calls.h"
 #include "loader/pins.h"
+#include "loader/xdp/array.h"
 #include "xb_fwd_kfunc.skel.h"
 #include "xb_fwd_none.skel.h"
 #include "xb_fwd_probe.skel.h"
@@ -100,6 +101,7 @@ template <typename Skeleton> Result<Object> Object::open_skeleton(const xb_confi
     Object object;
     object.skeleton_ = std::shared_ptr<void>(skeleton, [](void *p) { Skeleton::destroy(static_cast<Skeleton *>(p)); });
     object.object_ = skeleton->obj;
+    load_as(object.object_, as_nothing);
     if constexpr (requires { skeleton->rodata->xb_cfg; }) {
         auto *const place = const_cast<xb_config *>(&skeleton->rodata->xb_cfg);
         std::memcpy(place, &config, sizeof(config));
@@ -160,6 +162,10 @@ Result<void> Object::reuse_maps(const Maps &maps) {
         }
         if (const int error = bpf_map__reuse_fd(map, fd); error != 0) {
             return kernel_error(error, std::string("cannot share map ") + bpf_map__name(map));
+        }
+        if (bpf_map__type(map) == BPF_MAP_TYPE_PROG_ARRAY) {
+            XB_TRY(type, attach_type_of(fd, shared_name(map) == XB_MAP_CHAIN_FRAGS));
+            load_as(object_, *type);
         }
     }
     return {};

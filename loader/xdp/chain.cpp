@@ -11,6 +11,7 @@
 #include "loader/bpf_calls.h"
 #include "loader/datapath_impl.h"
 #include "loader/pins.h"
+#include "loader/xdp/array.h"
 #include "loader/xdp/attach.h"
 #include "loader/xdp/drivers.h"
 
@@ -94,17 +95,27 @@ Result<void> DataPath::Impl::make_chain_map(bool frags) {
     return replace_pin(maps.fd(name), config.pin_dir / name);
 }
 
-// The first program that uses an array decides for the kernel which may be in it: that has to be ours.
-Result<void> DataPath::Impl::fill_chain(int prog_fd, bool frags) {
+// An array that a revision before made takes nothing that is chained now. Empty, it is replaced, and so is xb_xdp on
+// the slaves, which uses it.
+Result<void> DataPath::Impl::renew_chain_map(bool frags) {
+    const std::string_view name = chain_map(frags);
     XB_TRY_VOID(make_chain_map(frags));
-    const int map = maps.fd(chain_map(frags));
-    if (program_in(map) == 0) {
-        XB_TRY(object, Object::open(xdp_kind(frags), CarrierCheck::none, make_config(config, set)));
-        XB_TRY_VOID(object->reuse_maps(maps));
-        if (const int error = bpf_object__load(object->get()); error != 0) {
-            return kernel_error(error, "cannot load xb_xdp");
-        }
+    XB_TRY(type, attach_type_of(maps.fd(name), frags));
+    if (*type == as_nothing) {
+        return {};
     }
+    if (program_in(maps.fd(name)) != 0) {
+        return fail(EBUSY, "an earlier revision of xbond has chained the program that is there: detach it first");
+    }
+    maps.add(name, Fd());
+    XB_TRY_VOID(make_chain_map(frags));
+    XB_TRY_VOID(attach_type_of(maps.fd(name), frags));
+    return {};
+}
+
+Result<void> DataPath::Impl::fill_chain(int prog_fd, bool frags) {
+    XB_TRY_VOID(renew_chain_map(frags));
+    const int map = maps.fd(chain_map(frags));
     const std::uint32_t key = 0;
     if (bpf_map_update_elem(map, &key, &prog_fd, BPF_ANY) != 0) {
         return kernel_error(errno, errno == EINVAL

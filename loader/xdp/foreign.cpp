@@ -13,6 +13,7 @@
 
 #include "loader/bpf_calls.h"
 #include "loader/pins.h"
+#include "loader/xdp/array.h"
 
 namespace xbond::loader {
 
@@ -41,7 +42,7 @@ Result<void> check_file(const fs::path &file) {
 bool is_entry(const bpf_program *program) { // not one for a devmap or a cpumap
     return bpf_program__type(program) == BPF_PROG_TYPE_XDP &&
            (bpf_program__expected_attach_type(program) == BPF_XDP ||
-            bpf_program__expected_attach_type(program) == bpf_attach_type{});
+            bpf_program__expected_attach_type(program) == as_nothing);
 }
 
 // The named one, or the only one.
@@ -125,6 +126,7 @@ Result<ForeignProgram> ForeignProgram::load(const fs::path &file, const std::str
     bpf_object__for_each_program(program, object) { // other XDP programs may be what it calls
         bpf_program__set_autoload(program, bpf_program__type(program) == BPF_PROG_TYPE_XDP);
     }
+    load_as(object, as_nothing);
     XB_TRY_VOID(share_pinned(object, pin_dir));
     if (const int error = bpf_object__load(object); error != 0) {
         return kernel_error(error, file.string() + ": the kernel refuses the program");

@@ -63,6 +63,8 @@ receive() { # LABEL
     check "$1: receive xdp: first answer without ${slaves[0]}" until_ok 20 ping -c 1 -W 1 10.0.0.2
     check "$1: receive xdp: forwards without ${slaves[0]}" loses_at_most 0 50 10.0.0.1 sw
     put_back 0
+    check "$1: receive xdp: first answer with ${slaves[0]} again" until_ok 20 ping -c 1 -W 1 10.0.0.2
+    check "$1: receive xdp: forwards with ${slaves[0]} again" loses_at_most 0 50 10.0.0.1 sw
     stop_daemon KILL
     check "$1: receive xdp: without a controller" loses_at_most 0 50 10.0.0.1 sw
     start_daemon >/dev/null
