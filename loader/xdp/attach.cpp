@@ -55,6 +55,34 @@ Found find_ours(std::uint32_t ifindex, const IsOurs &is_ours) {
     return {};
 }
 
+Result<Object> load(ObjectKind kind, CarrierCheck carrier, const xb_config &config, const Maps &maps) {
+    XB_TRY(object, Object::open(kind, carrier, config));
+    XB_TRY_VOID(object->reuse_maps(maps));
+    if (const int error = bpf_object__load(object->get()); error != 0) {
+        return kernel_error(error, std::string("cannot load ") + program_name(kind));
+    }
+    return object;
+}
+
+int program_of(const Object &object, ObjectKind kind) {
+    return bpf_program__fd(bpf_object__find_program_by_name(object.get(), program_name(kind)));
+}
+
+std::uint32_t mode_flag(Attached mode) { return mode == Attached::native ? XDP_FLAGS_DRV_MODE : XDP_FLAGS_SKB_MODE; }
+
+// Without libxdp's dispatcher, where nothing is.
+Result<void> attach_alone(std::uint32_t ifindex, Attached mode, ObjectKind kind, const xb_config &config,
+                          const Maps &maps, CarrierCheck carrier) {
+    XB_TRY(object, load(kind, carrier, config, maps));
+    const int error = bpf_xdp_attach(static_cast<int>(ifindex), program_of(*object, kind),
+                                     mode_flag(mode) | XDP_FLAGS_UPDATE_IF_NOEXIST, nullptr);
+    if (error != 0) {
+        return kernel_error(error, std::string("cannot attach ") + program_name(kind) + " " + on(ifindex));
+    }
+    drop_complaints(); // of the attempt before
+    return {};
+}
+
 } // namespace
 
 void prepare_libxdp(bool freplace) {
@@ -84,6 +112,11 @@ Result<void> attach_xdp(std::uint32_t ifindex, Attached mode, ObjectKind kind, c
     const std::unique_ptr<xdp_program, CloseProgram> program(raw);
     const int error = xdp_program__attach(raw, static_cast<int>(ifindex),
                                           mode == Attached::native ? XDP_MODE_NATIVE : XDP_MODE_SKB, 0);
+    if (error == -EINVAL) {
+        // Kernels since 6.13, and stable ones since, do not let it replace a function of a dispatcher that does not say
+        // that it changes packets, as libxdp's before 1.5.5 does not. No other program is there yet.
+        return attach_alone(ifindex, mode, kind, config, maps, carrier);
+    }
     if (error != 0) {
         return kernel_error(error, std::string("cannot attach ") + program_name(kind) + " " + on(ifindex));
     }
@@ -92,17 +125,11 @@ Result<void> attach_xdp(std::uint32_t ifindex, Attached mode, ObjectKind kind, c
 
 Result<void> replace_xdp(std::uint32_t ifindex, const OnDevice &before, ObjectKind kind, const xb_config &config,
                          const Maps &maps) {
-    XB_TRY(object, Object::open(kind, CarrierCheck::none, config));
-    XB_TRY_VOID(object->reuse_maps(maps));
-    if (const int error = bpf_object__load(object->get()); error != 0) {
-        return kernel_error(error, "cannot load xb_xdp");
-    }
     const Fd old(bpf_prog_get_fd_by_id(before.prog_id));
     LIBBPF_OPTS(bpf_xdp_attach_opts, options, .old_prog_fd = old.get());
-    const auto flags = (before.attached == Attached::native ? XDP_FLAGS_DRV_MODE : XDP_FLAGS_SKB_MODE);
-    const int error = bpf_xdp_attach(
-        static_cast<int>(ifindex), bpf_program__fd(bpf_object__find_program_by_name(object->get(), program_name(kind))),
-        flags | XDP_FLAGS_REPLACE, &options);
+    XB_TRY(object, load(kind, CarrierCheck::none, config, maps));
+    const int error = bpf_xdp_attach(static_cast<int>(ifindex), program_of(*object, kind),
+                                     mode_flag(before.attached) | XDP_FLAGS_REPLACE, &options);
     if (error != 0) {
         return kernel_error(error, "cannot replace xb_xdp " + on(ifindex));
     }

@@ -59,6 +59,9 @@ std::uint32_t program_in(int map) {
     return map >= 0 && bpf_map_lookup_elem(map, &key, &id) == 0 ? id : 0;
 }
 
+// Without what the verifier said.
+std::string brief(const Error &error) { return error.message.substr(0, error.message.find_first_of(";\n")); }
+
 void empty(int map) {
     const std::uint32_t key = 0;
     if (map >= 0) {
@@ -171,7 +174,7 @@ Result<XdpState> DataPath::Impl::attach_wanted(const XdpSlave &slave) {
     for (const XdpState &state : wanted_xdp(slave, chained.has_value())) {
         auto placed = place_xdp(slave, state.attached);
         if (placed) {
-            return state;
+            return refused.message.empty() ? state : XdpState{state.attached, state.why + " (" + brief(refused) + ")"};
         }
         refused = std::move(placed.error());
         if (slave.policy == XdpPolicy::automatic && !needed && (!if_native || refused.code == EBUSY)) {
