@@ -48,6 +48,8 @@ nics_of() { # DRIVER: in the order of their PCI slots, which is that of the hubs
     done | sort | sed 's/.* //'
 }
 
+xbond() { command xbond --timeout 120 "$@"; } # an emulated processor
+
 start_daemon() { # extra arguments
     xbondd "$@" >>/out/xbondd.log 2>&1 &
     daemon=$!

@@ -39,8 +39,6 @@ put_back() { # N
     until_ok 20 eval '! xbond status -j | grep -qE "\"link\": *\"(down|going back)\""'
 }
 
-xbond() { command xbond --timeout 60 "$@"; }
-
 add_bond() { # TOOL MODE: by ip the kernel's own, by xbond ours
     local i rate=
     [ "$2" != 802.3ad ] || rate='lacp_rate fast'

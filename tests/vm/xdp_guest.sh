@@ -6,8 +6,6 @@
 set -u
 . /job/guest_lib.sh
 
-xbond() { command xbond --timeout 60 "$@"; } # an emulated processor
-
 make_peer() { # the devices in `peers`
     local i
     ip -n sw link add up0 type bridge forward_delay 0 stp_state 0 mcast_snooping 0

@@ -7,8 +7,6 @@ set -u
 user=(setpriv --reuid 65534 --regid 4711 --clear-groups --inh-caps "-all,+net_raw" --ambient-caps "-all,+net_raw"
     --bounding-set "-all,+net_raw")
 
-xbond() { command xbond --timeout 120 "$@"; } # an emulated processor
-
 ip netns add sw
 ip -n sw link add up0 type bridge forward_delay 0 stp_state 0 mcast_snooping 0
 for i in 0 1; do
