@@ -95,6 +95,8 @@ port() { # LABEL
 chained() { # LABEL
     check "$1: a program on every slave" xbond xdp attach bond0 /job/chained_count.o prog count_and_pass
     check "$1: with it: 100 pings" loses_at_most 0 100
+    check "$1: one that takes fragments" xbond xdp attach bond0 /job/chained_count_frags.o
+    check "$1: with that: 100 pings" loses_at_most 0 100
     check "$1: one that drops all" xbond xdp attach bond0 /job/chained_drop.o
     check "$1: nothing comes in" eval '! ping -c 2 -W 1 10.0.0.2'
     check "$1: taken off" xbond xdp detach bond0
