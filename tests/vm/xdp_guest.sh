@@ -111,6 +111,7 @@ over() { # LABEL: with `slaves` and `peers`
     port "$1"
     chained "$1"
     check "$1: deleted" xbond link del bond0
+    check "$1: no program is left on a slave" until_ok 10 eval '! ip link show | grep prog/xdp'
 }
 
 modprobe -a veth virtio_net e1000e 8021q bridge sch_ingress cls_bpf
