@@ -372,9 +372,19 @@ void Daemon::on_resync(Result<LinkTable::Dump> dump) {
     resync(); // if more was lost meanwhile
 }
 
-std::optional<std::vector<sys::LinkInfo>> Daemon::known_links() {
+// Alternative names of a device that is down come and go without a message.
+bool Daemon::is_known(const std::string &name) const {
+    const auto *link = host_->links.find(name);
+    return link != nullptr && link->name == name;
+}
+
+std::optional<std::vector<sys::LinkInfo>> Daemon::known_links(const api::Config &config) {
     host_->catch_up(); // who has just made a device finds it
-    if (resyncing_ || events_lost_) {
+    const bool all_known = std::ranges::all_of(config.bonds, [this](const api::BondConfig &bond) {
+        const auto known = [this](const auto &device) { return is_known(device.name); };
+        return std::ranges::all_of(bond.slaves, known) && (!bond.ports || std::ranges::all_of(*bond.ports, known));
+    });
+    if (!all_known || resyncing_ || events_lost_) {
         return std::nullopt;
     }
     const auto all = std::views::values(host_->links.all());

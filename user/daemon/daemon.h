@@ -157,8 +157,10 @@ private:
     void catch_up();
     void on_netlink(const sys::NetlinkEvent &);
     void resync();
-    // All of the namespace; nothing while messages are lost: the kernel has to be asked.
-    std::optional<std::vector<sys::LinkInfo>> known_links();
+    bool is_known(const std::string &name) const; // by the name that the device has
+    // All of the namespace. Nothing where the kernel has to be asked: messages were lost, or devices of the config are
+    // not known by their names.
+    std::optional<std::vector<sys::LinkInfo>> known_links(const api::Config &);
     void on_resync(Result<LinkTable::Dump>);
     void on_link_gone(const sys::LinkGone &);
     Task<Result<void>> device_gone(std::string name, bool was_up);

@@ -114,7 +114,7 @@ void Daemon::note_bonds(std::vector<FoundNic> &nics) const {
 }
 
 Task<Result<Daemon::Wanted>> Daemon::resolve(api::Config config, Missing missing) {
-    auto look = [links = known_links(), details = needs_details(config)](Hands::Tools &tools) mutable {
+    auto look = [links = known_links(config), details = needs_details(config)](Hands::Tools &tools) mutable {
         return list_nics(tools, std::move(links), details);
     };
     auto nics = co_await hands_->call("look up devices", std::move(look));
