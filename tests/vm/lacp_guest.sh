@@ -179,7 +179,7 @@ leaves() { # LABEL
 versus() { # PARTNER XDP WAY: slow rate
     local label="$1, xdp $2"
     make_partner "$1" slow on || fail "$label: partner"
-    check "$label: created" make_bond lacp_rate slow xdp "$2"
+    check "$label: created" make_bond lacp_rate slow xdp "$2" lacp_channel "$3"
     check "$label: state 61 on both sides, both ports" until_ok 60 agree 61 61
     check "$label: channel $3" until_ok 20 channels "$3"
     xbond -j lacp bond0 >"/out/lacp-$1-$2.json"
