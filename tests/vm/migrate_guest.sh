@@ -96,7 +96,7 @@ stopped() { # LABEL STEP ARGS...: the migration is asked to stop as that step be
     seen >before
     ping -n -q -c 100000 -i 0.01 -w 60 10.0.0.2 >pings &
     pings=$!
-    xbond migrate bond0 "$@" >said 2>&1 &
+    (exec xbond migrate bond0 "$@") >said 2>&1 & # no function of the shell: what is told to stop is the program
     migrating=$!
     until_ok 60 grep -q "\[$step/" said
     kill -TERM $migrating
