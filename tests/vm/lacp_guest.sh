@@ -107,13 +107,13 @@ carries() { # LABEL
     check "$1: 100 pings from the partner" loses_at_most 0 100 10.0.0.1 sw
 }
 
+# bonding.ko of newer 6.1 says nothing new of a port without a link: only what ours says is looked at.
 pulls() { # LABEL N: link N is pulled under traffic in both directions, then put back
     local label="$1: link $2 pulled" back=$3 there=$4
     (usleep 300000; ip -n sw link set "s$2" down) &
     check "$label: at most 200 of 400 pings lost" loses_at_most 200 400
     wait $!
     check "$label: e$2 does not distribute" until_ok 20 distributes ours "e$2" no
-    check "$label: s$2 does not distribute" until_ok 20 distributes theirs "s$2" no
     check "$label: e$((1 - $2)) does" distributes ours "e$((1 - $2))" yes
     check "$label: s$((1 - $2)) does" distributes theirs "s$((1 - $2))" yes
     check "$label: pings" loses_at_most 0 50
