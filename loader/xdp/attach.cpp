@@ -114,7 +114,8 @@ Result<void> attach_xdp(std::uint32_t ifindex, Attached mode, ObjectKind kind, c
                                           mode == Attached::native ? XDP_MODE_NATIVE : XDP_MODE_SKB, 0);
     if (error == -EINVAL) {
         // Kernels since 6.13, and stable ones since, do not let it replace a function of a dispatcher that does not say
-        // that it changes packets, as libxdp's before 1.5.5 does not. No other program is there yet.
+        // that it changes packets, as libxdp's before 1.5.5 does not. Where other programs are in one already this is
+        // EBUSY.
         return attach_alone(ifindex, mode, kind, config, maps, carrier);
     }
     if (error != 0) {
